@@ -1,0 +1,135 @@
+"""The database: engine, naming of constraints, column types, SQLite's pragmas.
+
+SQLite (WAL) is the embedded default, PostgreSQL the other; both see the same schema. On SQLite
+``FOR UPDATE`` is silently nothing, so a writing transaction begins with ``BEGIN IMMEDIATE``:
+``transaction.py`` asks for it through the execution option ``portal_write``.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+from uuid import UUID
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, Text, TypeDecorator, Uuid, event
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import DeclarativeBase
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant: aware and UTC in Python, whatever the database keeps."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive time; SQLite keeps UTC without a zone, so that text order is time order."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime cannot be stored: give it a zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the instant back, aware."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class JsonText(TypeDecorator[Any]):
+    """Canonical JSON in a TEXT column: JSONB would reorder keys, and digests would not verify."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Write sorted keys, no white space, no NaN."""
+        return None if value is None else canonical_json(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """Read it back."""
+        return None if value is None else json.loads(value)
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of *value*: sorted keys, no white space (RFC 8785 in spirit)."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+class Base(DeclarativeBase):
+    """Every table. ``db.Model`` would not pass ``mypy --strict``."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime: UtcDateTime, UUID: Uuid(as_uuid=True)}  # noqa: RUF012
+
+
+db = SQLAlchemy(model_class=Base)
+
+_uuid_lock = Lock()
+_uuid_last = 0
+
+
+def uuid7() -> UUID:
+    """Return a UUID version 7 (RFC 9562, 5.7): ordered by time, also within a millisecond.
+
+    The order inside one process is strict: 12 bits of fraction count up where the clock stands.
+    """
+    global _uuid_last  # noqa: PLW0603 - the counter of this process
+    with _uuid_lock:
+        ticks = max(time.time_ns() * 4096 // 1_000_000, _uuid_last + 1)
+        _uuid_last = ticks
+    milliseconds, fraction = divmod(ticks, 4096)
+    number = (milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | fraction << 64
+    return UUID(int=number | 0b10 << 62 | secrets.randbits(62))
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Return SQLAlchemy's engine options for a database URL."""
+    if url.startswith("sqlite"):
+        return {"connect_args": {"timeout": 15}}
+    return {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 10}
+
+
+def init_database(app: Flask, url: str) -> None:
+    """Bind the database to the application; listeners make SQLite behave like a database."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url)
+    db.init_app(app)
+    with app.app_context():
+        listen(db.engine)
+
+
+def listen(engine: Engine) -> None:
+    """Attach what an engine of ours needs: pragmas and ``BEGIN IMMEDIATE`` on SQLite."""
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions by itself
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        options: Mapping[str, Any] = connection.get_execution_options()
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("portal_write") else "BEGIN")
