@@ -1,0 +1,104 @@
+"""Read the audit log: by filters, newest first, pages by keyset."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.audit.models import AuditEvent, AuditPersonal
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What the reader asked for; ``None`` asks for everything."""
+
+    reference: str | None = None
+    event: str | None = None
+    organisation_id: UUID | None = None
+    guest_id: UUID | None = None
+    actor: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event as it is shown: what it carries and what is still held of the person."""
+
+    seq: int
+    id: UUID
+    at: datetime
+    event: str
+    actor: str
+    organisation_id: UUID | None
+    guest_id: UUID | None
+    reason: str | None
+    reference: str
+    data: Mapping[str, Any]
+    personal: Mapping[str, Any]
+
+
+def search(
+    session: Session,
+    wanted: Filter,
+    *,
+    before: int | None = None,
+    limit: int | None = PAGE,
+    oldest_first: bool = False,
+) -> list[Entry]:
+    """Return events, newest first, before the sequence number *before* (keyset)."""
+    query = select(AuditEvent, AuditPersonal.data).outerjoin(
+        AuditPersonal, AuditPersonal.event_id == AuditEvent.id
+    )
+    exact = {
+        AuditEvent.reference: wanted.reference,
+        AuditEvent.event: wanted.event,
+        AuditEvent.organisation_id: wanted.organisation_id,
+        AuditEvent.guest_id: wanted.guest_id,
+        AuditEvent.actor: wanted.actor,
+    }
+    for column, value in exact.items():
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.since is not None:
+        query = query.where(AuditEvent.at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(AuditEvent.at < wanted.until)
+    if before is not None:
+        query = query.where(AuditEvent.seq < before)
+    query = query.order_by(AuditEvent.seq.asc() if oldest_first else AuditEvent.seq.desc())
+    if limit is not None:
+        query = query.limit(limit)
+    return [
+        Entry(
+            seq=row.seq,
+            id=row.id,
+            at=row.at,
+            event=row.event,
+            actor=row.actor,
+            organisation_id=row.organisation_id,
+            guest_id=row.guest_id,
+            reason=row.reason,
+            reference=row.reference,
+            data=row.data,
+            personal=personal or {},
+        )
+        for row, personal in session.execute(query)
+    ]
+
+
+def replayable(session: Session) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Yield (data, personal) of every event, oldest first, for ``rules.fold``."""
+    query = (
+        select(AuditEvent.data, AuditPersonal.data)
+        .outerjoin(AuditPersonal, AuditPersonal.event_id == AuditEvent.id)
+        .order_by(AuditEvent.seq)
+    )
+    for data, personal in session.execute(query):
+        yield data, personal or {}
