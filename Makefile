@@ -17,11 +17,13 @@ WORKERS ?= 2
 
 env: $(VENV)/stamp
 
-$(VENV)/stamp: requirements-dev.lock pyproject.toml
+# The checkout goes in by path: an editable install would copy templates/ and serve the copy.
+$(VENV)/stamp: requirements-dev.lock
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found. Install one (Debian: apt-get install python3 python3-venv), or name it: make PYTHON=/path/to/python3 env" >&2; exit 1; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { echo "$(PYTHON) cannot make a virtual environment. Install its venv module (Debian: apt-get install python3-venv)." >&2; exit 1; }
 	$(BIN)/python $(INSTALL) -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
+	@echo "$(CURDIR)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/portal-checkout.pth"
+	@printf '#!/bin/sh\nexec "%s" -m portal.cli "$$@"\n' "$(CURDIR)/$(BIN)/python" > $(BIN)/portal && chmod +x $(BIN)/portal
 	@touch $@
 
 .venv-canaille/stamp: requirements-canaille.lock | $(VENV)/stamp
