@@ -74,7 +74,7 @@ VOCABULARY: Mapping[str, Shape] = MappingProxyType(
         "identity_provider.tested": _shape("identity_provider", "findings"),
         "identity_provider.trial": _shape("identity_provider", "outcome reasons"),
         "identity_provider.enabled": _shape("identity_provider"),
-        "identity_provider.disabled": _shape("identity_provider", "sessions"),
+        "identity_provider.disabled": _shape("identity_provider"),
         "terms.published": _shape("terms"),
         "terms.accepted": _shape("terms_acceptance guest"),
         "application.added": _shape("application"),

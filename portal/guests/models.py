@@ -23,7 +23,7 @@ class Guest(Base):
         CheckConstraint("(state = 'pending') = (lapses_at is not null)", name="pending_lapses"),
         Index("ix_guest_organisation_id_email", "organisation_id", "email"),
         Index("ix_guest_email", "email"),
-        Index("ix_guest_organisation_id_created_at", "organisation_id", "created_at"),
+        Index("ix_guest_organisation_id_arrived_at", "organisation_id", "arrived_at"),
         Index("ix_guest_organisation_id_state", "organisation_id", "state"),
         Index("ix_guest_state_inactive_at", "state", "inactive_at", "id"),
         Index("ix_guest_state_removes_at", "state", "removes_at", "id"),
@@ -48,6 +48,8 @@ class Guest(Base):
     knocked_at: Mapped[datetime | None]  # a removed person who came back to the door
     terms_version: Mapped[int]
     created_at: Mapped[datetime]
+    arrived_at: Mapped[datetime]  # created or come back: the hourly cap counts these
+    sessions_from: Mapped[datetime]  # sessions begun before are dead, wherever they are
     # Profile: follows the mapped claims.
     email: Mapped[str | None] = mapped_column(String(254))
     name: Mapped[str | None] = mapped_column(String(200))

@@ -1,0 +1,246 @@
+"""Change guests: the only writer of a guest's state, with its audit events and its seat.
+
+Every function takes rows that were read under lock. Set-wise: one guest is a batch of one.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, insert, update
+
+from portal.audit.changes import record
+from portal.audit.rules import Event
+from portal.foundation.db import uuid7
+from portal.foundation.transaction import Tx
+from portal.guests.models import FederatedIdentity, Guest, TermsAcceptance
+from portal.guests.queries import GuestRow
+from portal.guests.rules import REMOVED_AFTER, Reason, State, family, require_transition
+from portal.trust.changes import move_seats
+
+PERSONAL = ("email", "name", "profile", "email_aside")
+
+
+@dataclass(frozen=True, slots=True)
+class NewGuest:
+    """What a first sign-in makes a guest of."""
+
+    organisation_id: UUID
+    identity_provider_id: UUID
+    issuer: str
+    subject: str
+    email: str | None
+    name: str | None
+    profile: Mapping[str, str]
+    terms_id: UUID
+    terms_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One guest's change of state: what it becomes, why, since when, and further columns."""
+
+    guest: GuestRow
+    state: State
+    reason: Reason
+    since: datetime
+    values: Mapping[str, Any]
+
+
+def create(
+    tx: Tx,
+    new: NewGuest,
+    *,
+    state: State,
+    reason: Reason,
+    expires_at: datetime,
+    lapses_at: datetime | None,
+    inactive_at: datetime | None,
+) -> UUID:
+    """Create a guest with its federated identity and its yes to the terms.
+
+    Raises:
+        IntegrityError: the identity exists already (a lost race: decide once more).
+    """
+    require_transition(None, state)
+    guest_id, identity_id = uuid7(), uuid7()
+    owned = {
+        "organisation_id": new.organisation_id,
+        "state": state,
+        "state_reason": reason,
+        "state_since": tx.now,
+        "state_note": None,
+        "hold": False,
+        "tombstone": False,
+        "expires_at": expires_at,
+        "inactive_at": inactive_at,
+        "lapses_at": lapses_at,
+        "removes_at": None,
+        "last_sign_in_at": tx.now,
+        "knocked_at": None,
+        "terms_version": new.terms_version,
+        "created_at": tx.now,
+        "arrived_at": tx.now,
+        "sessions_from": tx.now,
+        "aside_until": None,
+    }
+    personal = {
+        "email": new.email,
+        "name": new.name,
+        "profile": dict(new.profile),
+        "email_aside": None,
+    }
+    identity = {
+        "guest_id": guest_id,
+        "organisation_id": new.organisation_id,
+        "issuer": new.issuer,
+        "identity_provider_id": new.identity_provider_id,
+    }
+    tx.session.execute(insert(Guest.__table__), {"id": guest_id, **owned, **personal})
+    tx.session.execute(
+        insert(FederatedIdentity.__table__),
+        {"id": identity_id, **identity, "subject": new.subject},
+    )
+    tx.session.execute(
+        insert(TermsAcceptance.__table__),
+        {"guest_id": guest_id, "terms_id": new.terms_id, "accepted_at": tx.now},
+    )
+    record(
+        tx,
+        [
+            Event(
+                "guest.created",
+                organisation_id=new.organisation_id,
+                guest_id=guest_id,
+                reason=family(reason),
+                sets={f"guest:{guest_id}": owned, f"federated_identity:{identity_id}": identity},
+                personal={
+                    f"guest:{guest_id}": personal,
+                    f"federated_identity:{identity_id}": {"subject": new.subject},
+                },
+            )
+        ],
+    )
+    return guest_id
+
+
+def move(tx: Tx, event: str, moves: Sequence[Move]) -> None:
+    """Change the state of guests: one UPDATE, one audit INSERT, one seat count an organisation.
+
+    Raises:
+        IllegalTransition: one of them cannot; nothing is changed.
+    """
+    if not moves:
+        return
+    seats: Counter[UUID] = Counter()
+    waiting: Counter[UUID] = Counter()
+    rows, events = [], []
+    for one in moves:
+        require_transition(one.guest.state, one.state)
+        values = _values(one)
+        rows.append({"guest": one.guest.id, **values})
+        events.append(
+            Event(
+                event,
+                organisation_id=one.guest.organisation_id,
+                guest_id=one.guest.id,
+                reason=family(one.reason),
+                sets={f"guest:{one.guest.id}": values},
+            )
+        )
+        seats[one.guest.organisation_id] += _seat(one.state) - _seat(one.guest.state)
+        waiting[one.guest.organisation_id] += (one.state == State.PENDING) - (
+            one.guest.state == State.PENDING
+        )
+    for organisation_id in sorted(seats, key=str):
+        move_seats(tx, organisation_id, seats[organisation_id], waiting[organisation_id])
+    _update(tx, rows)
+    record(tx, events)
+
+
+def _values(one: Move) -> dict[str, Any]:
+    """Return every column that a change of state sets."""
+    given = dict(one.values)
+    suspended = one.state == State.SUSPENDED
+    return {
+        "state": one.state,
+        "state_reason": one.reason,
+        "state_since": one.since,
+        "state_note": given.pop("state_note", None),
+        "hold": given.pop("hold", False),
+        "tombstone": given.pop("tombstone", False),
+        "removes_at": given.pop("removes_at", one.since + REMOVED_AFTER) if suspended else None,
+        "lapses_at": given.pop("lapses_at", None),
+        **given,
+    }
+
+
+def _seat(state: State) -> int:
+    return int(state in (State.ACTIVE, State.SUSPENDED))
+
+
+def _update(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows that may set different columns: one executemany for each set of columns."""
+    shapes: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        shapes.setdefault(tuple(row), []).append(row)
+    table = Guest.__table__
+    for shape, alike in shapes.items():
+        columns = {name: bindparam(name) for name in shape if name != "guest"}
+        statement = update(table).where(table.c.id == bindparam("guest")).values(columns)
+        tx.session.execute(statement, alike)
+
+
+def write(
+    tx: Tx, event: str, guest: GuestRow, values: Mapping[str, Any], reason: str | None = None
+) -> None:
+    """Set columns of one guest other than its state, with the event that tells of it."""
+    _update(tx, [{"guest": guest.id, **values}])
+    key = f"guest:{guest.id}"
+    owned = {name: value for name, value in values.items() if name not in PERSONAL}
+    personal = {name: value for name, value in values.items() if name in PERSONAL}
+    record(
+        tx,
+        [
+            Event(
+                event,
+                organisation_id=guest.organisation_id,
+                guest_id=guest.id,
+                reason=reason,
+                sets={key: owned} if owned else {},
+                personal={key: personal} if personal else {},
+            )
+        ],
+    )
+
+
+def reckon(tx: Tx, ends: Mapping[GuestRow, datetime]) -> None:
+    """Set when guests' last sponsorship expires, where that has changed."""
+    changed = {guest: end for guest, end in ends.items() if guest.expires_at != end}
+    _update(tx, [{"guest": guest.id, "expires_at": end} for guest, end in changed.items()])
+    record(
+        tx,
+        [
+            Event(
+                "guest.reckoned",
+                organisation_id=guest.organisation_id,
+                guest_id=guest.id,
+                sets={f"guest:{guest.id}": {"expires_at": end}},
+            )
+            for guest, end in changed.items()
+        ],
+    )
+
+
+def accept_terms(tx: Tx, guest: GuestRow, terms_id: UUID, version: int) -> None:
+    """Note a guest's yes to a version of the terms; saying it twice is saying it once."""
+    if guest.terms_version >= version:
+        return
+    tx.session.execute(
+        insert(TermsAcceptance.__table__),
+        {"guest_id": guest.id, "terms_id": terms_id, "accepted_at": tx.now},
+    )
+    write(tx, "terms.accepted", guest, {"terms_version": version})
