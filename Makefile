@@ -23,7 +23,7 @@ $(VENV)/stamp: requirements-dev.lock
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { echo "$(PYTHON) cannot make a virtual environment. Install its venv module (Debian: apt-get install python3-venv)." >&2; exit 1; }
 	$(BIN)/python $(INSTALL) -r requirements-dev.lock
 	@echo "$(CURDIR)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/portal-checkout.pth"
-	@printf '#!/bin/sh\nexec "%s" -m portal.cli "$$@"\n' "$(CURDIR)/$(BIN)/python" > $(BIN)/portal && chmod +x $(BIN)/portal
+	@printf '#!%s\nimport sys\n\nfrom portal.cli import main\n\nsys.exit(main())\n' "$(CURDIR)/$(BIN)/python" > $(BIN)/portal && chmod +x $(BIN)/portal
 	@touch $@
 
 .venv-canaille/stamp: requirements-canaille.lock | $(VENV)/stamp
