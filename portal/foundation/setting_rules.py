@@ -1,0 +1,173 @@
+"""What a setting must be like: each function returns the sentence against a value, or None."""
+
+import re
+from collections.abc import Collection
+from difflib import get_close_matches
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from limits import parse_many
+
+LEAST_SECRET: Final = 32  # characters; 128 bits even when they are hexadecimal digits
+LEAST_VARIETY: Final = 10  # different characters
+LEAST_CONTRAST: Final = 4.5  # WCAG 2.2, 1.4.3
+_WEAK_WORDS = ("changeme", "change-me", "secret", "password", "example", "default", "0123456789")
+_LOGO_TYPES = {".png", ".jpg", ".jpeg", ".webp", ".svg"}
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_HOST_PORT = re.compile(r"(\[[0-9a-f:]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
+
+
+def secret_fault(secret: str) -> str | None:
+    """A secret must be long and look random."""
+    if len(secret) < LEAST_SECRET:
+        return f"use {LEAST_SECRET} random characters or more in each; `portal init` makes one"
+    if len(set(secret)) < LEAST_VARIETY or any(word in secret.lower() for word in _WEAK_WORDS):
+        return "use random characters, not words; `portal init` makes a good one"
+    return None
+
+
+def public_url_fault(url: str, *, development: bool) -> str | None:
+    """The public URL is an origin; https, but for development."""
+    parts = _split(url)
+    if parts is None or parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+        return "write scheme and host alone, as in https://guests.example.org"
+    if parts.netloc != parts.netloc.lower() or not parts.netloc.isascii():
+        return "write the host in small ASCII letters (xn-- for others)"
+    return https_fault(url, development=development)
+
+
+def https_fault(url: str, *, development: bool) -> str | None:
+    """An https URL; http only in development."""
+    parts = _split(url)
+    if parts is None:
+        return "write a whole address, as in https://login.example.org"
+    if parts.scheme == "http" and not development:
+        return "use https (http is for PORTAL_ENV=development only)"
+    return None if parts.scheme in {"https", "http"} else "use https"
+
+
+def redis_fault(url: str, *, development: bool) -> str | None:
+    """A Redis URL; outside development with a password, since who writes there starts jobs."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"redis", "rediss", "unix"}:
+        return "begin with redis://, rediss:// or unix://"
+    if not parts.password and not development:
+        return (
+            "put a password into it, as in redis://:PASSWORD@host:6379/0 "
+            "(without one only in PORTAL_ENV=development)"
+        )
+    return None
+
+
+def database_fault(url: str) -> str | None:
+    """SQLite or PostgreSQL."""
+    scheme = url.partition("://")[0]
+    if scheme in {"sqlite", "postgresql", "postgres", "postgresql+psycopg"}:
+        return None
+    return "begin with postgresql:// or sqlite:///"
+
+
+def smtp_fault(url: str) -> str | None:
+    """A mail server."""
+    parts = _split(url)
+    if parts is None or parts.scheme not in {"smtp", "smtps"}:
+        return "write smtp://host:port or smtps://host:port"
+    return None
+
+
+def proxy_fault(url: str) -> str | None:
+    """A CONNECT proxy."""
+    parts = _split(url)
+    if parts is None or parts.scheme != "http":
+        return "write http://host:port"
+    return None
+
+
+def bind_fault(value: str) -> str | None:
+    """An address with a port, or a socket."""
+    if value.startswith("unix:/"):
+        return None
+    host, _, port = value.rpartition(":")
+    if host and port.isdigit() and int(port) < 2**16:
+        return None
+    return "write address and port, as in 127.0.0.1:8000, or unix:/path"
+
+
+def contact_fault(value: str) -> str | None:
+    """Anything a person can use; no control characters."""
+    return None if value.isprintable() and len(value) <= 120 else "write one line of 120 characters"  # noqa: PLR2004
+
+
+def logo_fault(path: str) -> str | None:
+    """An image file that is there."""
+    if Path(path).suffix.lower() not in _LOGO_TYPES:
+        return "name a PNG, JPEG, WebP or SVG file"
+    return file_fault(path)
+
+
+def file_fault(path: str) -> str | None:
+    """A file that is there."""
+    return None if Path(path).is_file() else f"there is no file {path}"
+
+
+def colour_fault(colour: str) -> str | None:
+    """An accent that white text can be read on."""
+    if not _COLOUR.fullmatch(colour):
+        return "write it as #rrggbb"
+    if contrast(colour, "#ffffff") < LEAST_CONTRAST:
+        return f"choose a darker one: white text on it needs a contrast of {LEAST_CONTRAST} : 1"
+    return None
+
+
+def limit_fault(limit: str) -> str | None:
+    """A rate, as Flask-Limiter writes it."""
+    try:
+        parse_many(limit)
+    except ValueError:
+        return "write it as in: 60 per minute; 600 per hour"
+    return None
+
+
+def host_list_fault(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return hosts in small letters; raises for one that is no ``name`` or ``name:port``."""
+    hosts = tuple(host.lower() for host in hosts)
+    for host in hosts:
+        if not _HOST_PORT.fullmatch(host):
+            raise ValueError(f"{host!r} is no host name or name:port")
+    return hosts
+
+
+def unknown_name_line(field: str, known: Collection[str], prefix: str) -> str:
+    """Return the line for a name in the settings file that is no setting."""
+    name = field.lower().removeprefix(prefix.lower())
+    close = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {prefix}{close[0].upper()}?" if close else ""
+    return f"{prefix}{name.upper()}: there is no such setting{hint}"
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two ``#rrggbb`` colours, 1 to 21 (WCAG 2.2)."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    channels = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]  # noqa: PLR2004
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _split(url: str) -> SplitResult | None:
+    """Return the parts of a URL that has a host and, if any, a port that is a number."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+        if parts.hostname and parts.hostname.replace(".", "").isdigit():
+            ip_address(parts.hostname)
+    except ValueError:
+        return None
+    if not parts.hostname or not url.isprintable() or " " in url or "\\" in url:
+        return None
+    return parts

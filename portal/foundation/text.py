@@ -1,0 +1,209 @@
+"""One canonical form for what people type and what identity providers claim.
+
+Every address, domain and name passes through here once, whether it came in a claim, a form, a
+command or a file: two spellings of one thing must never make two people, and a look-alike must
+never make one of two. `email.utils.parseaddr` is no validator: it reads the first of two addresses.
+"""
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Final
+
+import idna
+from email_validator import EmailNotValidError, validate_email
+
+EMAIL_LIMIT: Final = 254  # RFC 5321, 4.5.3.1.3: a path of 256 less its angle brackets
+DOMAIN_LIMIT: Final = 253  # RFC 1035, 3.1, as text
+MOST_MARKS: Final = 4  # combining marks on one letter; no living script needs more
+
+_EMAIL_HELP = "Enter an e-mail address, like name@example.com"
+_DOMAIN_HELP = "Enter a domain name, like example.com"
+_BREAKS = {"\t", "\n", "\v", "\f", "\r", "\x85", "\u2028", "\u2029"}
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+_FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+
+
+class BadText(ValueError):  # noqa: N818 - read aloud: "raise BadText"
+    """A text that cannot be what it should be.
+
+    Attributes:
+        code: for the audit, ``input.char``, ``input.length``, ``input.email`` or ``input.field``.
+        message: for the person, says what to do.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def canonical_email(text: str) -> str:
+    """Return the one form of an e-mail address: NFC, lower case, the domain as xn-- where due.
+
+    Exactly one bare address: no display name, no comment, no quoted local part, no address literal.
+
+    Raises:
+        BadText: ``input.length``, ``input.char`` or ``input.email``.
+    """
+    text = text.strip(" ")
+    if len(text) > EMAIL_LIMIT:
+        raise BadText("input.length", f"An e-mail address has {EMAIL_LIMIT} characters at most")
+    require_printable(text)
+    local, at, domain = text.rpartition("@")
+    if not at or text.count("@") != 1:
+        raise BadText("input.email", _EMAIL_HELP)
+    try:
+        domain = canonical_domain(domain)
+        # Asked after lower-casing and with the domain in its final form: what is checked is kept.
+        checked = validate_email(
+            f"{_lower(local)}@{domain}",
+            check_deliverability=False,
+            allow_quoted_local=False,
+            allow_domain_literal=False,
+            allow_display_name=False,
+            globally_deliverable=False,
+        )
+    except (EmailNotValidError, BadText) as fault:
+        raise BadText("input.email", _EMAIL_HELP) from fault
+    canonical = f"{checked.local_part}@{domain}"
+    if len(canonical.encode()) > EMAIL_LIMIT:
+        raise BadText("input.length", f"An e-mail address has {EMAIL_LIMIT} characters at most")
+    return canonical
+
+
+def canonical_domain(text: str) -> str:
+    """Return the one form of a domain name: lower case, each label as xn-- where it is not ASCII.
+
+    A letter that merely looks like an ASCII one after Unicode mapping (full width, circled, Kelvin
+    sign) is refused instead of folded: nobody writes a domain so who means well.
+
+    Raises:
+        BadText: ``input.length``, ``input.char`` or ``input.field``.
+    """
+    text = text.strip(" ").removesuffix(".")
+    if len(text) > DOMAIN_LIMIT:
+        raise BadText("input.length", f"A domain name has {DOMAIN_LIMIT} characters at most")
+    require_printable(text)
+    labels = [_canonical_label(label) for label in _lower(text).split(".")]
+    domain = ".".join(labels)
+    if len(labels) < 2 or labels[-1].isdigit():  # noqa: PLR2004 - a host alone is no domain
+        raise BadText("input.field", _DOMAIN_HELP)
+    if len(domain) > DOMAIN_LIMIT:
+        raise BadText("input.length", f"A domain name has {DOMAIN_LIMIT} characters at most")
+    return domain
+
+
+def _canonical_label(label: str) -> str:
+    try:
+        encoded = idna.encode(label, uts46=True, std3_rules=True, transitional=False).decode()
+    except (idna.IDNAError, UnicodeError) as fault:
+        raise BadText("input.field", _DOMAIN_HELP) from fault
+    folded = not label.isascii() and not encoded.startswith("xn--")
+    if folded or not _LABEL.fullmatch(encoded):
+        raise BadText("input.field", _DOMAIN_HELP)
+    return encoded
+
+
+def domain_of(email: str) -> str:
+    """Return the domain of an address that `canonical_email` returned."""
+    return email.rpartition("@")[2]
+
+
+def clean_name(text: str, limit: int) -> str:
+    """Return a name, or any other text of one line, fit to be stored and shown beside others.
+
+    NFC; line breaks and runs of white space become one space; controls, bidi controls and
+    zero-width characters are removed; a flood of combining marks is cut.
+
+    Args:
+        text: as claimed or typed.
+        limit: most characters of the result.
+
+    Raises:
+        BadText: ``input.char`` (NUL or half a surrogate pair, which no database takes) or
+            ``input.length``.
+    """
+    return _within(limit, " ".join(_clean(text, keep="").split()))
+
+
+def clean_lines(text: str, limit: int) -> str:
+    """Return a text of several lines, cleaned as `clean_name` does, its line breaks kept as LF.
+
+    Raises:
+        BadText: as `clean_name`.
+    """
+    lines = _clean(text.replace("\r\n", "\n"), keep="\n").split("\n")
+    return _within(limit, "\n".join(" ".join(line.split()) for line in lines).strip("\n"))
+
+
+def require_printable(text: str) -> None:
+    """Refuse a text with control, bidi, zero-width or unpaired surrogate characters.
+
+    Raises:
+        BadText: ``input.char``.
+    """
+    if any(unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for char in text):
+        raise BadText("input.char", "Remove the invisible characters and type it again")
+
+
+def csv_cell(text: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula; `csv_value` gives the text back."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def csv_value(cell: str) -> str:
+    """Return the text that `csv_cell` made harmless."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def csv_line(values: Iterable[object]) -> str:
+    """Return one line of CSV (RFC 4180), every cell quoted and harmless, None as an empty one."""
+    line = io.StringIO()
+    cells = ["" if value is None else csv_cell(str(value)) for value in values]
+    csv.writer(line, quoting=csv.QUOTE_ALL).writerow(cells)
+    return line.getvalue()
+
+
+def canonical_json(value: object) -> str:
+    """Return the one JSON text of *value*: sorted keys, no white space (RFC 8785 in spirit)."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def _lower(text: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
+
+
+def _clean(text: str, *, keep: str) -> str:
+    kept = []
+    for char in text:
+        category = unicodedata.category(char)
+        if char == "\0" or category == "Cs":
+            raise BadText("input.char", "Remove the characters that cannot be shown")
+        if char in keep:
+            kept.append(char)
+        elif char in _BREAKS:
+            kept.append(" ")
+        elif category not in {"Cc", "Cf"}:
+            kept.append(char)
+    return _few_marks(unicodedata.normalize("NFC", "".join(kept)))
+
+
+def _few_marks(text: str) -> str:
+    kept, marks = [], 0
+    for char in text:
+        marks = marks + 1 if unicodedata.category(char) in {"Mn", "Me"} else 0
+        if marks <= MOST_MARKS:
+            kept.append(char)
+    return "".join(kept)
+
+
+def _within(limit: int, text: str) -> str:
+    if len(text) > limit:
+        raise BadText("input.length", f"Use {limit} characters or fewer")
+    return text
