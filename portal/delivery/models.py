@@ -11,7 +11,7 @@ from portal.foundation.db import Base, JsonText, uuid7
 
 
 class Outbox(Base):
-    """One message. Claiming it pushes ``not_before`` ahead; what fails too often is dead, visibly."""
+    """One message. Claiming pushes ``not_before`` ahead; what fails too often is dead, visibly."""
 
     __tablename__ = "outbox"
     __table_args__ = (

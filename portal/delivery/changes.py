@@ -1,0 +1,219 @@
+"""Write the outbox: put with the change, claim, settle. A message leaves at least once, in order.
+
+Claiming pushes ``not_before`` ahead, so a worker that dies keeps nothing back for longer than
+``LEASE``. Sending again after a crash bears the same Message-ID.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Insert, Table, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from portal.audit.changes import record
+from portal.audit.rules import Event, plain
+from portal.delivery.models import Outbox
+from portal.delivery.rules import (
+    LEASE,
+    SECRET_FIELDS,
+    Message,
+    State,
+    after_failure,
+    check,
+)
+from portal.foundation import crypto
+from portal.foundation.db import uuid7
+from portal.foundation.transaction import Tx
+
+__all__ = [
+    "Claimed",
+    "Message",
+    "claim",
+    "opened",
+    "put",
+    "send_again",
+    "settle_failed",
+    "settle_sent",
+    "wake_drain",
+]
+
+_LONGEST_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message that this worker may send until its lease ends."""
+
+    id: UUID
+    kind: str
+    to: str
+    payload: Mapping[str, Any]
+    reference: str
+    tries: int
+    created_at: datetime
+
+
+def put(tx: Tx, messages: Sequence[Message]) -> None:
+    """Put messages into the outbox with this transaction; a known dedupe key is left alone.
+
+    Raises:
+        WrongMessage: a message does not fit its kind; the change fails with it.
+    """
+    if not messages:
+        return
+    rows = []
+    for message in messages:
+        check(message)
+        rows.append(
+            {
+                "id": uuid7(),
+                "kind": message.kind,
+                "to": message.to,
+                "dedupe_key": message.dedupe_key,
+                "payload": _sealed(message),
+                "reference": tx.reference,
+                "state": State.WAITING,
+                "tries": 0,
+                "not_before": tx.now,
+                "created_at": tx.now,
+            }
+        )
+    tx.session.execute(_insert_new(tx), rows)
+    _wake_after(tx)
+
+
+def _insert_new(tx: Tx) -> Insert:
+    """Return INSERT .. ON CONFLICT (dedupe_key) DO NOTHING in the database's own words."""
+    assert isinstance(Outbox.__table__, Table)
+    if tx.session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(Outbox.__table__).on_conflict_do_nothing(
+            index_elements=["dedupe_key"]
+        )
+    return sqlite.insert(Outbox.__table__).on_conflict_do_nothing(index_elements=["dedupe_key"])
+
+
+def _sealed(message: Message) -> dict[str, Any]:
+    payload: dict[str, Any] = plain(message.payload)
+    for field in SECRET_FIELDS.get(message.kind, ()):
+        payload[field] = crypto.encrypt(payload[field])
+    return payload
+
+
+def opened(message: Claimed) -> dict[str, Any]:
+    """Return the payload with its secret fields in clear, for the one who renders it.
+
+    Raises:
+        Undecryptable: the key that sealed them is gone.
+    """
+    payload = dict(message.payload)
+    for field in SECRET_FIELDS.get(message.kind, ()):
+        payload[field] = crypto.decrypt(payload[field])
+    return payload
+
+
+def wake_drain() -> None:
+    """Wake the drain; it may be lost, the schedule drains anyway."""
+    from portal.foundation import queues
+
+    queues.wake("drain")
+
+
+def _wake_after(tx: Tx) -> None:
+    if wake_drain not in tx.after_commit:  # once a transaction, however many messages
+        tx.after_commit.append(wake_drain)
+
+
+def claim(tx: Tx, limit: int) -> list[Claimed]:
+    """Take up to *limit* due messages, oldest first; they are this worker's for ``LEASE``."""
+    due = (
+        select(Outbox.id)
+        .where(Outbox.state == State.WAITING, Outbox.not_before <= tx.now)
+        .order_by(Outbox.not_before, Outbox.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = tx.session.scalars(due).all()
+    if not ids:
+        return []
+    taken = tx.session.execute(
+        update(Outbox)
+        .where(Outbox.id.in_(ids))
+        .values(tries=Outbox.tries + 1, not_before=tx.now + LEASE)
+        .returning(
+            Outbox.id,
+            Outbox.kind,
+            Outbox.to,
+            Outbox.payload,
+            Outbox.reference,
+            Outbox.tries,
+            Outbox.created_at,
+        )
+    ).tuples()
+    claimed = [
+        Claimed(id_, kind, to, payload, reference, tries, created_at)
+        for id_, kind, to, payload, reference, tries, created_at in taken
+    ]
+    return sorted(claimed, key=lambda message: message.id)
+
+
+def settle_sent(tx: Tx, message: Claimed) -> None:
+    """Note that the mail server took it."""
+    tx.session.execute(
+        update(Outbox)
+        .where(Outbox.id == message.id)
+        .values(state=State.SENT, settled_at=tx.now, last_error=None)
+    )
+
+
+def settle_failed(tx: Tx, message: Claimed, *, code: str, error: str, refused: bool) -> State:
+    """Note a failure: try again after a growing pause, or give up where everybody can see it.
+
+    Args:
+        tx: the open transaction.
+        message: as claimed; a claim that another worker has taken over is left to that one.
+        code: ``mail.detail``, for the audit.
+        error: one line for admins.
+        refused: the server said no for good.
+
+    Returns:
+        ``waiting`` or ``dead``.
+    """
+    outcome = after_failure(message.tries, refused=refused)
+    values: dict[str, Any] = {"last_error": error[:_LONGEST_ERROR]}
+    if outcome.pause is None:
+        values |= {"state": State.DEAD, "settled_at": tx.now}
+    else:
+        values["not_before"] = tx.now + outcome.pause
+    mine = (
+        Outbox.id == message.id,
+        Outbox.state == State.WAITING,
+        Outbox.tries == message.tries,
+    )
+    changed = tx.session.execute(
+        update(Outbox).where(*mine).values(values).returning(Outbox.id)
+    ).all()
+    if changed and outcome.dead:
+        record(tx, [Event("mail.dead", reason=code, data={"kind": message.kind})])
+    return State.DEAD if outcome.dead else State.WAITING
+
+
+def send_again(tx: Tx, message_id: UUID) -> bool:
+    """Give a dead message a new life, with all its tries.
+
+    Returns:
+        False when it is not dead (any more): somebody was quicker.
+    """
+    kind = tx.session.scalar(
+        update(Outbox)
+        .where(Outbox.id == message_id, Outbox.state == State.DEAD)
+        .values(state=State.WAITING, tries=0, not_before=tx.now, settled_at=None, last_error=None)
+        .returning(Outbox.kind)
+    )
+    if kind is None:
+        return False
+    record(tx, [Event("mail.sent_again", data={"kind": kind})])
+    _wake_after(tx)
+    return True

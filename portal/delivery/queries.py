@@ -1,0 +1,70 @@
+"""Read the outbox: what waits, what is dead, since when."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from portal.delivery.models import Outbox
+from portal.delivery.rules import State
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A message as it is shown; its payload stays where it is."""
+
+    id: UUID
+    kind: str
+    to: str
+    state: str
+    tries: int
+    not_before: datetime
+    created_at: datetime
+    settled_at: datetime | None
+    reference: str
+    last_error: str | None
+
+
+_SHOWN = (
+    Outbox.id,
+    Outbox.kind,
+    Outbox.to,
+    Outbox.state,
+    Outbox.tries,
+    Outbox.not_before,
+    Outbox.created_at,
+    Outbox.settled_at,
+    Outbox.reference,
+    Outbox.last_error,
+)
+
+
+def listed(
+    session: Session, *, state: State | None = None, limit: int | None = None
+) -> list[OutboxRow]:
+    """Return messages, oldest first."""
+    query = select(*_SHOWN).order_by(Outbox.created_at, Outbox.id).limit(limit)
+    if state is not None:
+        query = query.where(Outbox.state == state)
+    return [OutboxRow(**row) for row in session.execute(query).mappings()]
+
+
+def dead(session: Session, limit: int = 100) -> list[OutboxRow]:
+    """Return messages that nobody tries any more, oldest first."""
+    return listed(session, state=State.DEAD, limit=limit)
+
+
+def counts(session: Session) -> Mapping[State, int]:
+    """Return how many messages are in each state."""
+    found = dict(
+        session.execute(select(Outbox.state, func.count()).group_by(Outbox.state)).tuples().all()
+    )
+    return {state: found.get(state, 0) for state in State}
+
+
+def oldest_waiting(session: Session) -> datetime | None:
+    """Return since when the oldest unsent message has been waiting."""
+    return session.scalar(select(func.min(Outbox.created_at)).where(Outbox.state == State.WAITING))

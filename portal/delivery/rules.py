@@ -1,0 +1,148 @@
+"""What may be sent, and what happens when sending fails: pure decisions."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+
+class State(StrEnum):
+    """States of a message; ``dead`` waits for a person."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    DEAD = "dead"
+
+
+class WrongMessage(ValueError):  # noqa: N818 - read aloud: "raise WrongMessage"
+    """A message that no template could render, or that has no one recipient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One mail to one person.
+
+    Attributes:
+        kind: from ``KINDS``; the template's name.
+        to: one canonical address.
+        dedupe_key: the same key is never sent twice, however often the change runs.
+        payload: plain JSON values, instants and days in ISO 8601.
+    """
+
+    kind: str
+    to: str
+    dedupe_key: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a kind's payload must carry, and what it may."""
+
+    required: frozenset[str]
+    optional: frozenset[str] = frozenset()
+
+
+def _shape(required: str = "", optional: str = "") -> Shape:
+    return Shape(frozenset(required.split()), frozenset(f"{optional} reference".split()))
+
+
+KINDS: Mapping[str, Shape] = MappingProxyType(
+    {
+        "sponsor.request": _shape(
+            "guest_name guest_email organisation asked_at at_once sponsorship_id",
+            "lapses_at approve_by why works_with",
+        ),
+        "sponsor.review": _shape("guest_name organisation due_at ends_at sponsorship_id"),
+        "sponsor.guest_suspended": _shape(
+            "guest_name guest_email organisation reason since guest_id"
+        ),
+        "sponsor.request_lapsed": _shape("guest_name organisation"),
+        "sponsor.handed_over": _shape("guest_name organisation by sponsorship_id"),
+        "sponsor.knocked": _shape("guest_name guest_email organisation guest_id"),
+        "sponsor.email_conflict": _shape("organisation email"),
+        "sponsor.address_changed": _shape("guest_name organisation old new until"),
+        "sponsor.proposal": _shape("guest_name organisation entitlement sponsorship_id"),
+        "sponsor.contract_ended": _shape("organisation contract count"),
+        "guest.approved": _shape("organisation last_day time_zone expires_at sponsor"),
+        "guest.rejected": _shape("organisation"),
+        "guest.suspended": _shape("organisation reason since"),
+        "guest.resumed": _shape("organisation"),
+        "guest.removed": _shape("organisation reason"),
+        "guest.lapsed": _shape("organisation"),
+        "guest.let_back": _shape("organisation"),
+        "admin.contract_ended": _shape("organisation contract count"),
+        "admin.later": _shape("organisation most_new_per_hour"),
+        "admin.role_unknown": _shape("name email"),
+        "admin.break_glass": _shape("name email at"),
+        "admin.host_domain": _shape("organisation email"),
+        "staff.bind_link": _shape("name url expires_at"),
+        "test": _shape(),
+    }
+)
+
+# Payload fields that open a door: encrypted where they lie, like every other secret at rest.
+SECRET_FIELDS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"staff.bind_link": frozenset({"url"})}
+)
+
+# One address: no white space, control, comma or bracket that could make it two.
+_ONE_ADDRESS = re.compile(r"[^\s\x00-\x1f\x7f<>(),;:\\\"\[\]@]+@[^\s\x00-\x1f\x7f<>(),;:\\\"@]+")
+_LONGEST_ADDRESS = 254  # RFC 5321, 4.5.3.1.3, less the brackets
+
+
+def check(message: Message) -> None:
+    """Hold a message against its kind.
+
+    Raises:
+        WrongMessage: unknown kind, other payload keys than declared, or no single recipient.
+    """
+    shape = KINDS.get(message.kind)
+    if shape is None:
+        raise WrongMessage(f"{message.kind} is no kind of mail")
+    keys = set(message.payload)
+    if missing := shape.required - keys:
+        raise WrongMessage(f"{message.kind} lacks {sorted(missing)}")
+    if surplus := keys - shape.required - shape.optional:
+        raise WrongMessage(f"{message.kind} does not carry {sorted(surplus)}")
+    if len(message.to) > _LONGEST_ADDRESS or not _ONE_ADDRESS.fullmatch(message.to):
+        raise WrongMessage(f"{message.kind} needs one address to go to")
+
+
+LEASE = timedelta(minutes=10)  # a claim that is not settled by then comes up again
+FIRST_PAUSE = timedelta(minutes=1)
+LONGEST_PAUSE = timedelta(hours=1)
+MOST_TRIES = 100  # about four days, as a mail server would (RFC 5321, 4.5.4.1)
+MOST_TRIES_REFUSED = 5  # a "no" for good: half an hour, in case it was our setting that was wrong
+
+
+def pause_after(tries: int) -> timedelta:
+    """Return how long to wait after the *tries*-th try failed: it doubles, up to an hour."""
+    doublings = min(tries - 1, 10)  # 1024 minutes are past the longest pause
+    return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What becomes of a message that could not be sent: a pause, or none when it is dead."""
+
+    pause: timedelta | None
+
+    @property
+    def dead(self) -> bool:
+        """Whether nothing more is tried until a person says so."""
+        return self.pause is None
+
+
+def after_failure(tries: int, *, refused: bool) -> Failed:
+    """Decide what follows a failure.
+
+    Args:
+        tries: how often it was tried, this time included.
+        refused: the server said no for good (5xx) to this message, not "later".
+    """
+    most = MOST_TRIES_REFUSED if refused else MOST_TRIES
+    return Failed(None if tries >= most else pause_after(tries))
