@@ -1,0 +1,103 @@
+"""A contract's window: instants computed once from local days."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from difflib import get_close_matches
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from portal.foundation.refused import Refused
+
+FIRST_YEAR = 1990
+LAST_YEAR = 2999
+# Names that the zone database keeps but that are no zone of people somewhere.
+_NO_ZONES = frozenset({"localtime", "posixrules", "Factory"})
+
+
+@dataclass(frozen=True, slots=True)
+class ContractFacts:
+    """What the decisions need to know of a contract.
+
+    Attributes:
+        id: of the row.
+        reference: as the organisations call it.
+        begins_at: first instant, UTC.
+        ends_at: first instant at which it no longer runs, UTC; ``None``: open-ended.
+        last_day: local, in *time_zone*; ``None``: open-ended.
+        time_zone: IANA name.
+    """
+
+    id: UUID
+    reference: str
+    begins_at: datetime
+    ends_at: datetime | None
+    last_day: date | None
+    time_zone: str
+
+    def runs(self, now: datetime) -> bool:
+        """Return whether the contract runs at this instant."""
+        return self.begins_at <= now and (self.ends_at is None or now < self.ends_at)
+
+
+def contract_begin(first_day: date, zone: ZoneInfo) -> datetime:
+    """Return the first instant of a contract.
+
+    Args:
+        first_day: first day of the contract, inclusive, in *zone*.
+        zone: IANA time zone (RFC 9636), such as Europe/Berlin.
+
+    Returns:
+        Aware, UTC. Local midnight; where the clocks jump over it, the instant of the jump.
+    """
+    return datetime.combine(first_day, time(), zone).astimezone(UTC)
+
+
+def contract_end(last_day: date, zone: ZoneInfo) -> datetime:
+    """Return the first instant at which the contract no longer runs.
+
+    Args:
+        last_day: last day of the contract, inclusive, in *zone*.
+        zone: IANA time zone (RFC 9636), such as Europe/Berlin.
+
+    Returns:
+        Aware, UTC. Local midnight: the last day may have 23 or 25 hours.
+    """
+    return datetime.combine(last_day + timedelta(days=1), time(), zone).astimezone(UTC)
+
+
+def check_zone(name: str) -> ZoneInfo:
+    """Return the time zone of this IANA name.
+
+    Raises:
+        Refused: there is none; the message offers one that is spelled alike.
+    """
+    name = name.strip()
+    usable = name not in _NO_ZONES and not name.startswith(("posix/", "right/"))
+    try:
+        if usable and name:
+            return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        pass
+    close = get_close_matches(name, sorted(available_timezones() - _NO_ZONES), n=1)
+    hint = f"Did you mean {close[0]}?" if close else "Enter an IANA name such as Europe/Berlin."
+    raise Refused("time_zone", f"There is no time zone {name[:64]!r}. {hint}")
+
+
+def check_days(first_day: date, last_day: date | None, *, open_ended: bool) -> None:
+    """Hold a contract's days against each other and against the calendar.
+
+    Raises:
+        Refused: no end and not open-ended, both, out of order, or a year nobody means.
+    """
+    for field, day in (("first_day", first_day), ("last_day", last_day)):
+        if day is not None and not FIRST_YEAR <= day.year <= LAST_YEAR:
+            raise Refused(field, f"Enter a year from {FIRST_YEAR} to {LAST_YEAR}")
+    if open_ended and last_day is not None:
+        raise Refused("last_day", "Leave out the last day, or do not say open-ended")
+    if not open_ended and last_day is None:
+        raise Refused("last_day", "Enter the last day, or say that the contract is open-ended")
+    if last_day is not None and last_day < first_day:
+        raise Refused(
+            "last_day",
+            f"The contract would end before it starts: choose {first_day.isoformat()} or later",
+        )
