@@ -18,7 +18,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, Text, TypeDecorator, Uuid, event
 from sqlalchemy.engine import Connection
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, registry
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -76,8 +76,11 @@ def canonical_json(value: Any) -> str:
 class Base(DeclarativeBase):
     """Every table. ``db.Model`` would not pass ``mypy --strict``."""
 
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {datetime: UtcDateTime, UUID: Uuid(as_uuid=True)}  # noqa: RUF012
+    # A registry of its own: Flask-SQLAlchemy copies this class and would find two otherwise.
+    registry = registry(
+        metadata=MetaData(naming_convention=NAMING),
+        type_annotation_map={datetime: UtcDateTime, UUID: Uuid(as_uuid=True)},
+    )
 
 
 db = SQLAlchemy(model_class=Base)
