@@ -165,7 +165,6 @@ def host_connection(settings: "Settings") -> Connection | None:
     """Return the connection to the host's own provider; ``None`` when none is configured."""
     if not settings.host_oidc_issuer:
         return None
-    secret = settings.host_oidc_client_secret
     role_claim = settings.host_oidc_role_claim
     return Connection(
         id=None,
@@ -174,8 +173,8 @@ def host_connection(settings: "Settings") -> Connection | None:
         slug="",
         name=settings.host_name,
         issuer=settings.host_oidc_issuer,
-        client_id=settings.host_oidc_client_id or "",
-        client_secret=secret.get_secret_value() if secret else "",
+        client_id=settings.host_oidc_client_id,
+        client_secret=settings.host_oidc_client_secret,
         addresses="trusted",
         accepted_acr=tuple(settings.host_oidc_accepted_acr),
         accepted_amr=tuple(settings.host_oidc_accepted_amr),

@@ -1,0 +1,219 @@
+"""Write attempts and sessions. Times are the protocol clock's, given by the caller as *at*."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import CursorResult, delete, insert, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from portal.foundation.crypto import encrypt, hash_token, random_token
+from portal.foundation.db import uuid7
+from portal.foundation.transaction import Tx
+from portal.sign_in.attempt import ATTEMPT_LIFE, NewAttempt
+from portal.sign_in.models import Session, SignInAttempt
+
+TOUCH_EVERY = timedelta(minutes=5)
+BATCH = 1000
+
+
+class AttemptUsed(Exception):
+    """Somebody else's callback used this attempt first (double click, back button)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """Who signed in, how, and for how long at most.
+
+    Attributes:
+        guest_id: the guest, or ``None`` for an employee.
+        staff_id: the employee, or ``None`` for a guest.
+        identity_provider_id: the guest's connection; ``None`` for an employee.
+        life: absolute limit.
+        latest_end: never past this instant (the end of access), if there is one.
+        sid: the provider's session id.
+        acr: how they were authenticated.
+        amr: by which methods.
+        break_glass: signed in by a link printed on the server.
+    """
+
+    guest_id: UUID | None = None
+    staff_id: UUID | None = None
+    identity_provider_id: UUID | None = None
+    life: timedelta = timedelta(hours=12)
+    latest_end: datetime | None = None
+    sid: str | None = None
+    acr: str | None = None
+    amr: tuple[str, ...] = ()
+    break_glass: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StartedSession:
+    """A new session; *token* goes into the cookie and nowhere else."""
+
+    id: UUID
+    token: str = field(repr=False)
+    ends_at: datetime
+
+
+def begin_attempt(tx: Tx, new: NewAttempt, browser_secret: str) -> UUID:
+    """Remember an attempt until its callback; return its id."""
+    attempt_id = uuid7()
+    errand = new.errand
+    tx.session.execute(
+        insert(SignInAttempt).values(
+            id=attempt_id,
+            state_hash=hash_token(new.state),
+            browser_hash=hash_token(browser_secret),
+            identity_provider_id=new.identity_provider_id,
+            purpose=errand.purpose.value,
+            nonce=new.nonce,
+            code_verifier=encrypt(new.code_verifier),
+            max_age=errand.max_age,
+            next_url=errand.next_url,
+            staff_id=errand.staff_id,
+            staff_link_id=errand.staff_link_id,
+            created_at=new.created_at,
+            expires_at=new.created_at + ATTEMPT_LIFE,
+        )
+    )
+    return attempt_id
+
+
+def use_up(tx: Tx, attempt_id: UUID, at: datetime) -> None:
+    """Use an attempt, once; in the transaction of what comes of it (session, arrival, refusal).
+
+    Raises:
+        AttemptUsed: it was used before. Nothing must come of this callback (``oidc.state``).
+    """
+    result = tx.session.execute(
+        update(SignInAttempt)
+        .where(SignInAttempt.id == attempt_id, SignInAttempt.used_at.is_(None))
+        .values(used_at=at)
+        .execution_options(synchronize_session=False)
+    )
+    if _count(result) != 1:
+        raise AttemptUsed
+
+
+def start_session(
+    tx: Tx, new: NewSession, at: datetime, *, replacing: str | None = None
+) -> StartedSession:
+    """Start a session under a new random id.
+
+    Args:
+        tx: the transaction of the sign-in.
+        new: who, how and for how long.
+        at: the protocol clock's time.
+        replacing: the session cookie that the browser came with; whatever it names ends (W01).
+    """
+    if replacing:
+        end_session(tx, replacing, at)
+    started = StartedSession(
+        id=uuid7(),
+        token=random_token(),
+        ends_at=min(filter(None, (at + new.life, new.latest_end))),
+    )
+    tx.session.execute(
+        insert(Session).values(
+            id=started.id,
+            token_hash=hash_token(started.token),
+            guest_id=new.guest_id,
+            staff_id=new.staff_id,
+            identity_provider_id=new.identity_provider_id,
+            sid=new.sid,
+            acr=new.acr,
+            amr=list(new.amr),
+            break_glass=new.break_glass,
+            created_at=at,
+            seen_at=at,
+            ends_at=started.ends_at,
+        )
+    )
+    return started
+
+
+def touch_session(tx: Tx, session_id: UUID, at: datetime) -> None:
+    """Say that a session is in use; two requests at once write once."""
+    tx.session.execute(
+        update(Session)
+        .where(Session.id == session_id, Session.seen_at <= at - TOUCH_EVERY)
+        .values(seen_at=at)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def end_session(tx: Tx, token: str, at: datetime) -> bool:
+    """End the session behind a cookie (sign-out); return whether there was one to end."""
+    return _end(tx, Session.token_hash == hash_token(token), at) == 1
+
+
+def end_session_by_id(tx: Tx, session_id: UUID, at: datetime) -> bool:
+    """End one session by its row; return whether there was one to end."""
+    return _end(tx, Session.id == session_id, at) == 1
+
+
+def end_sessions_of_guests(tx: Tx, guest_ids: Sequence[UUID], at: datetime) -> int:
+    """End every session of these guests; return how many."""
+    return _end(tx, Session.guest_id.in_(guest_ids), at) if guest_ids else 0
+
+
+def end_sessions_of_staff(tx: Tx, staff_ids: Sequence[UUID], at: datetime) -> int:
+    """End every session of these employees; return how many."""
+    return _end(tx, Session.staff_id.in_(staff_ids), at) if staff_ids else 0
+
+
+def end_sessions_of_provider(tx: Tx, identity_provider_id: UUID, at: datetime) -> int:
+    """End what came through an identity provider, open attempts too; return how many sessions."""
+    tx.session.execute(
+        update(SignInAttempt)
+        .where(
+            SignInAttempt.identity_provider_id == identity_provider_id,
+            SignInAttempt.purpose == "sign_in",
+            SignInAttempt.used_at.is_(None),
+        )
+        .values(used_at=at)
+        .execution_options(synchronize_session=False)
+    )
+    return _end(tx, Session.identity_provider_id == identity_provider_id, at)
+
+
+def delete_expired(tx: Tx, at: datetime, limit: int = BATCH) -> int:
+    """Delete a batch of attempts and sessions past their life; return how many, 0 when done.
+
+    An attempt is kept as long as its state could be tried again (replay memory), a session until
+    its absolute end, also when it was ended earlier.
+    """
+    deleted = 0
+    for table, expired in (
+        (SignInAttempt, SignInAttempt.expires_at <= at),
+        (Session, Session.ends_at <= at),
+    ):
+        keys = select(table.id).where(expired).limit(limit)
+        deleted += _count(
+            tx.session.execute(
+                delete(table)
+                .where(table.id.in_(keys))
+                .execution_options(synchronize_session=False)
+            )
+        )
+    return deleted
+
+
+def _end(tx: Tx, which: ColumnElement[bool], at: datetime) -> int:
+    """End the live sessions among *which*."""
+    return _count(
+        tx.session.execute(
+            update(Session)
+            .where(which, Session.revoked_at.is_(None))
+            .values(revoked_at=at)
+            .execution_options(synchronize_session=False)
+        )
+    )
+
+
+def _count(result: object) -> int:
+    """Return how many rows a statement touched."""
+    return result.rowcount if isinstance(result, CursorResult) else 0

@@ -1,0 +1,65 @@
+"""Decide over everything a provider says: pure, each failure with its reason.
+
+``callback`` reads what the browser brings, ``token`` checks ID token and UserInfo, ``tenant``
+knows shared issuers, ``strength`` the demand for it, ``person`` makes the verified identity.
+"""
+
+from portal.sign_in.rules.callback import (
+    Answer,
+    check_answer,
+    provider_error,
+    read_answer,
+    token_error,
+)
+from portal.sign_in.rules.person import identity_of, missing_claims, subject_warning
+from portal.sign_in.rules.reasons import Failure, Side, SignInReason, side_of
+from portal.sign_in.rules.strength import strength_request, strong_enough
+from portal.sign_in.rules.tenant import (
+    check_tenant,
+    connection_fault,
+    is_directory_guest,
+    is_loopback,
+    issuer_fault,
+    tenant_of,
+)
+from portal.sign_in.rules.token import (
+    ALGORITHMS,
+    Expected,
+    check_claims,
+    check_hash,
+    check_header,
+    check_userinfo,
+    is_subject,
+    split,
+)
+
+__all__ = [
+    "ALGORITHMS",
+    "Answer",
+    "Expected",
+    "Failure",
+    "Side",
+    "SignInReason",
+    "check_answer",
+    "check_claims",
+    "check_hash",
+    "check_header",
+    "check_tenant",
+    "check_userinfo",
+    "connection_fault",
+    "identity_of",
+    "is_directory_guest",
+    "is_loopback",
+    "is_subject",
+    "issuer_fault",
+    "missing_claims",
+    "provider_error",
+    "read_answer",
+    "side_of",
+    "split",
+    "strength_request",
+    "strong_enough",
+    "subject_warning",
+    "tenant_of",
+    "token_error",
+]

@@ -1,0 +1,77 @@
+"""Why a sign-in fails at the protocol, and on whose side the mending is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class SignInReason(StrEnum):
+    """Reason codes ``family.detail``; the audit keeps them, people read kinder words."""
+
+    ISSUER = "oidc.iss"
+    METADATA = "oidc.metadata"
+    AUDIENCE = "oidc.aud"
+    ALGORITHM = "oidc.alg"
+    SIGNATURE = "oidc.sig"
+    NONCE = "oidc.nonce"
+    STATE = "oidc.state"
+    MIX_UP = "oidc.mixup"
+    TIME = "oidc.time"
+    SUBJECT = "oidc.sub"
+    USERINFO = "oidc.userinfo"
+    NO_ID_TOKEN = "oidc.no_id_token"  # noqa: S105 - a reason, not a password
+    TYPE = "oidc.typ"
+    TENANT = "oidc.tenant"
+    ASSURANCE = "oidc.assurance"
+    DENIED = "oidc.denied"  # the person, or their company's sign-in, said no
+    PROVIDER_ERROR = "oidc.error"  # the provider answered with an error of its own
+    TOKEN_ENDPOINT = "oidc.token_endpoint"  # noqa: S105 - it does not know the portal, or its secret
+    INPUT_CHAR = "input.char"  # a claim with characters that cannot be stored
+    INPUT_LENGTH = "input.length"
+    NET_BLOCKED = "net.blocked"
+    NET_REDIRECT = "net.redirect"
+    NET_ORIGIN = "net.origin"
+    NET_LIMIT = "net.limit"  # too slow, too large, or no usable answer (5xx, HTML)
+    NET_TLS = "net.tls"
+    NET_UNREACHABLE = "net.unreachable"
+
+
+class Side(StrEnum):
+    """Whose side it is on: the page says so first."""
+
+    PERSON = "person"  # begin again, or use another account
+    PARTNER = "partner"  # the company's IT: what their identity provider sends is wrong, or it is down
+    ADMIN = "admin"  # the portal's admin: what is configured here does not fit the provider
+
+
+_SIDES: Mapping[SignInReason, Side] = MappingProxyType(
+    {
+        SignInReason.STATE: Side.PERSON,
+        SignInReason.DENIED: Side.PERSON,
+        SignInReason.ASSURANCE: Side.PERSON,
+        SignInReason.METADATA: Side.ADMIN,
+        SignInReason.TENANT: Side.PERSON,
+        SignInReason.TOKEN_ENDPOINT: Side.ADMIN,
+        SignInReason.NET_BLOCKED: Side.ADMIN,
+        SignInReason.NET_ORIGIN: Side.ADMIN,
+    }
+)
+
+
+def side_of(reason: SignInReason) -> Side:
+    """Return who can mend it; what is not ours nor the person's is the partner's."""
+    return _SIDES.get(reason, Side.PARTNER)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A check that failed.
+
+    Attributes:
+        reason: the code.
+        detail: one line for admins and the audit; never a secret, token, code or personal value.
+    """
+
+    reason: SignInReason
+    detail: str
