@@ -1,0 +1,71 @@
+"""The schema: bring a database up to date, or back; `portal db upgrade` and the tests call this."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import NullPool, create_engine, make_url
+from sqlalchemy.engine import Connection
+
+import portal
+from portal.foundation.db import listen
+
+
+def migrations_folder() -> Path:
+    """Return where the migrations lie: inside an installed portal, beside it in a checkout."""
+    package = Path(portal.__file__).parent
+    installed = package / "_data" / "migrations"
+    return installed if installed.is_dir() else package.parent / "migrations"
+
+
+def upgrade_database(url: str, revision: str = "head") -> None:
+    """Bring the database at *url* (SQLAlchemy's spelling) up to *revision*, in one transaction.
+
+    Raises:
+        sqlalchemy.exc.OperationalError: the database cannot be reached.
+    """
+    with _connection(url) as connection:
+        command.upgrade(_config(connection), revision)
+
+
+def downgrade_database(url: str, revision: str = "base") -> None:
+    """Bring the database at *url* back to *revision*: what newer migrations made is dropped."""
+    with _connection(url) as connection:
+        command.downgrade(_config(connection), revision)
+
+
+def database_revision(url: str) -> str | None:
+    """Return the revision the database is at; None when it was never upgraded."""
+    with _connection(url) as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest_revision() -> str | None:
+    """Return the revision that this version of the portal wants."""
+    return ScriptDirectory(str(migrations_folder())).get_current_head()
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def _connection(url: str) -> Iterator[Connection]:
+    """Open a connection of its own; the folder of an embedded database is made at need."""
+    where = make_url(url)
+    if where.get_backend_name() == "sqlite" and where.database:
+        Path(where.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine = create_engine(where, poolclass=NullPool)
+    listen(engine)
+    try:
+        with engine.connect() as connection:
+            yield connection.execution_options(portal_write=True)
+    finally:
+        engine.dispose()
