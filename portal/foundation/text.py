@@ -17,6 +17,7 @@ import idna
 from email_validator import EmailNotValidError, validate_email
 
 EMAIL_LIMIT: Final = 254  # RFC 5321, 4.5.3.1.3: a path of 256 less its angle brackets
+LOCAL_LIMIT: Final = 64  # RFC 5321, 4.5.3.1.1, in octets
 DOMAIN_LIMIT: Final = 253  # RFC 1035, 3.1, as text
 MOST_MARKS: Final = 4  # combining marks on one letter; no living script needs more
 
@@ -54,23 +55,23 @@ def canonical_email(text: str) -> str:
         raise BadText("input.length", f"An e-mail address has {EMAIL_LIMIT} characters at most")
     require_printable(text)
     local, at, domain = text.rpartition("@")
-    if not at or text.count("@") != 1:
+    if not at or text.count("@") != 1 or domain.endswith("."):
         raise BadText("input.email", _EMAIL_HELP)
     try:
         domain = canonical_domain(domain)
-        # Asked after lower-casing and with the domain in its final form: what is checked is kept.
+        # The domain is checked above; the library would refuse .local and .test, which are a
+        # matter of trust and not of spelling. Lower-cased before: what is checked is what is kept.
         checked = validate_email(
-            f"{_lower(local)}@{domain}",
+            f"{_lower(local)}@example.com",
             check_deliverability=False,
             allow_quoted_local=False,
             allow_domain_literal=False,
             allow_display_name=False,
-            globally_deliverable=False,
         )
     except (EmailNotValidError, BadText) as fault:
         raise BadText("input.email", _EMAIL_HELP) from fault
     canonical = f"{checked.local_part}@{domain}"
-    if len(canonical.encode()) > EMAIL_LIMIT:
+    if len(canonical.encode()) > EMAIL_LIMIT or len(checked.local_part.encode()) > LOCAL_LIMIT:
         raise BadText("input.length", f"An e-mail address has {EMAIL_LIMIT} characters at most")
     return canonical
 
