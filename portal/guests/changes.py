@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, insert, select, update
 
 from portal.audit.changes import record
 from portal.audit.rules import Event
@@ -19,7 +19,7 @@ from portal.foundation.transaction import Tx
 from portal.guests.models import FederatedIdentity, Guest, TermsAcceptance
 from portal.guests.queries import GuestRow
 from portal.guests.rules import REMOVED_AFTER, Reason, State, family, require_transition
-from portal.trust.changes import move_seats
+from portal.trust.models import Organisation
 
 PERSONAL = ("email", "name", "profile", "email_aside")
 
@@ -48,6 +48,24 @@ class Move:
     reason: Reason
     since: datetime
     values: Mapping[str, Any]
+
+
+def lock_places(tx: Tx, organisation_id: UUID) -> int:
+    """Return how many places an organisation's guests take; nobody else arrives until the commit."""
+    query = select(Organisation.seats + Organisation.waiting).where(
+        Organisation.id == organisation_id
+    )
+    return tx.session.scalars(query.with_for_update()).one()
+
+
+def _move_seats(tx: Tx, organisation_id: UUID, seats: int, waiting: int) -> None:
+    if seats or waiting:
+        tx.session.execute(
+            update(Organisation)
+            .where(Organisation.id == organisation_id)
+            .values(seats=Organisation.seats + seats, waiting=Organisation.waiting + waiting)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def create(
@@ -99,6 +117,7 @@ def create(
         "issuer": new.issuer,
         "identity_provider_id": new.identity_provider_id,
     }
+    _move_seats(tx, new.organisation_id, _seat(state), int(state == State.PENDING))
     tx.session.execute(insert(Guest.__table__), {"id": guest_id, **owned, **personal})
     tx.session.execute(
         insert(FederatedIdentity.__table__),
@@ -156,7 +175,7 @@ def move(tx: Tx, event: str, moves: Sequence[Move]) -> None:
             one.guest.state == State.PENDING
         )
     for organisation_id in sorted(seats, key=str):
-        move_seats(tx, organisation_id, seats[organisation_id], waiting[organisation_id])
+        _move_seats(tx, organisation_id, seats[organisation_id], waiting[organisation_id])
     _update(tx, rows)
     record(tx, events)
 
@@ -217,10 +236,12 @@ def write(
     )
 
 
-def reckon(tx: Tx, ends: Mapping[GuestRow, datetime]) -> None:
+def reckon(tx: Tx, ends: Sequence[tuple[GuestRow, datetime]]) -> None:
     """Set when guests' last sponsorship expires, where that has changed."""
-    changed = {guest: end for guest, end in ends.items() if guest.expires_at != end}
-    _update(tx, [{"guest": guest.id, "expires_at": end} for guest, end in changed.items()])
+    changed = [(guest, end) for guest, end in ends if guest.expires_at != end]
+    if not changed:
+        return
+    _update(tx, [{"guest": guest.id, "expires_at": end} for guest, end in changed])
     record(
         tx,
         [
@@ -230,7 +251,7 @@ def reckon(tx: Tx, ends: Mapping[GuestRow, datetime]) -> None:
                 guest_id=guest.id,
                 sets={f"guest:{guest.id}": {"expires_at": end}},
             )
-            for guest, end in changed.items()
+            for guest, end in changed
         ],
     )
 

@@ -1,0 +1,73 @@
+"""What every decision has in common: who may take it, how far it may go, and letting somebody in."""
+
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from portal.foundation.transaction import Tx
+from portal.guests import changes as guest_changes
+from portal.guests.changes import Move
+from portal.guests.queries import GuestRow
+from portal.guests.rules import Reason, State
+from portal.sponsorship.queries import open_rows
+from portal.sponsorship.rules import Bound, Latest, expiry_of, latest_last_day, review_after
+from portal.trust.queries import eligible_sponsors
+from portal.trust.rules import ContractFacts, EffectivePolicy, Refused
+
+
+class NotYours(Exception):
+    """This employee may not decide for this organisation."""
+
+
+def require_decider(tx: Tx, organisation_id: UUID, staff_id: UUID) -> None:
+    """Refuse an employee who is no sponsor or deputy there, or has an address in its domains.
+
+    Raises:
+        NotYours: so it is.
+    """
+    if staff_id not in {one.staff_id for one in eligible_sponsors(tx.session, organisation_id)}:
+        raise NotYours
+
+
+def require_day(
+    last_day: date, policy: EffectivePolicy, contract: ContractFacts, now: datetime
+) -> Latest:
+    """Refuse a last day that has passed or lies beyond the bounds.
+
+    Raises:
+        Refused: at field ``last_day``, saying which day would do.
+    """
+    latest = latest_last_day(policy, contract, now)
+    if last_day > latest.day:
+        why = (
+            "the contract ends then"
+            if latest.bound == Bound.CONTRACT
+            else f"the policy allows {policy.longest_days} days"
+        )
+        raise Refused("last_day", f"Choose {latest.day:%-d %B %Y} or earlier: {why}")
+    if expiry_of(last_day, contract) <= now:
+        raise Refused("last_day", "Choose today or a later day")
+    return latest
+
+
+def review_columns(policy: EffectivePolicy, now: datetime, expires_at: datetime) -> dict[str, object]:
+    """Return the columns of the next review."""
+    review = review_after(policy, now, expires_at)
+    return {
+        "review_ask_at": review.ask_at,
+        "review_due_at": review.due_at,
+        "review_ends_at": review.ends_at,
+    }
+
+
+def bring_in(tx: Tx, guest: GuestRow, policy: EffectivePolicy, reason: Reason) -> None:
+    """Make a guest active (or keep it so); silence counts from this decision."""
+    inactive_at = tx.now + timedelta(days=policy.inactivity_days)
+    standing = open_rows(tx.session, [guest.id])
+    expires_at = max(row.expires_at for row in standing)
+    values = {"inactive_at": inactive_at, "expires_at": expires_at}
+    if guest.state == State.ACTIVE:
+        guest_changes.write(tx, "guest.reckoned", guest, values)
+    else:
+        guest_changes.move(
+            tx, "guest.activated", [Move(guest, State.ACTIVE, reason, tx.now, values)]
+        )

@@ -1,0 +1,280 @@
+"""What employees decide about sponsorships. Each settles first and locks the guest.
+
+A function returns ``None`` when it did what was asked, or ``Lost``: somebody else (or time) was
+quicker, nothing was overwritten, and the attempt is in the audit log.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from portal.audit.changes import record
+from portal.audit.rules import Event
+from portal.delivery.changes import Message, put
+from portal.foundation.transaction import Tx
+from portal.guests import changes as guest_changes
+from portal.guests.changes import Move
+from portal.guests.queries import GuestRow
+from portal.guests.rules import Reason, State
+from portal.sponsorship.changes import grants, writing
+from portal.sponsorship.changes.bounds import (
+    NotYours,
+    bring_in,
+    require_day,
+    require_decider,
+    review_columns,
+)
+from portal.sponsorship.changes.settling import NO_REVIEW, end_sponsorships, reckon, settle
+from portal.sponsorship.changes.telling import (
+    display_name,
+    tell_approved,
+    tell_guest,
+    tell_removed,
+)
+from portal.sponsorship.changes.writing import Change
+from portal.sponsorship.queries import (
+    SponsorshipRow,
+    get,
+    open_rows,
+    organisation_names,
+    staff_people,
+)
+from portal.sponsorship.rules import Standing, expiry_of
+from portal.trust.queries import contract_facts, eligible_sponsors, policy_for, standing_offers
+from portal.trust.rules import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Somebody was quicker, or time was: what stands now, who decided it and when."""
+
+    sponsorship: SponsorshipRow
+    decided_by: UUID | None
+    decided_at: datetime
+
+
+def approve(
+    tx: Tx, sponsorship_id: UUID, staff_id: UUID, last_day: date, chosen: Collection[UUID]
+) -> Lost | None:
+    """Vouch for a person until a last day, for the chosen offers.
+
+    Raises:
+        NotYours: the employee may not decide for this organisation.
+        Refused: the last day is in the past or beyond what the policy and the contract allow.
+    """
+    row, guest = _open(tx, sponsorship_id, staff_id)
+    if not row.awaits_decision:
+        return _lost(tx, row, "approve")
+    policy = policy_for(tx.session, row.organisation_id)
+    contract = contract_facts(tx.session, row.contract_id)
+    require_day(last_day, policy, contract, tx.now)
+    expires_at = expiry_of(last_day, contract)
+    writing.change(
+        tx,
+        "sponsorship.approved",
+        [
+            Change(
+                row,
+                Standing.ACTIVE,
+                {
+                    "state_reason": Reason.APPROVED,
+                    "state_since": tx.now,
+                    "sponsor_id": staff_id,
+                    "last_day": last_day,
+                    "expires_at": expires_at,
+                    "lapses_at": None,
+                    "approve_by": None,
+                    "decided_at": tx.now,
+                    "decided_by": staff_id,
+                    **review_columns(policy, tx.now, expires_at),
+                },
+            )
+        ],
+    )
+    grants.decide(tx, row, standing_offers(tx.session, row.organisation_id), chosen)
+    bring_in(tx, guest, policy, Reason.APPROVED)
+    tell_approved(tx, guest, row.id, staff_id, contract, last_day, expires_at)
+    return None
+
+
+def reject(tx: Tx, sponsorship_id: UUID, staff_id: UUID, reason: str) -> Lost | None:
+    """Turn a request down; a tombstone stays, so that the person cannot simply come back.
+
+    Raises:
+        NotYours: the employee may not decide for this organisation.
+    """
+    row, guest = _open(tx, sponsorship_id, staff_id)
+    if not row.awaits_decision:
+        return _lost(tx, row, "reject")
+    writing.change(
+        tx,
+        "sponsorship.rejected",
+        [
+            Change(
+                row,
+                Standing.REJECTED,
+                {
+                    "state_reason": Reason.REJECTED,
+                    "state_since": tx.now,
+                    "lapses_at": None,
+                    "approve_by": None,
+                    "decided_at": tx.now,
+                    "decided_by": staff_id,
+                    "decision_note": reason,
+                    **NO_REVIEW,
+                },
+            )
+        ],
+    )
+    grants.end_with(tx, {row.id: ("rejected", tx.now)})
+    if not _others(tx, row):
+        _out(tx, guest, Reason.REJECTED)
+        organisation = organisation_names(tx.session, [row.organisation_id])
+        tell_guest(
+            tx, guest, "guest.rejected", {"organisation": organisation[row.organisation_id]}
+        )
+    return None
+
+
+def hand_over(tx: Tx, sponsorship_id: UUID, staff_id: UUID, to: UUID) -> Lost | None:
+    """Hand a request or a guest over to another sponsor of that organisation.
+
+    Raises:
+        NotYours: the employee may not decide for this organisation.
+        Refused: the other one may not decide for it either.
+    """
+    row, guest = _open(tx, sponsorship_id, staff_id)
+    if row.state not in (Standing.REQUESTED, Standing.ACTIVE):
+        return _lost(tx, row, "hand_over")
+    if to not in {one.staff_id for one in eligible_sponsors(tx.session, row.organisation_id)}:
+        raise Refused("to", "Choose a sponsor or the deputy of this organisation")
+    pass_on(tx, [(row, to)], {guest.id: guest}, by=staff_id)
+    return None
+
+
+def pass_on(
+    tx: Tx,
+    rows: Sequence[tuple[SponsorshipRow, UUID]],
+    guests: dict[UUID, GuestRow],
+    by: UUID | None,
+) -> None:
+    """Give sponsorships another sponsor, and tell them."""
+    writing.change(
+        tx,
+        "sponsorship.handed_over",
+        [Change(row, row.state, {"sponsor_id": to}) for row, to in rows],
+    )
+    people = staff_people(tx.session, {to for _, to in rows} | ({by} if by else set()))
+    names = organisation_names(tx.session, {row.organisation_id for row, _ in rows})
+    put(
+        tx,
+        [
+            Message(
+                "sponsor.handed_over",
+                people[to].email,
+                f"sponsor.handed_over:{row.id}:{row.version + 1}",
+                {
+                    "guest_name": display_name(guests[row.guest_id]),
+                    "organisation": names[row.organisation_id],
+                    "by": people[by].name if by else "",
+                    "sponsorship_id": str(row.id),
+                },
+            )
+            for row, to in rows
+        ],
+    )
+
+
+def change_last_day(
+    tx: Tx, sponsorship_id: UUID, staff_id: UUID, last_day: date
+) -> Lost | None:
+    """Move the last day of a sponsorship, within the same bounds as an approval.
+
+    Raises:
+        NotYours, Refused: as ``approve``.
+    """
+    row, guest = _open(tx, sponsorship_id, staff_id)
+    if row.state != Standing.ACTIVE or row.awaits_decision:
+        return _lost(tx, row, "extend")
+    policy = policy_for(tx.session, row.organisation_id)
+    contract = contract_facts(tx.session, row.contract_id)
+    require_day(last_day, policy, contract, tx.now)
+    values = {"last_day": last_day, "expires_at": expiry_of(last_day, contract)}
+    writing.change(tx, "sponsorship.extended", [Change(row, row.state, values)])
+    reckon(tx, [guest], open_rows(tx.session, [guest.id]))
+    return None
+
+
+def keep(tx: Tx, sponsorship_id: UUID, staff_id: UUID) -> Lost | None:
+    """Answer a review: I still vouch. The next one is counted from now, by today's policy.
+
+    Raises:
+        NotYours: the employee may not decide for this organisation.
+    """
+    row, _guest = _open(tx, sponsorship_id, staff_id)
+    if row.state != Standing.ACTIVE or row.awaits_decision:
+        return _lost(tx, row, "keep")
+    policy = policy_for(tx.session, row.organisation_id)
+    values = {"sponsor_id": staff_id, **review_columns(policy, tx.now, row.expires_at)}
+    writing.change(tx, "sponsorship.reviewed", [Change(row, row.state, values)])
+    return None
+
+
+def end(tx: Tx, sponsorship_id: UUID, staff_id: UUID, reason: str) -> Lost | None:
+    """Stop vouching. If nobody else vouches the guest is out at once, behind a tombstone.
+
+    Raises:
+        NotYours: the employee may not decide for this organisation.
+    """
+    row, guest = _open(tx, sponsorship_id, staff_id)
+    if row.state != Standing.ACTIVE or row.awaits_decision:
+        return _lost(tx, row, "end")
+    end_sponsorships(tx, [(row, Reason.ENDED_BY_SPONSOR, tx.now)], note=reason)
+    others = _others(tx, row)
+    if others:
+        reckon(tx, [guest], others)
+    else:
+        _out(tx, guest, Reason.ENDED_BY_SPONSOR)
+        tell_removed(tx, guest, Reason.ENDED_BY_SPONSOR)
+    return None
+
+
+def _open(tx: Tx, sponsorship_id: UUID, staff_id: UUID) -> tuple[SponsorshipRow, GuestRow]:
+    """Settle and lock the guest of a sponsorship; return both as they stand now."""
+    known = get(tx.session, sponsorship_id)
+    if known is None:
+        raise NotYours
+    require_decider(tx, known.organisation_id, staff_id)
+    guest = settle(tx, [known.guest_id])[known.guest_id]
+    row = get(tx.session, sponsorship_id)
+    assert row is not None
+    return row, guest
+
+
+def _lost(tx: Tx, row: SponsorshipRow, tried: str) -> Lost:
+    record(
+        tx,
+        [
+            Event(
+                "sponsorship.decision_lost",
+                organisation_id=row.organisation_id,
+                guest_id=row.guest_id,
+                reason="sponsor.stale",
+                data={"tried": tried, "decided": f"{row.state}.{row.state_reason}"},
+            )
+        ],
+    )
+    return Lost(row, row.decided_by, row.decided_at or row.state_since)
+
+
+def _others(tx: Tx, row: SponsorshipRow) -> list[SponsorshipRow]:
+    return [one for one in open_rows(tx.session, [row.guest_id]) if one.id != row.id]
+
+
+def _out(tx: Tx, guest: GuestRow, reason: Reason) -> None:
+    """Remove a guest by a human's decision: its sessions are dead, a tombstone stays."""
+    values = {"tombstone": True, "inactive_at": None, "sessions_from": tx.now}
+    guest_changes.move(
+        tx, "guest.removed", [Move(guest, State.REMOVED, reason, tx.now, values)]
+    )

@@ -1,0 +1,170 @@
+"""What employees decide about a person: hold, resume, remove, let back. Each settles first."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+from portal.foundation.transaction import Tx
+from portal.guests import changes as guest_changes
+from portal.guests.changes import Move
+from portal.guests.queries import GuestRow
+from portal.guests.rules import LAPSES_AFTER, REMOVED_AFTER, Reason, State
+from portal.sponsorship.changes.bounds import NotYours, require_decider
+from portal.sponsorship.changes.requesting import Request, request
+from portal.sponsorship.changes.settling import end_sponsorships, settle
+from portal.sponsorship.changes.telling import display_name, tell_guest, tell_removed
+from portal.sponsorship.models import Sponsorship
+from portal.sponsorship.queries import open_rows, organisation_names
+from portal.sponsorship.rules import Standing, expiry_of, latest_last_day
+from portal.trust.queries import policy_for, running_contract
+from portal.trust.rules import Refused
+
+
+def suspend(tx: Tx, guest_id: UUID, reason: str) -> GuestRow:
+    """Hold a guest: no access until somebody lifts it; what runs out meanwhile runs out.
+
+    Raises:
+        Refused: the guest waits for a decision or is gone already.
+    """
+    guest = _settled(tx, guest_id)
+    if guest.state not in (State.ACTIVE, State.SUSPENDED) or guest.hold:
+        raise Refused("guest", _WHY_NOT_SUSPEND.get(guest.state, "A colleague holds it already"))
+    # Whoever time suspended already keeps that clock: a hold must not lengthen anything.
+    since = tx.now if guest.state == State.ACTIVE else guest.state_since
+    removes_at = guest.removes_at or tx.now + REMOVED_AFTER
+    values = {"hold": True, "state_note": reason, "inactive_at": None, "removes_at": removes_at}
+    moved = Move(guest, State.SUSPENDED, Reason.SUSPENDED_BY_STAFF, since, values)
+    guest_changes.move(tx, "guest.suspended", [moved])
+    names = organisation_names(tx.session, [guest.organisation_id])
+    tell_guest(
+        tx,
+        guest,
+        "guest.suspended",
+        {
+            "organisation": names[guest.organisation_id],
+            "reason": str(Reason.SUSPENDED_BY_STAFF),
+            "since": tx.now.isoformat(),
+        },
+    )
+    return guest
+
+
+_WHY_NOT_SUSPEND = {
+    State.PENDING: "The guest waits for a sponsor's decision and has no access. Reject it instead",
+    State.REMOVED: "The guest is removed already",
+}
+
+
+def resume(tx: Tx, guest_id: UUID) -> State:
+    """Lift a human's hold. What time did meanwhile needs a sponsor's decision.
+
+    Returns:
+        ``active``, or ``suspended`` where no sponsorship is left to come back to.
+
+    Raises:
+        Refused: nobody holds the guest.
+    """
+    guest = _settled(tx, guest_id)
+    if not guest.hold:
+        raise Refused("guest", "Nobody holds this guest. What time ended, a sponsor must approve")
+    if any(row.state == Standing.ACTIVE for row in open_rows(tx.session, [guest_id])):
+        policy = policy_for(tx.session, guest.organisation_id)
+        inactive_at = tx.now + timedelta(days=policy.inactivity_days)
+        values = {"inactive_at": inactive_at}
+        guest_changes.move(
+            tx, "guest.resumed", [Move(guest, State.ACTIVE, Reason.RESUMED, tx.now, values)]
+        )
+        names = organisation_names(tx.session, [guest.organisation_id])
+        tell_guest(tx, guest, "guest.resumed", {"organisation": names[guest.organisation_id]})
+        return State.ACTIVE
+    reason, since = tx.session.execute(
+        select(Sponsorship.state_reason, Sponsorship.state_since)
+        .where(Sponsorship.guest_id == guest_id, Sponsorship.state == Standing.ENDED)
+        .order_by(Sponsorship.state_since.desc(), Sponsorship.id.desc())
+        .limit(1)
+    ).one()
+    moved = Move(guest, State.SUSPENDED, Reason(reason), since, {"removes_at": guest.removes_at})
+    guest_changes.move(tx, "guest.resumed", [moved])
+    return State.SUSPENDED
+
+
+def remove(tx: Tx, guest_id: UUID, reason: str) -> GuestRow:
+    """Remove a guest by a human's decision, behind a tombstone that a sponsor must lift.
+
+    Raises:
+        Refused: it is removed already and stands behind a tombstone.
+    """
+    guest = _settled(tx, guest_id)
+    if guest.tombstone:
+        raise Refused("guest", "The guest is removed already")
+    rows = open_rows(tx.session, [guest_id])
+    end_sponsorships(tx, [(row, Reason.REMOVED_BY_STAFF, tx.now) for row in rows], note=reason)
+    if guest.state == State.REMOVED:
+        values = {"tombstone": True, "state_note": reason}
+        guest_changes.write(tx, "guest.removed", guest, values, "human.removed_by_staff")
+        return guest
+    values = {
+        "tombstone": True,
+        "state_note": reason,
+        "inactive_at": None,
+        "sessions_from": tx.now,
+    }
+    moved = Move(guest, State.REMOVED, Reason.REMOVED_BY_STAFF, tx.now, values)
+    guest_changes.move(tx, "guest.removed", [moved])
+    tell_removed(tx, guest, Reason.REMOVED_BY_STAFF)
+    return guest
+
+
+def let_back(tx: Tx, guest_id: UUID, staff_id: UUID) -> UUID:
+    """Lift a tombstone: the person waits for a decision again, with none of the old grants.
+
+    Returns:
+        The new request, which this sponsor is asked about.
+
+    Raises:
+        NotYours: the employee may not decide for this organisation.
+        Refused: there is no tombstone, no place, or no contract to come back under.
+    """
+    guest = _settled(tx, guest_id)
+    require_decider(tx, guest.organisation_id, staff_id)
+    if not guest.tombstone:
+        raise Refused("guest", "Nothing keeps this person out. They can simply sign in again")
+    policy = policy_for(tx.session, guest.organisation_id)
+    contract = running_contract(tx.session, guest.organisation_id, tx.now)
+    if contract is None:
+        raise Refused("guest", "No contract is running. Ask an admin to enter the new one")
+    if guest_changes.lock_places(tx, guest.organisation_id) >= policy.most_guests:
+        raise Refused("guest", f"All {policy.most_guests} places are taken. Ask an admin for more")
+    expires_at = expiry_of(latest_last_day(policy, contract, tx.now).day, contract)
+    values = {
+        "lapses_at": tx.now + LAPSES_AFTER,
+        "expires_at": expires_at,
+        "knocked_at": None,
+    }
+    moved = Move(guest, State.PENDING, Reason.LET_BACK, tx.now, values)
+    guest_changes.move(tx, "guest.tombstone_lifted", [moved])
+    asked = Request(
+        guest_id=guest_id,
+        organisation_id=guest.organisation_id,
+        contract=contract,
+        policy=policy,
+        sponsor_id=staff_id,
+        proposals=(),
+        at_once=False,
+        why=None,
+        works_with=None,
+    )
+    sponsorship_id = request(
+        tx, asked, guest_name=display_name(guest), guest_email=guest.email or ""
+    )
+    names = organisation_names(tx.session, [guest.organisation_id])
+    tell_guest(tx, guest, "guest.let_back", {"organisation": names[guest.organisation_id]})
+    return sponsorship_id
+
+
+def _settled(tx: Tx, guest_id: UUID) -> GuestRow:
+    guest = settle(tx, [guest_id]).get(guest_id)
+    if guest is None:
+        raise NotYours
+    return guest

@@ -1,0 +1,166 @@
+"""How a sponsorship begins: an arrival asks for one, or a sponsor vouches of their own accord."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID
+
+from portal.delivery.changes import Message, put
+from portal.foundation.db import uuid7
+from portal.foundation.transaction import Tx
+from portal.guests.rules import LAPSES_AFTER, Reason, State
+from portal.sponsorship.changes import grants, writing
+from portal.sponsorship.changes.bounds import (
+    NotYours,
+    bring_in,
+    require_day,
+    require_decider,
+    review_columns,
+)
+from portal.sponsorship.changes.settling import settle
+from portal.sponsorship.changes.telling import tell_approved
+from portal.sponsorship.queries import get, open_rows, organisation_names, staff_people
+from portal.sponsorship.rules import Standing, expiry_of, latest_last_day
+from portal.trust.queries import policy_for, running_contract, standing_offers
+from portal.trust.rules import ContractFacts, EffectivePolicy, Proposal, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an arrival asks for."""
+
+    guest_id: UUID
+    organisation_id: UUID
+    contract: ContractFacts
+    policy: EffectivePolicy
+    sponsor_id: UUID
+    proposals: Sequence[Proposal]
+    at_once: bool
+    why: str | None
+    works_with: str | None
+
+
+def request(tx: Tx, asked: Request, *, guest_name: str, guest_email: str) -> UUID:
+    """Ask a sponsor to vouch; with *at once* the restricted grants begin now, until approved."""
+    sponsorship_id = uuid7()
+    latest = latest_last_day(asked.policy, asked.contract, tx.now)
+    expires_at = expiry_of(latest.day, asked.contract)
+    approve_by = tx.now + timedelta(days=asked.policy.approval_days) if asked.at_once else None
+    lapses_at = None if asked.at_once else tx.now + LAPSES_AFTER
+    writing.add(
+        tx,
+        "sponsorship.requested",
+        sponsorship_id,
+        {
+            "guest_id": asked.guest_id,
+            "organisation_id": asked.organisation_id,
+            "contract_id": asked.contract.id,
+            "sponsor_id": asked.sponsor_id,
+            "state": Standing.ACTIVE if asked.at_once else Standing.REQUESTED,
+            "state_reason": Reason.AT_ONCE if asked.at_once else Reason.AWAITING_DECISION,
+            "state_since": tx.now,
+            "last_day": latest.day,
+            "expires_at": expires_at,
+            "requested_at": tx.now,
+            "lapses_at": lapses_at,
+            "at_once": asked.at_once,
+            "approve_by": approve_by,
+            "decided_at": None,
+            "decided_by": None,
+            "decision_note": None,
+            "review_ask_at": None,
+            "review_due_at": None,
+            "review_ends_at": None,
+            "why": asked.why,
+            "works_with": asked.works_with,
+        },
+    )
+    offer = grants.give_at_once if asked.at_once else grants.propose
+    offer(tx, asked.organisation_id, asked.guest_id, sponsorship_id, asked.proposals)
+    sponsor = staff_people(tx.session, [asked.sponsor_id])[asked.sponsor_id]
+    organisation = organisation_names(tx.session, [asked.organisation_id])[asked.organisation_id]
+    put(
+        tx,
+        [
+            Message(
+                "sponsor.request",
+                sponsor.email,
+                f"sponsor.request:{sponsorship_id}",
+                {
+                    "guest_name": guest_name,
+                    "guest_email": guest_email,
+                    "organisation": organisation,
+                    "asked_at": tx.now.isoformat(),
+                    "lapses_at": lapses_at.isoformat() if lapses_at else None,
+                    "at_once": asked.at_once,
+                    "approve_by": approve_by.isoformat() if approve_by else None,
+                    "sponsorship_id": str(sponsorship_id),
+                    "why": asked.why,
+                    "works_with": asked.works_with,
+                },
+            )
+        ],
+    )
+    return sponsorship_id
+
+
+def vouch(
+    tx: Tx, guest_id: UUID, staff_id: UUID, last_day: date, chosen: Collection[UUID]
+) -> None:
+    """Vouch for a guest of one's own accord: for one whom time suspended, or beside another sponsor.
+
+    Raises:
+        NotYours, Refused: as ``approve``; Refused also where a human holds the guest, nobody
+        is in to be vouched for, or no contract runs.
+    """
+    guest = settle(tx, [guest_id]).get(guest_id)
+    if guest is None:
+        raise NotYours
+    require_decider(tx, guest.organisation_id, staff_id)
+    if guest.hold:
+        raise Refused("guest", "This guest is held by a colleague. Lift the hold first")
+    if guest.state not in (State.ACTIVE, State.SUSPENDED):
+        raise Refused("guest", "Only a guest who is in, or suspended, can be vouched for")
+    if any(
+        row.sponsor_id == staff_id or row.awaits_decision
+        for row in open_rows(tx.session, [guest_id])
+    ):
+        raise Refused("guest", "There is a sponsorship to decide on or to extend already")
+    contract = running_contract(tx.session, guest.organisation_id, tx.now)
+    if contract is None:
+        raise Refused("last_day", "No contract is running. Ask an admin to enter the new one")
+    policy = policy_for(tx.session, guest.organisation_id)
+    require_day(last_day, policy, contract, tx.now)
+    expires_at = expiry_of(last_day, contract)
+    sponsorship_id = uuid7()
+    writing.add(
+        tx,
+        "sponsorship.approved",
+        sponsorship_id,
+        {
+            "guest_id": guest_id,
+            "organisation_id": guest.organisation_id,
+            "contract_id": contract.id,
+            "sponsor_id": staff_id,
+            "state": Standing.ACTIVE,
+            "state_reason": Reason.APPROVED,
+            "state_since": tx.now,
+            "last_day": last_day,
+            "expires_at": expires_at,
+            "requested_at": tx.now,
+            "lapses_at": None,
+            "at_once": False,
+            "approve_by": None,
+            "decided_at": tx.now,
+            "decided_by": staff_id,
+            "decision_note": None,
+            "why": None,
+            "works_with": None,
+            **review_columns(policy, tx.now, expires_at),
+        },
+    )
+    fresh = get(tx.session, sponsorship_id)
+    assert fresh is not None
+    grants.decide(tx, fresh, standing_offers(tx.session, guest.organisation_id), chosen)
+    bring_in(tx, guest, policy, Reason.APPROVED)
+    tell_approved(tx, guest, sponsorship_id, staff_id, contract, last_day, expires_at)

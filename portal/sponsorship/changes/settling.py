@@ -1,0 +1,188 @@
+"""Settle: carry out everything that time has already done to some guests.
+
+Whoever is about to move an end later, or to decide anything, settles first under the same locks;
+a sweep settles in batches. Both apply the same pure steps with the same instants, so it does not
+matter which of them came first. The guest's row lock guards its sponsorships too.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from portal.delivery.changes import Message, put
+from portal.foundation.transaction import Tx
+from portal.guests import changes as guest_changes
+from portal.guests.changes import Move
+from portal.guests.queries import GuestRow, lock
+from portal.guests.rules import REMOVED_AFTER, Reason, State
+from portal.sponsorship.changes import grants, writing
+from portal.sponsorship.changes.writing import Change
+from portal.sponsorship.queries import (
+    Person,
+    SponsorshipRow,
+    open_of,
+    open_rows,
+    organisation_names,
+    staff_people,
+)
+from portal.sponsorship.rules import (
+    GuestDates,
+    GuestMoves,
+    SponsorshipEnds,
+    Standing,
+    due_steps,
+)
+
+NO_REVIEW = {"review_ask_at": None}
+
+
+def dates_of(guest: GuestRow) -> GuestDates:
+    """Return what of a guest the passing of time can change."""
+    return GuestDates(
+        state=guest.state,
+        reason=guest.state_reason,
+        since=guest.state_since,
+        hold=guest.hold,
+        tombstone=guest.tombstone,
+        inactive_at=guest.inactive_at,
+        removes_at=guest.removes_at,
+    )
+
+
+def settle(tx: Tx, guest_ids: Iterable[UUID]) -> dict[UUID, GuestRow]:
+    """Lock guests, carry out what is due, and return them as they stand now."""
+    guests = {guest.id: guest for guest in lock(tx, guest_ids)}
+    standing = open_of(tx.session, guests)
+    steps = {
+        key: due
+        for key, guest in guests.items()
+        if (due := due_steps(dates_of(guest), standing.get(key, ()), tx.now))
+    }
+    if not steps:
+        return guests
+    rows = {row.id: row for row in open_rows(tx.session, steps)}
+    ends = [step for due in steps.values() for step in due if isinstance(step, SponsorshipEnds)]
+    end_sponsorships(tx, [(rows[end.sponsorship_id], end.reason, end.at) for end in ends])
+    ended = {end.sponsorship_id for end in ends}
+    reckon(tx, [guests[key] for key in steps], [row for row in rows.values() if row.id not in ended])
+    now = dict(guests)
+    # A guest moves twice at most, suspended and then removed: each move is a batch of its own.
+    for turn in (0, 1):
+        moving: list[tuple[GuestRow, GuestMoves]] = []
+        for key, due in steps.items():
+            own = [step for step in due if isinstance(step, GuestMoves)]
+            if len(own) > turn:
+                moving.append((now[key], own[turn]))
+        _move(tx, moving)
+        if moving:
+            now.update((guest.id, guest) for guest in lock(tx, [one.id for one, _ in moving]))
+    last = {
+        key: own[-1]
+        for key, due in steps.items()
+        if (own := [step for step in due if isinstance(step, GuestMoves)])
+    }
+    _tell(tx, [(now[key], step) for key, step in last.items()], list(rows.values()))
+    return now
+
+
+def end_sponsorships(
+    tx: Tx, ends: Sequence[tuple[SponsorshipRow, Reason, datetime]], note: str | None = None
+) -> None:
+    """End sponsorships and what was given under them."""
+    writing.change(
+        tx,
+        "sponsorship.ended",
+        [
+            Change(
+                row,
+                Standing.ENDED,
+                {
+                    "state_reason": reason,
+                    "state_since": at,
+                    "lapses_at": None,
+                    "approve_by": None,
+                    **NO_REVIEW,
+                    **({"decision_note": note} if note else {}),
+                },
+            )
+            for row, reason, at in ends
+        ],
+    )
+    grants.end_with(tx, {row.id: (str(reason), at) for row, reason, at in ends})
+
+
+def reckon(tx: Tx, guests: Iterable[GuestRow], standing: Sequence[SponsorshipRow]) -> None:
+    """Set each guest's end to the latest of its open sponsorships'; with none it keeps its last."""
+    ends = []
+    for guest in guests:
+        own = [row.expires_at for row in standing if row.guest_id == guest.id]
+        if own:
+            ends.append((guest, max(own)))
+    guest_changes.reckon(tx, ends)
+
+
+def _move(tx: Tx, moving: Sequence[tuple[GuestRow, GuestMoves]]) -> None:
+    for state, event in ((State.SUSPENDED, "guest.suspended"), (State.REMOVED, "guest.removed")):
+        guest_changes.move(
+            tx,
+            event,
+            [
+                Move(guest, step.state, step.reason, step.at, _columns(step))
+                for guest, step in moving
+                if step.state == state
+            ],
+        )
+
+
+def _columns(step: GuestMoves) -> dict[str, object]:
+    if step.state == State.SUSPENDED:
+        return {"inactive_at": None, "removes_at": step.at + REMOVED_AFTER}
+    return {"inactive_at": None, "tombstone": step.tombstone, "sessions_from": step.at}
+
+
+def _tell(
+    tx: Tx, moved: Sequence[tuple[GuestRow, GuestMoves]], sponsorships: Sequence[SponsorshipRow]
+) -> None:
+    """Tell each guest, and whoever vouched or was asked, once."""
+    if not moved:
+        return
+    organisations = organisation_names(tx.session, {guest.organisation_id for guest, _ in moved})
+    people = staff_people(tx.session, {row.sponsor_id for row in sponsorships})
+    vouched: dict[UUID, list[Person]] = {}
+    for row in sponsorships:
+        if row.sponsor_id in people:
+            vouched.setdefault(row.guest_id, []).append(people[row.sponsor_id])
+    messages = []
+    for guest, step in moved:
+        messages += _messages(
+            guest, step, organisations[guest.organisation_id], vouched.get(guest.id, [])
+        )
+    put(tx, messages)
+
+
+def _messages(
+    guest: GuestRow, step: GuestMoves, organisation: str, sponsors: Sequence[Person]
+) -> list[Message]:
+    once = f"{guest.id}:{step.at.isoformat()}"
+    about = {
+        "organisation": organisation,
+        "reason": str(step.reason),
+        "since": step.at.isoformat(),
+        "guest_id": str(guest.id),
+        "guest_name": guest.name or guest.email or "",
+        "guest_email": guest.email or "",
+    }
+    lapsed = step.reason == Reason.LAPSED
+    messages = []
+    if guest.email:
+        kind = "lapsed" if lapsed else str(step.state)
+        own = {key: about[key] for key in ("organisation", "reason", "since")}
+        messages.append(Message(f"guest.{kind}", guest.email, f"guest.{kind}:{once}", own))
+    # A contract's end is told to sponsors once, with the count, not once a guest.
+    if step.state == State.SUSPENDED or lapsed:
+        kind = "sponsor.request_lapsed" if lapsed else "sponsor.guest_suspended"
+        messages += [
+            Message(kind, sponsor.email, f"{kind}:{once}:{sponsor.id}", about)
+            for sponsor in {one.id: one for one in sponsors}.values()
+        ]
+    return messages

@@ -1,0 +1,58 @@
+"""What guests are told of decisions about them."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from portal.delivery.changes import Message, put
+from portal.foundation.transaction import Tx
+from portal.guests.queries import GuestRow
+from portal.guests.rules import Reason
+from portal.sponsorship.queries import organisation_names, staff_people
+from portal.trust.rules import ContractFacts
+
+
+def display_name(guest: GuestRow) -> str:
+    """Return how people call a guest: by name, else by address."""
+    return guest.name or guest.email or "somebody"
+
+
+def tell_guest(tx: Tx, guest: GuestRow, kind: str, payload: dict[str, object]) -> None:
+    """Put a message to a guest, once for this moment; whoever has no address gets none."""
+    if guest.email:
+        key = f"{kind}:{guest.id}:{tx.now.isoformat()}"
+        put(tx, [Message(kind, guest.email, key, payload)])
+
+
+def tell_removed(tx: Tx, guest: GuestRow, reason: Reason) -> None:
+    """Tell a guest that access has ended."""
+    names = organisation_names(tx.session, [guest.organisation_id])
+    payload = {
+        "organisation": names[guest.organisation_id],
+        "reason": str(reason),
+        "since": tx.now.isoformat(),
+    }
+    tell_guest(tx, guest, "guest.removed", payload)
+
+
+def tell_approved(
+    tx: Tx,
+    guest: GuestRow,
+    sponsorship_id: UUID,
+    staff_id: UUID,
+    contract: ContractFacts,
+    last_day: date,
+    expires_at: datetime,
+) -> None:
+    """Tell a guest who vouches for them, and until when."""
+    if not guest.email:
+        return
+    sponsor = staff_people(tx.session, [staff_id])[staff_id]
+    names = organisation_names(tx.session, [guest.organisation_id])
+    payload = {
+        "organisation": names[guest.organisation_id],
+        "last_day": last_day.isoformat(),
+        "time_zone": contract.time_zone,
+        "expires_at": expires_at.isoformat(),
+        "sponsor": sponsor.name,
+    }
+    put(tx, [Message("guest.approved", guest.email, f"guest.approved:{sponsorship_id}", payload)])

@@ -1,0 +1,280 @@
+"""Read sponsorships and grants: what is open, what is due, what waits for whom."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from portal.applications.models import Application, Entitlement
+from portal.guests.rules import Reason
+from portal.sponsorship.models import Grant, Sponsorship
+from portal.sponsorship.rules import OpenSponsorship, Standing
+from portal.staff.models import Staff
+from portal.trust.models import Contract, Offer, Organisation
+
+OPEN = (Standing.REQUESTED, Standing.ACTIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class SponsorshipRow:
+    """One sponsorship with every column."""
+
+    id: UUID
+    guest_id: UUID
+    organisation_id: UUID
+    contract_id: UUID
+    sponsor_id: UUID
+    state: Standing
+    state_reason: Reason
+    state_since: datetime
+    last_day: date
+    expires_at: datetime
+    requested_at: datetime
+    lapses_at: datetime | None
+    at_once: bool
+    approve_by: datetime | None
+    decided_at: datetime | None
+    decided_by: UUID | None
+    decision_note: str | None
+    review_ask_at: datetime | None
+    review_due_at: datetime | None
+    review_ends_at: datetime | None
+    why: str | None
+    works_with: str | None
+    version: int
+
+    @property
+    def awaits_decision(self) -> bool:
+        """Say whether a sponsor must still decide: a request, or access given at once."""
+        return self.state == Standing.REQUESTED or (
+            self.state == Standing.ACTIVE and self.approve_by is not None
+        )
+
+
+FIELDS = tuple(SponsorshipRow.__dataclass_fields__)
+COLUMNS = tuple(getattr(Sponsorship, field) for field in FIELDS)
+
+
+def row_of(row: Sequence[Any]) -> SponsorshipRow:
+    """Return the first columns of a result row as a ``SponsorshipRow``."""
+    values = dict(zip(FIELDS, row, strict=False))
+    values["state"] = Standing(values["state"])
+    values["state_reason"] = Reason(values["state_reason"])
+    return SponsorshipRow(**values)
+
+
+def get(session: Session, sponsorship_id: UUID) -> SponsorshipRow | None:
+    """Return one sponsorship, as it is in the database now."""
+    row = session.execute(select(*COLUMNS).where(Sponsorship.id == sponsorship_id)).first()
+    return row_of(row) if row else None
+
+
+def of_guest(session: Session, guest_id: UUID) -> list[SponsorshipRow]:
+    """Return all sponsorships of a guest, newest first."""
+    query = select(*COLUMNS).where(Sponsorship.guest_id == guest_id)
+    query = query.order_by(Sponsorship.requested_at.desc(), Sponsorship.id.desc())
+    return [row_of(row) for row in session.execute(query)]
+
+
+def open_of(session: Session, guest_ids: Iterable[UUID]) -> dict[UUID, list[OpenSponsorship]]:
+    """Return what is requested or active of each guest, with the contract's end joined."""
+    query = (
+        select(
+            Sponsorship.guest_id,
+            Sponsorship.id,
+            Sponsorship.state,
+            Sponsorship.expires_at,
+            Sponsorship.lapses_at,
+            Sponsorship.approve_by,
+            Sponsorship.review_ends_at,
+            Contract.begins_at,
+            Contract.ends_at,
+        )
+        .join(Contract, Contract.id == Sponsorship.contract_id)
+        .where(Sponsorship.guest_id.in_(list(guest_ids)), Sponsorship.state.in_(OPEN))
+    )
+    found: dict[UUID, list[OpenSponsorship]] = {}
+    for guest_id, key, state, *dates in session.execute(query):
+        found.setdefault(guest_id, []).append(OpenSponsorship(key, Standing(state), *dates))
+    return found
+
+
+def open_rows(session: Session, guest_ids: Iterable[UUID]) -> list[SponsorshipRow]:
+    """Return the open sponsorships of guests with every column."""
+    query = select(*COLUMNS).where(
+        Sponsorship.guest_id.in_(list(guest_ids)), Sponsorship.state.in_(OPEN)
+    )
+    return [row_of(row) for row in session.execute(query.order_by(Sponsorship.id))]
+
+
+def open_requests(session: Session, staff_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Count what awaits each employee's decision."""
+    query = (
+        select(Sponsorship.sponsor_id, func.count())
+        .where(Sponsorship.sponsor_id.in_(list(staff_ids)), awaiting())
+        .group_by(Sponsorship.sponsor_id)
+    )
+    return dict(session.execute(query).tuples())
+
+
+def awaiting() -> Any:
+    """Return the SQL condition of a sponsorship that awaits a decision."""
+    return or_(
+        Sponsorship.state == Standing.REQUESTED,
+        and_(Sponsorship.state == Standing.ACTIVE, Sponsorship.approve_by.is_not(None)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRow:
+    """A grant as people read it."""
+
+    id: UUID
+    organisation_id: UUID
+    guest_id: UUID
+    sponsorship_id: UUID
+    offer_id: UUID
+    entitlement_id: UUID
+    state: str
+    state_reason: str
+    by_claim: bool
+    starts_at: datetime | None
+    ended_at: datetime | None
+    offer_withdrawn_at: datetime | None
+    when_claim: str | None
+    when_value: str | None
+    entitlement: str
+    application: str
+    application_slug: str
+    entitlement_slug: str
+    url: str
+
+    @property
+    def code(self) -> str:
+        """Return the entitlement's name for scripts: ``application/entitlement``."""
+        return f"{self.application_slug}/{self.entitlement_slug}"
+
+
+def _grants() -> Select[Any]:
+    return (
+        select(
+            Grant.id,
+            Offer.organisation_id,
+            Grant.guest_id,
+            Grant.sponsorship_id,
+            Grant.offer_id,
+            Grant.entitlement_id,
+            Grant.state,
+            Grant.state_reason,
+            Grant.by_claim,
+            Grant.starts_at,
+            Grant.ended_at,
+            Offer.withdrawn_at,
+            Offer.when_claim,
+            Offer.when_value,
+            Entitlement.name,
+            Application.name,
+            Application.slug,
+            Entitlement.slug,
+            Application.url,
+        )
+        .join(Offer, Offer.id == Grant.offer_id)
+        .join(Entitlement, Entitlement.id == Grant.entitlement_id)
+        .join(Application, Application.id == Entitlement.application_id)
+        .order_by(Application.name, Entitlement.name, Grant.id)
+    )
+
+
+def grants_of(
+    session: Session, guest_ids: Iterable[UUID], *, ended: bool = False
+) -> list[GrantRow]:
+    """Return the grants of guests; the ended ones only when asked."""
+    query = _grants().where(Grant.guest_id.in_(list(guest_ids)))
+    if not ended:
+        query = query.where(Grant.state != "ended")
+    return [GrantRow(*row) for row in session.execute(query)]
+
+
+def grants_under(session: Session, sponsorship_ids: Iterable[UUID]) -> list[GrantRow]:
+    """Return what is proposed or given under sponsorships."""
+    query = _grants().where(
+        Grant.sponsorship_id.in_(list(sponsorship_ids)), Grant.state != "ended"
+    )
+    return [GrantRow(*row) for row in session.execute(query)]
+
+
+def grants_of_offer(session: Session, offer_id: UUID) -> list[GrantRow]:
+    """Return what stands by one offer."""
+    query = _grants().where(Grant.offer_id == offer_id, Grant.state != "ended")
+    return [GrantRow(*row) for row in session.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom a message goes to."""
+
+    id: UUID
+    name: str
+    email: str
+
+
+def staff_people(session: Session, staff_ids: Iterable[UUID]) -> dict[UUID, Person]:
+    """Return employees by id, as a message addresses them."""
+    query = select(Staff.id, Staff.name, Staff.email).where(Staff.id.in_(list(staff_ids)))
+    return {row[0]: Person(*row) for row in session.execute(query)}
+
+
+def organisation_names(session: Session, ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return the names of organisations."""
+    query = select(Organisation.id, Organisation.name).where(Organisation.id.in_(list(ids)))
+    return dict(session.execute(query).tuples())
+
+
+def due(
+    session: Session, column: str, state: Standing, now: datetime, after: Any, n: int
+) -> list[tuple[datetime, UUID, UUID]]:
+    """Return the next (instant, sponsorship id, guest id) whose date in *column* has come."""
+    moment = getattr(Sponsorship, column)
+    query = select(moment, Sponsorship.id, Sponsorship.guest_id).where(
+        Sponsorship.state == state, moment <= now
+    )
+    if after is not None:
+        query = query.where(
+            or_(moment > after[0], and_(moment == after[0], Sponsorship.id > after[1]))
+        )
+    rows = session.execute(query.order_by(moment, Sponsorship.id).limit(n))
+    return [(at, key, guest_id) for at, key, guest_id in rows]
+
+
+def open_under_contract(
+    session: Session, contract_id: UUID, after: UUID | None, n: int
+) -> list[tuple[UUID, UUID]]:
+    """Return the next (sponsorship id, guest id) still open under a contract."""
+    query = select(Sponsorship.id, Sponsorship.guest_id).where(
+        Sponsorship.contract_id == contract_id, Sponsorship.state.in_(OPEN)
+    )
+    if after is not None:
+        query = query.where(Sponsorship.id > after)
+    return [(a, b) for a, b in session.execute(query.order_by(Sponsorship.id).limit(n))]
+
+
+def open_by_sponsor(session: Session, staff_id: UUID) -> list[SponsorshipRow]:
+    """Return what an employee vouches for or is asked about, across organisations."""
+    query = select(*COLUMNS).where(
+        Sponsorship.sponsor_id == staff_id, Sponsorship.state.in_(OPEN)
+    )
+    return [row_of(row) for row in session.execute(query.order_by(Sponsorship.id))]
+
+
+def ended_by_contract(session: Session, contract_id: UUID) -> int:
+    """Count the guests whom a contract's end took a sponsorship from."""
+    query = select(func.count(Sponsorship.guest_id.distinct())).where(
+        Sponsorship.contract_id == contract_id,
+        Sponsorship.state == Standing.ENDED,
+        Sponsorship.state_reason == Reason.CONTRACT_ENDED,
+    )
+    return session.scalar(query) or 0
