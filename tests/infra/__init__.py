@@ -1,0 +1,1 @@
+"""What the tests stand on: real databases, queue, mail, browser and identity providers."""
