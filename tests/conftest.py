@@ -228,7 +228,7 @@ def page(new_context: Callable[..., BrowserContext]) -> Page:
 
 @pytest.fixture
 def mock_provider() -> Iterator[Callable[..., str]]:
-    """Starts oidc-provider-mock: ``issuer = mock_provider(User(sub="ada"), ...)``."""
+    """Starts oidc-provider-mock with the people it is given; returns its issuer."""
     with ExitStack() as stack:
 
         def start(*users: User) -> str:

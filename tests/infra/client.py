@@ -113,12 +113,14 @@ class _Forms(HTMLParser):
             self._open = None
         elif tag == "select":
             self._select = None
-        elif (
-            tag in {"textarea", "button"} and self._open and self._button and self._text is not None
-        ):
+        elif tag in {"textarea", "button"}:
+            self._end_of_text(tag)
+
+    def _end_of_text(self, tag: str) -> None:
+        if self._open is not None and self._button is not None and self._text is not None:
             text, (name, value) = "".join(self._text), self._button
             if tag == "textarea" and name:
                 self._open.put(name, text.removeprefix("\n"))
             elif tag == "button" and name:
                 self._open.buttons[" ".join(text.split())] = (name, value)
-            self._text = self._button = None
+        self._text = self._button = None
