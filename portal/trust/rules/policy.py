@@ -131,13 +131,13 @@ def check_policy(values: Mapping[str, Any], *, own: bool) -> dict[str, Any]:
     return checked
 
 
-def _choice(value: Any) -> str:
+def _choice(value: object) -> str:
     if value not in APPROVALS:
         raise Refused("approval", "Choose first or at-once")
     return str(value)
 
 
-def _number(name: str, value: Any) -> int:
+def _number(name: str, value: object) -> int:
     lowest, highest = RANGES[name]
     if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
         raise Refused(name, f"Enter a number from {lowest} to {highest}")

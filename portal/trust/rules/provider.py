@@ -126,7 +126,7 @@ def _address(issuer: str) -> SplitResult:
         raise unreadable
     try:
         parts = urlsplit(issuer)
-        readable = parts.port is None or 0 < parts.port
+        readable = parts.port is None or parts.port > 0
     except ValueError:
         raise unreadable from None
     if not readable or parts.scheme not in {"http", "https"} or not parts.hostname:

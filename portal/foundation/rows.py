@@ -1,0 +1,45 @@
+"""Write a row and say what was set, so that the audit event carries exactly what the row does."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert
+
+from portal.foundation.db import Base, uuid7
+from portal.foundation.transaction import Tx
+
+Sets = dict[str, dict[str, Any]]
+
+
+def key(model: type[Base], row_id: UUID) -> str:
+    """Return how events name a row: ``table:id``."""
+    return f"{model.__tablename__}:{row_id}"
+
+
+def add(tx: Tx, model: type[Base], values: Mapping[str, Any]) -> tuple[UUID, Sets]:
+    """Insert a row with a new id.
+
+    Returns:
+        Its id, and every column that was set by ``table:id``.
+    """
+    row_id = uuid7()
+    whole = {"id": row_id, **values}
+    tx.session.execute(insert(model), [whole])
+    return row_id, {key(model, row_id): whole}
+
+
+def edit(tx: Tx, row: Base, values: Mapping[str, Any]) -> Sets:
+    """Change a row that was read under lock.
+
+    Returns:
+        The columns whose value is another now, by ``table:id``; empty when nothing changed.
+    """
+    new = {name: value for name, value in values.items() if getattr(row, name) != value}
+    if not new:
+        return {}
+    for name, value in new.items():
+        setattr(row, name, value)
+    tx.session.flush()
+    row_id: UUID = row.id  # type: ignore[attr-defined] # every table of ours that is edited has one
+    return {key(type(row), row_id): new}

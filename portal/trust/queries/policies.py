@@ -1,0 +1,106 @@
+"""Policies: the newest version counts, of the organisation and of the defaults."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ScalarSelect, and_, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from portal.trust.models import Policy
+from portal.trust.rules import POLICY_FIELDS, EffectivePolicy, effective, own_fields
+
+_NO_DEFAULTS = "there are no portal-wide defaults yet: run `portal db upgrade`"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRow:
+    """A version of a policy: what it sets itself, from when on."""
+
+    id: UUID
+    organisation_id: UUID | None
+    version: int
+    since: datetime
+    values: Mapping[str, Any]
+
+
+def policy_row(session: Session, organisation_id: UUID | None) -> PolicyRow | None:
+    """Return the newest version of an organisation's own policy, or of the defaults (``None``)."""
+    row = session.scalars(select(Policy).where(Policy.id == _newest(organisation_id))).one_or_none()
+    return None if row is None else _policy_row(row)
+
+
+def policy_history(session: Session, organisation_id: UUID | None) -> list[PolicyRow]:
+    """Return every version, newest first."""
+    rows = session.scalars(
+        select(Policy)
+        .where(Policy.organisation_id == organisation_id)
+        .order_by(Policy.version.desc())
+    )
+    return [_policy_row(row) for row in rows]
+
+
+def default_policy(session: Session) -> EffectivePolicy:
+    """Return the portal-wide defaults.
+
+    Raises:
+        LookupError: there are none yet.
+    """
+    row = policy_row(session, None)
+    if row is None:
+        raise LookupError(_NO_DEFAULTS)
+    return effective(row.values, None)
+
+
+def policy_for(session: Session, organisation_id: UUID) -> EffectivePolicy:
+    """Return the policy that counts for an organisation now.
+
+    Raises:
+        LookupError: there are no portal-wide defaults yet.
+    """
+    return policies_for(session, [organisation_id])[organisation_id]
+
+
+def policies_for(
+    session: Session, organisation_ids: Collection[UUID]
+) -> dict[UUID, EffectivePolicy]:
+    """Return the policy that counts for each of these organisations, in one read.
+
+    Raises:
+        LookupError: there are no portal-wide defaults yet.
+    """
+    older = aliased(Policy)
+    newest_own = (
+        select(func.max(older.version))
+        .where(older.organisation_id == Policy.organisation_id)
+        .scalar_subquery()
+    )
+    own = and_(Policy.organisation_id.in_(organisation_ids), Policy.version == newest_own)
+    rows = session.scalars(select(Policy).where(or_(own, Policy.id == _newest(None))))
+    found = {row.organisation_id: _policy_row(row).values for row in rows}
+    if None not in found:
+        raise LookupError(_NO_DEFAULTS)
+    return {one: effective(found[None], found.get(one)) for one in organisation_ids}
+
+
+def policy_own(session: Session, organisation_id: UUID) -> tuple[str, ...]:
+    """Return which values of its policy are the organisation's own."""
+    own = policy_row(session, organisation_id)
+    return own_fields(own.values if own else None)
+
+
+def _newest(organisation_id: UUID | None) -> ScalarSelect[UUID]:
+    return (
+        select(Policy.id)
+        .where(Policy.organisation_id == organisation_id)
+        .order_by(Policy.version.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def _policy_row(row: Policy) -> PolicyRow:
+    values = {name: getattr(row, name) for name in POLICY_FIELDS}
+    return PolicyRow(row.id, row.organisation_id, row.version, row.since, values)

@@ -1,0 +1,74 @@
+"""Who is named for an organisation, and who of them may decide."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.foundation.text import domain_of
+from portal.staff.models import Staff
+from portal.trust.models import OrganisationSponsor
+from portal.trust.queries.organisations import domains
+
+
+@dataclass(frozen=True, slots=True)
+class SponsorRow:
+    """An employee named for an organisation, and whether they may decide for it."""
+
+    staff_id: UUID
+    name: str
+    email: str
+    role: str
+    lead: bool
+    eligible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EligibleSponsor:
+    """An employee who may decide for an organisation now."""
+
+    staff_id: UUID
+    name: str
+    email: str
+    role: str
+    lead: bool
+
+
+def sponsors(session: Session, organisation_id: UUID) -> list[SponsorRow]:
+    """Return everybody named for an organisation: the lead, the sponsors by name, the deputy."""
+    held = domains(session, organisation_id)
+    rows = session.execute(
+        select(OrganisationSponsor, Staff)
+        .join(Staff, Staff.id == OrganisationSponsor.staff_id)
+        .where(OrganisationSponsor.organisation_id == organisation_id)
+        .order_by(
+            OrganisationSponsor.role.desc(), OrganisationSponsor.lead.desc(), Staff.name, Staff.id
+        )
+    )
+    return [
+        SponsorRow(
+            staff_id=staff.id,
+            name=staff.name,
+            email=staff.email,
+            role=named.role,
+            lead=named.lead,
+            eligible=_may_decide(staff, held),
+        )
+        for named, staff in rows
+    ]
+
+
+def eligible_sponsors(session: Session, organisation_id: UUID) -> list[EligibleSponsor]:
+    """Return who may decide for an organisation now, in the order of `sponsors`."""
+    return [
+        EligibleSponsor(row.staff_id, row.name, row.email, row.role, row.lead)
+        for row in sponsors(session, organisation_id)
+        if row.eligible
+    ]
+
+
+def _may_decide(staff: Staff, held: frozenset[str]) -> bool:
+    """Whether an employee may decide; one with an address in the organisation's domains may not."""
+    able = staff.state == "active" and staff.is_sponsor and not staff.roles_unknown
+    return able and domain_of(staff.email) not in held
