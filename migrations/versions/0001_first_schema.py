@@ -44,8 +44,8 @@ def upgrade() -> None:
     _trust()
     _lifecycle()
     _guests()
-    _admission()
     _sign_in()
+    _admission()
     _sponsorship()
     triggers = SQLITE_TRIGGERS if _sqlite() else POSTGRESQL_TRIGGERS
     for trigger in triggers:
@@ -582,35 +582,17 @@ def _guests() -> None:
     )
 
 
-def _admission() -> None:
-    op.create_table(
-        "arrival",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("token_hash", sa.String(64), nullable=False),
-        sa.Column("organisation_id", sa.Uuid(), nullable=False),
-        sa.Column("identity_provider_id", sa.Uuid(), nullable=False),
-        sa.Column("identity", sa.Text(), nullable=False),
-        sa.Column("next_url", sa.String(2048), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_arrival")),
-        sa.UniqueConstraint("token_hash", name=op.f("uq_arrival_token_hash")),
-        sa.ForeignKeyConstraint(
-            ["organisation_id"],
-            ["organisation.id"],
-            name=op.f("fk_arrival_organisation_id_organisation"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["identity_provider_id"],
-            ["identity_provider.id"],
-            name=op.f("fk_arrival_identity_provider_id_identity_provider"),
-        ),
-    )
-    op.create_index(op.f("ix_arrival_expires_at"), "arrival", ["expires_at"])
-
-
 def _sign_in() -> None:
+    op.create_table(
+        "provider_document",
+        sa.Column("issuer_hash", sa.String(64), nullable=False),
+        sa.Column("document", sa.Text(), nullable=True),
+        sa.Column("keys", sa.Text(), nullable=True),
+        sa.Column("fetched_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("fetches", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("issuer_hash", name=op.f("pk_provider_document")),
+    )
+    op.create_index(op.f("ix_provider_document_fetched_at"), "provider_document", ["fetched_at"])
     op.create_table(
         "session",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -725,6 +707,34 @@ def _sign_in() -> None:
         ),
     )
     op.create_index(op.f("ix_sign_in_attempt_expires_at"), "sign_in_attempt", ["expires_at"])
+
+
+def _admission() -> None:
+    op.create_table(
+        "arrival",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("token_hash", sa.String(64), nullable=False),
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("identity_provider_id", sa.Uuid(), nullable=False),
+        sa.Column("identity", sa.Text(), nullable=False),
+        sa.Column("next_url", sa.String(2048), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_arrival")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_arrival_token_hash")),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"],
+            ["organisation.id"],
+            name=op.f("fk_arrival_organisation_id_organisation"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["identity_provider_id"],
+            ["identity_provider.id"],
+            name=op.f("fk_arrival_identity_provider_id_identity_provider"),
+        ),
+    )
+    op.create_index(op.f("ix_arrival_expires_at"), "arrival", ["expires_at"])
 
 
 def _sponsorship() -> None:
@@ -871,9 +881,10 @@ def downgrade() -> None:
     for table in (
         "grant_",
         "sponsorship",
+        "arrival",
         "sign_in_attempt",
         "session",
-        "arrival",
+        "provider_document",
         "terms_acceptance",
         "federated_identity",
         "guest",
