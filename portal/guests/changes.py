@@ -102,7 +102,7 @@ def create(
         "terms_version": new.terms_version,
         "created_at": tx.now,
         "arrived_at": tx.now,
-        "sessions_from": tx.now,
+        "session_epoch": 1,
         "aside_until": None,
     }
     personal = {

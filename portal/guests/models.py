@@ -49,7 +49,7 @@ class Guest(Base):
     terms_version: Mapped[int]
     created_at: Mapped[datetime]
     arrived_at: Mapped[datetime]  # created or come back: the hourly cap counts these
-    sessions_from: Mapped[datetime]  # sessions begun before are dead, wherever they are
+    session_epoch: Mapped[int]  # raised by removal: sessions of an earlier epoch are dead
     # Profile: follows the mapped claims.
     email: Mapped[str | None] = mapped_column(String(254))
     name: Mapped[str | None] = mapped_column(String(200))

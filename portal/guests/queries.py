@@ -32,6 +32,7 @@ class GuestRow:
     last_sign_in_at: datetime | None
     knocked_at: datetime | None
     terms_version: int
+    session_epoch: int
     email: str | None
     name: str | None
     profile: dict[str, str]

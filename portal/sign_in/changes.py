@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CursorResult, delete, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.sql.elements import ColumnElement
 
 from portal.foundation.crypto import encrypt, hash_token, random_token
 from portal.foundation.db import uuid7
 from portal.foundation.transaction import Tx
 from portal.sign_in.attempt import ATTEMPT_LIFE, NewAttempt
-from portal.sign_in.models import Session, SignInAttempt
+from portal.sign_in.models import ProviderDocument, Session, SignInAttempt
+from portal.sign_in.shelved import FETCHES, PER, Shelved
 
 TOUCH_EVERY = timedelta(minutes=5)
 BATCH = 1000
@@ -30,6 +34,7 @@ class NewSession:
         guest_id: the guest, or ``None`` for an employee.
         staff_id: the employee, or ``None`` for a guest.
         identity_provider_id: the guest's connection; ``None`` for an employee.
+        guest_epoch: the guest's epoch of sessions; a removal raises it.
         life: absolute limit.
         latest_end: never past this instant (the end of access), if there is one.
         sid: the provider's session id.
@@ -41,6 +46,7 @@ class NewSession:
     guest_id: UUID | None = None
     staff_id: UUID | None = None
     identity_provider_id: UUID | None = None
+    guest_epoch: int | None = None
     life: timedelta = timedelta(hours=12)
     latest_end: datetime | None = None
     sid: str | None = None
@@ -123,6 +129,7 @@ def start_session(
             guest_id=new.guest_id,
             staff_id=new.staff_id,
             identity_provider_id=new.identity_provider_id,
+            guest_epoch=new.guest_epoch,
             sid=new.sid,
             acr=new.acr,
             amr=list(new.amr),
@@ -180,13 +187,61 @@ def end_sessions_of_provider(tx: Tx, identity_provider_id: UUID, at: datetime) -
     return _end(tx, Session.identity_provider_id == identity_provider_id, at)
 
 
+def note_fetch(tx: Tx, name: str, at: datetime) -> bool:
+    """Note a fetch of a provider's keys, unless there were enough in the last minute."""
+    key = hash_token(name)
+    row = tx.session.execute(
+        select(ProviderDocument.fetches).where(ProviderDocument.issuer_hash == key).with_for_update()
+    ).one_or_none()
+    earliest = (at - PER).timestamp()
+    recent = [one for one in (row.fetches if row else ()) if one > earliest]
+    if len(recent) >= FETCHES:
+        return False
+    recent.append(at.timestamp())
+    if row:
+        tx.session.execute(
+            update(ProviderDocument)
+            .where(ProviderDocument.issuer_hash == key)
+            .values(fetches=recent)
+            .execution_options(synchronize_session=False)
+        )
+        return True
+    # Two processes that meet a provider for the first time at once: one of them makes the row.
+    made = tx.session.execute(
+        _insert(tx)(ProviderDocument)
+        .values(issuer_hash=key, fetches=recent)
+        .on_conflict_do_nothing(index_elements=["issuer_hash"])
+    )
+    return _count(made) == 1
+
+
+def shelve(tx: Tx, name: str, shelved: Shelved) -> None:
+    """Keep what was fetched of a provider."""
+    values = {
+        "document": dict(shelved.document),
+        "keys": dict(shelved.keys),
+        "fetched_at": shelved.fetched_at,
+    }
+    tx.session.execute(
+        _insert(tx)(ProviderDocument)
+        .values(issuer_hash=hash_token(name), fetches=[], **values)
+        .on_conflict_do_update(index_elements=["issuer_hash"], set_=values)
+    )
+
+
 def delete_expired(tx: Tx, at: datetime, limit: int = BATCH) -> int:
     """Delete a batch of attempts and sessions past their life; return how many, 0 when done.
 
     An attempt is kept as long as its state could be tried again (replay memory), a session until
-    its absolute end, also when it was ended earlier.
+    its absolute end, also when it was ended earlier. Documents go when nobody came for a month.
     """
-    deleted = 0
+    deleted = _count(
+        tx.session.execute(
+            delete(ProviderDocument)
+            .where(ProviderDocument.fetched_at <= at - timedelta(days=30))
+            .execution_options(synchronize_session=False)
+        )
+    )
     for table, expired in (
         (SignInAttempt, SignInAttempt.expires_at <= at),
         (Session, Session.ends_at <= at),
@@ -212,6 +267,11 @@ def _end(tx: Tx, which: ColumnElement[bool], at: datetime) -> int:
             .execution_options(synchronize_session=False)
         )
     )
+
+
+def _insert(tx: Tx) -> Any:  # noqa: ANN401 - either dialect's insert, with on_conflict
+    sqlite = tx.session.get_bind().dialect.name == "sqlite"
+    return sqlite_insert if sqlite else postgresql_insert
 
 
 def _count(result: object) -> int:

@@ -83,6 +83,7 @@ class Session(Base):
     guest_id: Mapped[UUID | None] = mapped_column(ForeignKey("guest.id"))
     staff_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
     identity_provider_id: Mapped[UUID | None] = mapped_column(ForeignKey("identity_provider.id"))
+    guest_epoch: Mapped[int | None]  # dead once the guest's own is higher
     sid: Mapped[str | None] = mapped_column(String(255))  # the provider's session, for its log-out
     acr: Mapped[str | None] = mapped_column(String(255))
     amr: Mapped[Any] = mapped_column(JsonText)
@@ -91,3 +92,18 @@ class Session(Base):
     seen_at: Mapped[datetime]  # moved at most every five minutes
     ends_at: Mapped[datetime]  # absolute limit
     revoked_at: Mapped[datetime | None]
+
+
+class ProviderDocument(Base):
+    """What an issuer published, shared by all processes: one fetch serves them all.
+
+    ``fetches`` are the instants of the last minute's fetches: a flood of bad tokens makes few (O11).
+    """
+
+    __tablename__ = "provider_document"
+
+    issuer_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    document: Mapped[Any | None] = mapped_column(JsonText)
+    keys: Mapped[Any | None] = mapped_column(JsonText)
+    fetched_at: Mapped[datetime | None] = mapped_column(index=True)
+    fetches: Mapped[Any] = mapped_column(JsonText)

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session as Database
 
 from portal.foundation.crypto import decrypt, hash_token
 from portal.sign_in.attempt import OpenAttempt, Purpose
-from portal.sign_in.models import Session, SignInAttempt
+from portal.sign_in.models import ProviderDocument, Session, SignInAttempt
 from portal.sign_in.rules import Failure, SignInReason
+from portal.sign_in.shelved import Shelved
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class LiveSession:
     guest_id: UUID | None
     staff_id: UUID | None
     identity_provider_id: UUID | None
+    guest_epoch: int | None
     acr: str | None
     amr: tuple[str, ...]
     break_glass: bool
@@ -88,6 +90,7 @@ def live_session(
             Session.guest_id,
             Session.staff_id,
             Session.identity_provider_id,
+            Session.guest_epoch,
             Session.acr,
             Session.amr,
             Session.break_glass,
@@ -108,6 +111,7 @@ def live_session(
         guest_id=row.guest_id,
         staff_id=row.staff_id,
         identity_provider_id=row.identity_provider_id,
+        guest_epoch=row.guest_epoch,
         acr=row.acr,
         amr=tuple(row.amr or ()),
         break_glass=row.break_glass,
@@ -115,3 +119,15 @@ def live_session(
         seen_at=row.seen_at,
         ends_at=row.ends_at,
     )
+
+
+def shelved(database: Database, name: str) -> Shelved | None:
+    """Return what is kept of a provider's documents."""
+    row = database.execute(
+        select(
+            ProviderDocument.document, ProviderDocument.keys, ProviderDocument.fetched_at
+        ).where(ProviderDocument.issuer_hash == hash_token(name))
+    ).one_or_none()
+    if row is None or row.fetched_at is None:
+        return None
+    return Shelved(document=row.document, keys=row.keys, fetched_at=row.fetched_at)

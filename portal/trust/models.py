@@ -163,7 +163,6 @@ class IdentityProvider(Base):
     findings: Mapped[Any | None] = mapped_column(JsonText)  # of the last connection test
     trial_at: Mapped[datetime | None]  # last test sign-in that came back
     trial: Mapped[Any | None] = mapped_column(JsonText)  # outcome and warnings, nothing personal
-    sessions_from: Mapped[datetime]  # set by disabling: sessions begun before are dead
     created_at: Mapped[datetime]
 
 

@@ -274,7 +274,7 @@ def _others(tx: Tx, row: SponsorshipRow) -> list[SponsorshipRow]:
 
 def _out(tx: Tx, guest: GuestRow, reason: Reason) -> None:
     """Remove a guest by a human's decision: its sessions are dead, a tombstone stays."""
-    values = {"tombstone": True, "inactive_at": None, "sessions_from": tx.now}
+    values = {"tombstone": True, "inactive_at": None, "session_epoch": guest.session_epoch + 1}
     guest_changes.move(
         tx, "guest.removed", [Move(guest, State.REMOVED, reason, tx.now, values)]
     )

@@ -108,7 +108,7 @@ def remove(tx: Tx, guest_id: UUID, reason: str) -> GuestRow:
         "tombstone": True,
         "state_note": reason,
         "inactive_at": None,
-        "sessions_from": tx.now,
+        "session_epoch": guest.session_epoch + 1,
     }
     moved = Move(guest, State.REMOVED, Reason.REMOVED_BY_STAFF, tx.now, values)
     guest_changes.move(tx, "guest.removed", [moved])

@@ -127,17 +127,18 @@ def _move(tx: Tx, moving: Sequence[tuple[GuestRow, GuestMoves]]) -> None:
             tx,
             event,
             [
-                Move(guest, step.state, step.reason, step.at, _columns(step))
+                Move(guest, step.state, step.reason, step.at, _columns(guest, step))
                 for guest, step in moving
                 if step.state == state
             ],
         )
 
 
-def _columns(step: GuestMoves) -> dict[str, object]:
+def _columns(guest: GuestRow, step: GuestMoves) -> dict[str, object]:
     if step.state == State.SUSPENDED:
         return {"inactive_at": None, "removes_at": step.at + REMOVED_AFTER}
-    return {"inactive_at": None, "tombstone": step.tombstone, "sessions_from": step.at}
+    epoch = guest.session_epoch + 1
+    return {"inactive_at": None, "tombstone": step.tombstone, "session_epoch": epoch}
 
 
 def _tell(

@@ -1,0 +1,99 @@
+"""Access: what a guest may do now, until when, and every reason against it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from portal.guests.rules import State
+from portal.sponsorship.rules import (
+    GuestDates,
+    OpenSponsorship,
+    end_of,
+    is_live,
+    outlook,
+)
+
+
+class Against(StrEnum):
+    """What stands against access."""
+
+    PENDING = "pending"
+    SUSPENDED = "suspended"
+    REMOVED = "removed"
+    NO_SPONSORSHIP = "no_sponsorship"
+    INACTIVE = "inactive"
+    ORGANISATION_SUSPENDED = "organisation_suspended"
+    IDENTITY_PROVIDER_DISABLED = "identity_provider_disabled"
+    TERMS = "terms"
+    ADDRESS = "address"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessFacts:
+    """What the rows say."""
+
+    guest: GuestDates
+    sponsorships: tuple[OpenSponsorship, ...]
+    organisation_active: bool
+    identity_provider_enabled: bool
+    terms_accepted: int
+    terms_current: int
+    aside_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccessDecision:
+    """Whether a guest has access, every reason against it, and until when it lasts.
+
+    Attributes:
+        allowed: access now.
+        reasons: everything that stands against it; empty when allowed.
+        until: the first instant without access if nobody does anything; null without access.
+        standing: how the guest stands once everything due is settled.
+    """
+
+    allowed: bool
+    reasons: tuple[Against, ...]
+    until: datetime | None
+    standing: GuestDates
+
+    @property
+    def only_terms(self) -> bool:
+        """Say whether nothing but the terms of use stands between the guest and access."""
+        return self.reasons == (Against.TERMS,)
+
+
+def access(facts: AccessFacts, now: datetime) -> AccessDecision:
+    """Decide access from rows and the clock; no job needs to have run.
+
+    Args:
+        facts: read in one query.
+        now: the policy clock, aware.
+    """
+    standing = outlook(facts.guest, facts.sponsorships, now)
+    live = [one for one in facts.sponsorships if is_live(one, now)]
+    checks = {
+        Against.PENDING: standing.state != State.PENDING,
+        Against.SUSPENDED: standing.state != State.SUSPENDED,
+        Against.REMOVED: standing.state != State.REMOVED,
+        Against.NO_SPONSORSHIP: bool(live),
+        Against.INACTIVE: facts.guest.inactive_at is None or now < facts.guest.inactive_at,
+        Against.ORGANISATION_SUSPENDED: facts.organisation_active,
+        Against.IDENTITY_PROVIDER_DISABLED: facts.identity_provider_enabled,
+        Against.TERMS: facts.terms_accepted >= facts.terms_current,
+        Against.ADDRESS: facts.aside_until is None or now < facts.aside_until,
+    }
+    reasons = tuple(reason for reason, holds in checks.items() if not holds)
+    until = None if reasons else _until(facts, live)
+    return AccessDecision(not reasons, reasons, until, standing)
+
+
+def _until(facts: AccessFacts, live: list[OpenSponsorship]) -> datetime:
+    ends = [max(end_of(one)[0] for one in live)]
+    ends += [end for end in (facts.guest.inactive_at, facts.aside_until) if end is not None]
+    return min(ends)
+
+
+def without_terms(facts: AccessFacts) -> AccessFacts:
+    """Return the facts as if the current terms were accepted: for pages about everything else."""
+    return replace(facts, terms_accepted=facts.terms_current)

@@ -1,0 +1,162 @@
+"""Admission: may this identity come in? Every reason against it is named."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from portal.admission.identity import VerifiedIdentity
+from portal.guests.rules import Reason, State
+from portal.sponsorship.rules import GuestDates
+
+
+class Refusal(StrEnum):
+    """Why the door stays shut. The audit keeps the code; people read kinder words."""
+
+    PARTNER_STATE = "adm.partner_state"
+    NO_SPONSOR = "adm.no_sponsor"
+    IDP_DISABLED = "adm.idp_disabled"
+    REQUIRED_CLAIM = "adm.required_claim"
+    DOMAIN = "adm.domain"
+    HOST_DOMAIN = "adm.host_domain"
+    EMAIL_UNVERIFIED = "adm.email_unverified"
+    ASSURANCE = "oidc.assurance"
+    CAP = "adm.cap"
+    LATER = "adm.later"
+    SUSPENDED = "adm.suspended"
+    INACTIVE = "adm.inactive"
+    TOMBSTONE = "adm.tombstone"
+    EMAIL_CONFLICT = "adm.email_conflict"
+
+
+class Outcome(StrEnum):
+    """What happens at the door."""
+
+    REFUSE = "refuse"
+    ARRIVE = "arrive"
+    SIGN_IN = "sign_in"
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionFacts:
+    """What the portal knows when an identity stands at the door.
+
+    Attributes:
+        known: how the guest of this identity stands once everything due is settled, or nobody.
+        email_now: the address that guest has, null for nobody.
+        aside_until: until when a known guest's foreign address is put up with, null before it
+            was first seen.
+        address_grace: whether the policy puts up with a foreign address at all.
+    """
+
+    organisation_active: bool
+    contract_running: bool
+    provider_enabled: bool
+    provider_of_organisation: bool
+    required_claims: Mapping[str, str]
+    domains: frozenset[str]
+    host_domains: frozenset[str]
+    addresses_trusted: bool
+    accepted_acr: tuple[str, ...]
+    accepted_amr: tuple[str, ...]
+    places_taken: int
+    most_guests: int
+    arrived_last_hour: int
+    most_new_per_hour: int
+    eligible_sponsors: int
+    address_taken: bool
+    address_of_staff: bool
+    known: GuestDates | None
+    email_now: str | None
+    aside_until: datetime | None
+    address_grace: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome, and every reason when it is a refusal."""
+
+    outcome: Outcome
+    reasons: tuple[Refusal, ...] = ()
+
+
+def decide(identity: VerifiedIdentity, facts: AdmissionFacts, now: datetime) -> Decision:
+    """Say whether this identity may come in, with every reason against it.
+
+    Args:
+        identity: verified by its protocol.
+        facts: gathered now.
+        now: the policy clock, aware.
+    """
+    known = facts.known
+    arriving = known is None or known.state == State.REMOVED
+    checks = {
+        Refusal.PARTNER_STATE: facts.organisation_active and facts.contract_running,
+        Refusal.IDP_DISABLED: facts.provider_enabled and facts.provider_of_organisation,
+        Refusal.REQUIRED_CLAIM: has_required_claims(identity, facts.required_claims),
+        Refusal.HOST_DOMAIN: not _is_host_address(identity, facts),
+        Refusal.EMAIL_UNVERIFIED: address_good_enough(identity, facts),
+        Refusal.DOMAIN: domain_in(identity.email, facts.domains)
+        or (not arriving and foreign_address_borne(facts, now)),
+        Refusal.ASSURANCE: strong_enough(identity, facts.accepted_acr, facts.accepted_amr),
+        Refusal.SUSPENDED: not _is(known, State.SUSPENDED)
+        or known_reason(known) == Reason.INACTIVE,
+        Refusal.INACTIVE: not _is(known, State.SUSPENDED)
+        or known_reason(known) != Reason.INACTIVE,
+        Refusal.TOMBSTONE: known is None or not known.tombstone,
+        Refusal.NO_SPONSOR: not arriving or facts.eligible_sponsors > 0,
+        Refusal.EMAIL_CONFLICT: not arriving or not facts.address_taken,
+        Refusal.CAP: not arriving or facts.places_taken < facts.most_guests,
+        Refusal.LATER: not arriving or facts.arrived_last_hour < facts.most_new_per_hour,
+    }
+    if reasons := tuple(reason for reason, holds in checks.items() if not holds):
+        return Decision(Outcome.REFUSE, reasons)
+    return Decision(Outcome.ARRIVE if arriving else Outcome.SIGN_IN)
+
+
+def has_required_claims(identity: VerifiedIdentity, required: Mapping[str, str]) -> bool:
+    """Say whether every required claim is there with exactly its value."""
+    return all(identity.claims.get(claim) == value for claim, value in required.items())
+
+
+def domain_in(email: str | None, domains: frozenset[str]) -> bool:
+    """Say whether an address is in one of the domains, compared exactly: no sub-domain counts."""
+    return email is not None and email.rpartition("@")[2] in domains
+
+
+def address_good_enough(identity: VerifiedIdentity, facts: AdmissionFacts) -> bool:
+    """Say whether an address counts: verified, or trusted within the organisation's domains."""
+    if identity.email is None:
+        return False
+    return identity.email_verified or (
+        facts.addresses_trusted and domain_in(identity.email, facts.domains)
+    )
+
+
+def foreign_address_borne(facts: AdmissionFacts, now: datetime) -> bool:
+    """Say whether a known guest's address outside the domains is still put up with (A03)."""
+    if facts.aside_until is not None:
+        return now < facts.aside_until
+    return facts.address_grace
+
+
+def strong_enough(
+    identity: VerifiedIdentity, accepted_acr: tuple[str, ...], accepted_amr: tuple[str, ...]
+) -> bool:
+    """Say whether the sign-in was strong enough: any accepted ``acr`` or any accepted ``amr``."""
+    if not accepted_acr and not accepted_amr:
+        return True
+    return identity.acr in accepted_acr or any(one in accepted_amr for one in identity.amr)
+
+
+def _is_host_address(identity: VerifiedIdentity, facts: AdmissionFacts) -> bool:
+    return facts.address_of_staff or domain_in(identity.email, facts.host_domains)
+
+
+def _is(known: GuestDates | None, state: State) -> bool:
+    return known is not None and known.state == state
+
+
+def known_reason(known: GuestDates | None) -> Reason | None:
+    """Return why a known guest is in its state."""
+    return known.reason if known else None
