@@ -13,11 +13,13 @@ from sqlalchemy import inspect, text
 
 from portal.foundation.db import Base, db
 from tests.infra.mailbox import text_of
+from tests.infra.schema import import_every_table
 from tests.infra.web import served
 
 
 def test_a_fresh_database_has_every_table_and_no_row(database):
     """Each test begins with the whole schema."""
+    import_every_table()
     names = set(inspect(db.engine).get_table_names())
     assert set(Base.metadata.tables) <= names
     assert db.session.scalar(text("SELECT count(*) FROM guest")) == 0

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from filelock import FileLock
 
+from portal.commands.database import upgrade_database
 from tests.infra.postgres import Postgres
-from tests.infra.schema import migrate
 
 Kind = Literal["sqlite", "postgresql"]
 KINDS: Final[tuple[Kind, ...]] = ("sqlite", "postgresql")
@@ -69,7 +69,7 @@ class Databases:
             if not template.exists():
                 raw = self._shared / "template-in-the-making.sqlite3"
                 raw.unlink(missing_ok=True)
-                migrate(_sqlite_url(raw))
+                upgrade_database(_sqlite_url(raw))
                 raw.rename(template)
         return template
 
@@ -81,7 +81,7 @@ class Databases:
             raw = f"{_TEMPLATE}_in_the_making"
             postgres.drop(raw)
             postgres.create(raw)
-            migrate(postgres.url(raw))
+            upgrade_database(postgres.url(raw))
             postgres.run(f'ALTER DATABASE "{raw}" RENAME TO "{_TEMPLATE}"')
 
 
