@@ -1,4 +1,4 @@
-"""What every protocol delivers: an identity whose proof has been checked, and nothing of the host's.
+"""What every protocol delivers: an identity whose proof was checked, and nothing of the host's.
 
 Nothing in here may decide over state, role, end, sponsor or grants (architecture 2.5): the claims
 fill profile fields and may choose among what an admin offered.

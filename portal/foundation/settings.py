@@ -196,6 +196,13 @@ class Settings(BaseSettings):
     limit_per_account: Limit = "300 per minute"
     """Most requests of one signed-in person."""
 
+    session_idle_minutes: Annotated[int, Field(ge=10, le=1440)] = 480
+    """Minutes without a request after which somebody has to sign in again."""
+
+    session_hours: Annotated[int, Field(ge=1, le=168)] = 12
+    """Hours after which somebody has to sign in again in any case; a break-glass session has one
+    hour, and none outlives the access it was given for."""
+
     sweep_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     """Seconds between two sweeps, which tell people and tidy up. Access never waits for one."""
 

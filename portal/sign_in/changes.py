@@ -16,14 +16,11 @@ from portal.foundation.db import uuid7
 from portal.foundation.transaction import Tx
 from portal.sign_in.attempt import ATTEMPT_LIFE, NewAttempt
 from portal.sign_in.models import ProviderDocument, Session, SignInAttempt
+from portal.sign_in.rules import Failure, SignInFailure, SignInReason
 from portal.sign_in.shelved import FETCHES, PER, Shelved
 
 TOUCH_EVERY = timedelta(minutes=5)
 BATCH = 1000
-
-
-class AttemptUsed(Exception):
-    """Somebody else's callback used this attempt first (double click, back button)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +89,7 @@ def use_up(tx: Tx, attempt_id: UUID, at: datetime) -> None:
     """Use an attempt, once; in the transaction of what comes of it (session, arrival, refusal).
 
     Raises:
-        AttemptUsed: it was used before. Nothing must come of this callback (``oidc.state``).
+        SignInFailure: ``oidc.state``: a doubled callback used it first; nothing comes of this one.
     """
     result = tx.session.execute(
         update(SignInAttempt)
@@ -101,7 +98,18 @@ def use_up(tx: Tx, attempt_id: UUID, at: datetime) -> None:
         .execution_options(synchronize_session=False)
     )
     if _count(result) != 1:
-        raise AttemptUsed
+        raise SignInFailure(Failure(SignInReason.STATE, "the attempt has been used already"))
+
+
+def give_up(tx: Tx, attempt_id: UUID | None, at: datetime) -> None:
+    """Use an attempt up because its sign-in failed (``SignInFailure.attempt_id``)."""
+    if attempt_id is not None:
+        tx.session.execute(
+            update(SignInAttempt)
+            .where(SignInAttempt.id == attempt_id, SignInAttempt.used_at.is_(None))
+            .values(used_at=at)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def start_session(
@@ -191,7 +199,9 @@ def note_fetch(tx: Tx, name: str, at: datetime) -> bool:
     """Note a fetch of a provider's keys, unless there were enough in the last minute."""
     key = hash_token(name)
     row = tx.session.execute(
-        select(ProviderDocument.fetches).where(ProviderDocument.issuer_hash == key).with_for_update()
+        select(ProviderDocument.fetches)
+        .where(ProviderDocument.issuer_hash == key)
+        .with_for_update()
     ).one_or_none()
     earliest = (at - PER).timestamp()
     recent = [one for one in (row.fetches if row else ()) if one > earliest]
@@ -249,9 +259,7 @@ def delete_expired(tx: Tx, at: datetime, limit: int = BATCH) -> int:
         keys = select(table.id).where(expired).limit(limit)
         deleted += _count(
             tx.session.execute(
-                delete(table)
-                .where(table.id.in_(keys))
-                .execution_options(synchronize_session=False)
+                delete(table).where(table.id.in_(keys)).execution_options(synchronize_session=False)
             )
         )
     return deleted

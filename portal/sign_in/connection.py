@@ -1,4 +1,4 @@
-"""One configured relation to an identity provider: a partner's from its row, the host's from settings."""
+"""One relation to an identity provider: a partner's from its row, the host's from settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

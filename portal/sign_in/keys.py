@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -23,6 +23,7 @@ _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "OKP": ("crv", "x"),
 }
 _CURVES: Final[Mapping[str, str]] = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
+_KEPT: Final = ("kty", "kid", "use", "key_ops", "alg", "n", "e", "crv", "x", "y")
 
 
 class _OurAlgorithms(jws.JWSRegistry):
@@ -30,7 +31,7 @@ class _OurAlgorithms(jws.JWSRegistry):
 
     max_header_length = 16_384
 
-    def get_alg(self, name: str) -> jws.JWSAlgModel:
+    def get_alg(self, name: str) -> Any:  # noqa: ANN401 - joserfc does not export the type
         if name not in ALGORITHMS:
             raise JoseError(description="not an accepted algorithm")
         return self.algorithms[name]
@@ -82,7 +83,9 @@ class KeySet:
                 continue
             return None
         if fitting:
-            return Failure(SignInReason.SIGNATURE, "the ID token's signature is not of this provider")
+            return Failure(
+                SignInReason.SIGNATURE, "the ID token's signature is not of this provider"
+            )
         return Failure(SignInReason.SIGNATURE, "the provider publishes no key for this ID token")
 
 
@@ -110,35 +113,57 @@ def read_keys(document: object) -> KeySet | Failure:
     return KeySet(tuple(keys), tuple(left_out))
 
 
+def kept_keys(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a key set cut down to what is read of it; a published private half is not kept."""
+    listed = document.get("keys")
+    if not isinstance(listed, list):
+        return {}
+    keys = []
+    for one in listed[: MOST_KEYS + 1]:
+        key = {name: one[name] for name in _KEPT if name in one} if isinstance(one, dict) else {}
+        keys.append(key | ({"d": ""} if isinstance(one, dict) and "d" in one else {}))
+    return {"keys": keys}
+
+
 def _read_key(listed: object) -> ProviderKey | str:
     """Return a usable key, or why it is not used."""
     if not isinstance(listed, dict):
         return "an entry that is no key"
-    kty, kid = listed.get("kty"), listed.get("kid")
-    if kty not in _PARTS:
-        return "a key that is not asymmetric" if kty == "oct" else "a key of an unknown type"
-    if kid is not None and not isinstance(kid, str):
-        return "a key whose id is not text"
-    if "d" in listed:
-        return "a key whose private half is published: whoever reads it can sign"
-    operations = listed.get("key_ops")
-    if listed.get("use", "sig") != "sig" or (isinstance(operations, list) and "verify" not in operations):
-        return "a key that is not for signatures"
-    parts = {name: listed.get(name) for name in _PARTS[kty]}
-    if not all(isinstance(part, str) and _BASE64URL.fullmatch(part) for part in parts.values()):
-        return "a key with malformed parts"
-    algorithms = _algorithms(kty, {name: str(part) for name, part in parts.items()})
+    kind = str(listed.get("kty"))
+    if fault := _fault(listed, kind):
+        return fault
+    parts = {name: str(listed[name]) for name in _PARTS[kind]}
+    algorithms = _algorithms(kind, parts)
     if isinstance(algorithms, str):
         return algorithms
     if "alg" in listed:
-        algorithms &= {listed["alg"]} if isinstance(listed["alg"], str) else set()
+        algorithms &= {str(listed["alg"])}
     if not algorithms:
         return "a key for an algorithm that is not accepted"
     try:
-        key = _import(kty, {"kty": kty, **{name: str(part) for name, part in parts.items()}})
+        key = _import(kind, {"kty": kind, **parts})
     except (JoseError, ValueError, TypeError):
         return "a key with malformed parts"
-    return ProviderKey(kid=kid, algorithms=algorithms, key=key)
+    return ProviderKey(kid=listed.get("kid"), algorithms=algorithms, key=key)
+
+
+def _fault(listed: Mapping[str, Any], kind: str) -> str | None:
+    """Return why a key is not even tried."""
+    operations = listed.get("key_ops")
+    if kind not in _PARTS:
+        return "a key that is not asymmetric" if kind == "oct" else "a key of an unknown type"
+    if not isinstance(listed.get("kid", ""), str):
+        return "a key whose id is not text"
+    if "d" in listed:
+        return "a key whose private half is published: whoever reads it can sign"
+    if listed.get("use", "sig") != "sig" or (
+        isinstance(operations, list) and "verify" not in operations
+    ):
+        return "a key that is not for signatures"
+    parts = [listed.get(name) for name in _PARTS[kind]]
+    if not all(isinstance(part, str) and _BASE64URL.fullmatch(part) for part in parts):
+        return "a key with malformed parts"
+    return None
 
 
 def _algorithms(kty: str, parts: Mapping[str, str]) -> frozenset[str] | str:

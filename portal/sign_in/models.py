@@ -1,4 +1,4 @@
-"""Tables of open sign-in attempts and of sessions; both are truth, not cache (architecture 2.8, 2.9)."""
+"""Tables of sign-in attempts and sessions: truth, no cache (architecture 2.8, 2.9)."""
 
 from datetime import datetime
 from typing import Any
@@ -97,7 +97,7 @@ class Session(Base):
 class ProviderDocument(Base):
     """What an issuer published, shared by all processes: one fetch serves them all.
 
-    ``fetches`` are the instants of the last minute's fetches: a flood of bad tokens makes few (O11).
+    ``fetches`` are the last minute's: a flood of bad tokens makes few of them (O11).
     """
 
     __tablename__ = "provider_document"

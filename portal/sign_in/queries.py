@@ -124,9 +124,9 @@ def live_session(
 def shelved(database: Database, name: str) -> Shelved | None:
     """Return what is kept of a provider's documents."""
     row = database.execute(
-        select(
-            ProviderDocument.document, ProviderDocument.keys, ProviderDocument.fetched_at
-        ).where(ProviderDocument.issuer_hash == hash_token(name))
+        select(ProviderDocument.document, ProviderDocument.keys, ProviderDocument.fetched_at).where(
+            ProviderDocument.issuer_hash == hash_token(name)
+        )
     ).one_or_none()
     if row is None or row.fetched_at is None:
         return None

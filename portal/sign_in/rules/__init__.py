@@ -11,15 +11,25 @@ from portal.sign_in.rules.callback import (
     read_answer,
     token_error,
 )
+from portal.sign_in.rules.discovery import (
+    Metadata,
+    check_hosts,
+    discovery_address,
+    read_metadata,
+)
+from portal.sign_in.rules.findings import Finding, Findings, Level, Mender, failed, found
 from portal.sign_in.rules.person import identity_of, missing_claims, subject_warning
-from portal.sign_in.rules.reasons import Failure, Side, SignInReason, side_of
+from portal.sign_in.rules.reasons import (
+    Failure,
+    Side,
+    SignInFailure,
+    SignInReason,
+    side_of,
+)
 from portal.sign_in.rules.strength import strength_request, strong_enough
 from portal.sign_in.rules.tenant import (
     check_tenant,
-    connection_fault,
     is_directory_guest,
-    is_loopback,
-    issuer_fault,
     tenant_of,
 )
 from portal.sign_in.rules.token import (
@@ -38,23 +48,31 @@ __all__ = [
     "Answer",
     "Expected",
     "Failure",
+    "Finding",
+    "Findings",
+    "Level",
+    "Mender",
+    "Metadata",
     "Side",
+    "SignInFailure",
     "SignInReason",
     "check_answer",
     "check_claims",
     "check_hash",
     "check_header",
+    "check_hosts",
     "check_tenant",
     "check_userinfo",
-    "connection_fault",
+    "discovery_address",
+    "failed",
+    "found",
     "identity_of",
     "is_directory_guest",
-    "is_loopback",
     "is_subject",
-    "issuer_fault",
     "missing_claims",
     "provider_error",
     "read_answer",
+    "read_metadata",
     "side_of",
     "split",
     "strength_request",

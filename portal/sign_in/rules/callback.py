@@ -66,7 +66,7 @@ def check_answer(answer: Answer, *, issuer: str, iss_promised: bool) -> Failure 
     if answer.issuer is not None and answer.issuer != issuer:
         return Failure(SignInReason.MIX_UP, "the answer says that another issuer gave it")
     if answer.issuer is None and iss_promised:
-        return Failure(SignInReason.MIX_UP, "the provider promises iss in its answers; it is missing")
+        return Failure(SignInReason.MIX_UP, "the provider promises iss in its answers: none came")
     return None if answer.error is None else provider_error(answer.error)
 
 
@@ -79,8 +79,6 @@ def provider_error(error: str) -> Failure:
         return Failure(SignInReason.DENIED, f"the provider answered {error}")
     if error in _TOO_WEAK:
         return Failure(SignInReason.ASSURANCE, f"the provider answered {error}")
-    if error in _IN_TROUBLE:
-        return Failure(SignInReason.NET_LIMIT, f"the provider answered {error}")
     shown = error if _ERROR.fullmatch(error) else "an error code that is none"
     return Failure(SignInReason.PROVIDER_ERROR, f"the provider answered {shown}")
 
@@ -90,8 +88,8 @@ def token_error(error: object) -> Failure:
     if error == "invalid_grant":
         # The code is used, expired or not for this verifier: a doubled or stale callback (O16).
         return Failure(SignInReason.STATE, "the provider says that the code is used or expired")
-    if isinstance(error, str) and error in _IN_TROUBLE:
-        return provider_error(error)
+    if error in _IN_TROUBLE:
+        return provider_error(str(error))
     known = isinstance(error, str) and _ERROR.fullmatch(error)
     shown = str(error) if known else "an error code that is none"
     return Failure(SignInReason.TOKEN_ENDPOINT, f"the token endpoint answered {shown}")

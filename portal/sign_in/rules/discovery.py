@@ -6,10 +6,28 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from portal.sign_in.rules.reasons import Failure, SignInReason
-from portal.sign_in.rules.tenant import is_loopback
+from portal.trust.rules.issuer import is_loopback
 
 MOST_ADDRESS_CHARACTERS: Final = 2048
 MOST_VALUES: Final = 500
+# What is kept of a document between fetches.
+USED: Final = (
+    "issuer",
+    "authorization_endpoint",
+    "token_endpoint",
+    "jwks_uri",
+    "userinfo_endpoint",
+    "authorization_response_iss_parameter_supported",
+    "claims_parameter_supported",
+    "response_types_supported",
+    "grant_types_supported",
+    "subject_types_supported",
+    "id_token_signing_alg_values_supported",
+    "token_endpoint_auth_methods_supported",
+    "code_challenge_methods_supported",
+    "scopes_supported",
+    "acr_values_supported",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +51,7 @@ class Metadata:
     challenge_methods: tuple[str, ...] | None
     scopes: tuple[str, ...] | None
     acr_values: tuple[str, ...] | None
+    subject_types: tuple[str, ...] | None
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -93,11 +112,12 @@ def read_metadata(document: object, issuer: str, *, development: bool) -> Metada
         challenge_methods=_words(document, "code_challenge_methods_supported"),
         scopes=_words(document, "scopes_supported"),
         acr_values=_words(document, "acr_values_supported"),
+        subject_types=_words(document, "subject_types_supported"),
     )
 
 
 def check_hosts(metadata: Metadata, pinned: tuple[str, ...]) -> Failure | None:
-    """Return a failure when an address moved to a host that was not there when it was tested (F05)."""
+    """Return a failure when an address moved to a host that was not there when tested (F05)."""
     if not pinned or set(metadata.hosts) <= set(pinned):
         return None
     return Failure(

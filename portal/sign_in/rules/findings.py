@@ -82,47 +82,61 @@ _MENDING: Final[dict[SignInReason, tuple[Mender, str | None, str]]] = {
     SignInReason.NET_BLOCKED: (
         Mender.OPERATOR,
         "issuer",
-        "The issuer, or an address in its document, is not on the public internet, not https or on"
-        " an unusual port. The portal fetches from public https addresses only; exceptions are"
-        " PORTAL_EGRESS_PRIVATE_HOSTS.",
+        (
+            "The issuer, or an address in its document, is not on the public internet, not "
+            "https or on an unusual port. The portal fetches from public https addresses "
+            "only; exceptions are PORTAL_EGRESS_PRIVATE_HOSTS."
+        ),
     ),
     SignInReason.NET_REDIRECT: (
         Mender.PARTNER,
         "issuer",
-        "The provider redirects to another address; the portal does not follow. Enter the address"
-        " that it redirects to, if that is the issuer.",
+        (
+            "The provider redirects to another address; the portal does not follow. Enter the"
+            " address that it redirects to, if that is the issuer."
+        ),
     ),
     SignInReason.NET_LIMIT: (
         Mender.PARTNER,
         "issuer",
-        "There was no usable answer: the provider must answer within 5 seconds, with status 200,"
-        " with JSON and with less than 1 MB. Is this the issuer's address and not that of a web"
-        " page?",
+        (
+            "There was no usable answer: the provider must answer within 5 seconds, with "
+            "status 200, with JSON and with less than 1 MB. Is this the issuer's address and "
+            "not that of a web page?"
+        ),
     ),
     SignInReason.NET_TLS: (
         Mender.PARTNER,
         "issuer",
-        "The provider's certificate is not valid for its name, expired, or of an authority that"
-        " the portal does not know (PORTAL_CA_FILE adds one).",
+        (
+            "The provider's certificate is not valid for its name, expired, or of an "
+            "authority that the portal does not know (PORTAL_CA_FILE adds one)."
+        ),
     ),
     SignInReason.NET_UNREACHABLE: (
         Mender.PARTNER,
         "issuer",
-        "Nothing answers at this address. Check the spelling; if it is right, the provider is down"
-        " or the portal's network does not let it through.",
+        (
+            "Nothing answers at this address. Check the spelling; if it is right, the "
+            "provider is down or the portal's network does not let it through."
+        ),
     ),
     SignInReason.NET_ORIGIN: (
         Mender.ADMIN,
         None,
-        "The provider's addresses moved to another host since the last test. If that is right,"
-        " this test accepts them.",
+        (
+            "The provider's addresses moved to another host since the last test. If that is "
+            "right, this test accepts them."
+        ),
     ),
     SignInReason.METADATA: (
         Mender.ADMIN,
         "issuer",
-        "Enter the issuer exactly as the provider's discovery document has it, with or without a"
-        " slash at the end; if that is so already, whoever runs the provider must mend the"
-        " document.",
+        (
+            "Enter the issuer exactly as the provider's discovery document has it, with or "
+            "without a slash at the end; if that is so already, whoever runs the provider "
+            "must mend the document."
+        ),
     ),
 }
 
@@ -134,11 +148,6 @@ def failed(failure: Failure) -> Findings:
     )
     text = f"{failure.detail[:1].upper()}{failure.detail[1:]}. {advice}"
     return Findings((Finding(Level.FAULT, text, mender, field),))
-
-
-def configured_wrong(field: str, sentence: str) -> Findings:
-    """Return the outcome of a test that was not begun: the configuration itself is refused."""
-    return Findings((Finding(Level.FAULT, sentence, Mender.ADMIN, field),))
 
 
 def found(
@@ -213,7 +222,7 @@ def _algorithms(metadata: Metadata) -> Finding:
         return Finding(
             Level.FAULT,
             "It signs ID tokens by none of the algorithms that the portal accepts"
-            f" ({', '.join(ALGORITHMS)}). Whoever runs the provider must choose one, such as RS256.",
+            f" ({', '.join(ALGORITHMS)}). Whoever runs the provider must choose one, as RS256.",
             Mender.PARTNER,
         )
     return Finding(Level.GOOD, f"It signs ID tokens with {', '.join(ours)}.")
@@ -256,8 +265,8 @@ def _scopes(connection: Connection, metadata: Metadata) -> list[Finding]:
 
 
 def _strength(connection: Connection, metadata: Metadata) -> list[Finding]:
-    offered = metadata.acr_values
-    if not connection.accepted_acr or offered is None or set(connection.accepted_acr) & set(offered):
+    accepted, offered = connection.accepted_acr, metadata.acr_values
+    if not accepted or offered is None or set(accepted) & set(offered):
         return []
     return [
         Finding(
@@ -272,7 +281,7 @@ def _strength(connection: Connection, metadata: Metadata) -> list[Finding]:
 
 def _iss(metadata: Metadata) -> Finding:
     if metadata.iss_promised:
-        return Finding(Level.GOOD, "It names itself in every answer (RFC 9207); the portal insists.")
+        return Finding(Level.GOOD, "It names itself in every answer (RFC 9207); that is checked.")
     return Finding(
         Level.NOTE,
         "It does not promise to name itself in its answers (RFC 9207). Its redirect URI of its own"
@@ -285,5 +294,5 @@ def _userinfo(connection: Connection, metadata: Metadata) -> Finding:
         return Finding(Level.GOOD, "It offers UserInfo for what its ID token leaves out.")
     names = ", ".join(sorted(set(connection.claim_map.values())))
     return Finding(
-        Level.NOTE, f"It offers no UserInfo: its ID token itself must bring {names}.", Mender.PARTNER
+        Level.NOTE, f"It has no UserInfo: its ID token itself must bring {names}.", Mender.PARTNER
     )

@@ -1,4 +1,4 @@
-"""From checked claims to a verified identity: which claim fills which field, and what is believed."""
+"""From checked claims to a verified identity: which claim fills which field."""
 
 import json
 from collections.abc import Mapping
@@ -19,9 +19,12 @@ MOST_RAW: Final = 320
 _LAST_TIME: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
 # Said of the sign-in, so believed from the signed ID token alone.
 _OF_THE_TOKEN: Final = frozenset(
-    "iss aud exp iat nbf jti azp nonce auth_time acr amr sid tid typ events acct idp".split()
+    (
+        *("iss", "aud", "azp", "exp", "iat", "nbf", "jti", "nonce", "typ", "events"),
+        *("auth_time", "acr", "amr", "sid", "tid", "acct", "idp"),
+    )
 )
-_SPENT: Final = frozenset("nonce at_hash c_hash s_hash".split())
+_SPENT: Final = frozenset({"nonce", "at_hash", "c_hash", "s_hash"})
 _INPUT: Final = {
     "input.char": SignInReason.INPUT_CHAR,
     "input.length": SignInReason.INPUT_LENGTH,
@@ -95,7 +98,7 @@ def identity_of(
 
 
 def subject_warning(identity: VerifiedIdentity) -> str | None:
-    """Return a warning when a subject looks like something that is given to somebody else one day."""
+    """Return a warning when a subject looks like one that is given to somebody else one day."""
     subject = identity.subject.lower()
     local = (identity.email or "").partition("@")[0]
     names = {str(identity.claims.get(name, "")).lower() for name in ("preferred_username", "upn")}

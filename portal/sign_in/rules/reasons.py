@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from uuid import UUID
 
 
 class SignInReason(StrEnum):
@@ -41,7 +42,7 @@ class Side(StrEnum):
     """Whose side it is on: the page says so first."""
 
     PERSON = "person"  # begin again, or use another account
-    PARTNER = "partner"  # the company's IT: what their identity provider sends is wrong, or it is down
+    PARTNER = "partner"  # the company's IT: their provider sends something wrong, or is down
     ADMIN = "admin"  # the portal's admin: what is configured here does not fit the provider
 
 
@@ -75,3 +76,43 @@ class Failure:
 
     reason: SignInReason
     detail: str
+
+
+class SignInFailure(Exception):  # noqa: N818 - named as the audit names it
+    """A sign-in that ends here. Carries no secret, token, code or personal value.
+
+    Attributes:
+        failure: reason and detail.
+        attempt_id: the attempt to use up with the refusal, if any (``changes.give_up``). None when
+            the same callback may be on its way twice, or may be tried again.
+        purpose: what the attempt was for, once known.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"{failure.reason}: {failure.detail}")
+        self.failure = failure
+        self.attempt_id: UUID | None = None
+        self.purpose: str | None = None
+
+    @property
+    def may_be_retried(self) -> bool:
+        """Return whether reloading the callback may still lead to a sign-in.
+
+        A doubled callback that finds its code redeemed must not spoil the one that redeemed it.
+        """
+        return self.reason is SignInReason.STATE or self.reason.startswith("net.")
+
+    @property
+    def reason(self) -> SignInReason:
+        """Return the code."""
+        return self.failure.reason
+
+    @property
+    def detail(self) -> str:
+        """Return the line for admins and the audit."""
+        return self.failure.detail
+
+    @property
+    def side(self) -> Side:
+        """Return on whose side the mending is."""
+        return side_of(self.failure.reason)

@@ -4,9 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 
-def strength_request(
-    accepted_acr: Sequence[str], *, claims_parameter: bool
-) -> Mapping[str, str]:
+def strength_request(accepted_acr: Sequence[str], *, claims_parameter: bool) -> Mapping[str, str]:
     """Return the authorization request's parameters that ask for one of the accepted classes.
 
     Args:

@@ -1,4 +1,4 @@
-"""Shared issuers and tenants: which issuers may be configured, and whose a token is (architecture 2.7)."""
+"""Whose a token is, where one issuer's name holds a tenant (architecture 2.7, 2.18)."""
 
 import re
 from collections.abc import Mapping
@@ -6,104 +6,21 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from portal.sign_in.rules.reasons import Failure, SignInReason
+from portal.trust.rules.issuer import entra_tenant
 
 _GUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_ENTRA_HOSTS: Final = frozenset(
-    {
-        "login.microsoftonline.com",
-        "login.microsoftonline.us",
-        "login.partner.microsoftonline.cn",
-        "login.windows.net",
-        "sts.windows.net",
-    }
-)
-_ENTRA_SHARED: Final = frozenset({"common", "organizations", "consumers"})
-_ENTRA_CONSUMERS: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"  # everybody's personal account
-# Issuers that serve everybody: without this claim any of their customers could come in.
-_SHARED: Final[Mapping[str, str]] = {
-    "https://accounts.google.com": "hd",
-}
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-MOST_ISSUER_CHARACTERS: Final = 2048
-
-
-def issuer_fault(issuer: str, *, development: bool = False) -> str | None:
-    """Return what is wrong with an issuer as configuration, in a sentence; ``None``: nothing.
-
-    Args:
-        issuer: as typed.
-        development: whether http on loopback is allowed.
-    """
-    try:
-        parts = urlsplit(issuer)
-        host = (parts.hostname or "").lower()
-        _ = parts.port
-    except ValueError:
-        return "The issuer is not an address: it looks like https://id.acme.example."
-    loopback = development and parts.scheme == "http" and is_loopback(host)
-    if parts.scheme != "https" and not loopback:
-        return "The issuer must begin with https://."
-    if not host or not issuer.isprintable() or " " in issuer or len(issuer) > MOST_ISSUER_CHARACTERS:
-        return "The issuer is not an address: it looks like https://id.acme.example."
-    if parts.username is not None or parts.password is not None:
-        return "The issuer must not hold a user name or password."
-    if "?" in issuer or "#" in issuer:
-        return "The issuer must not hold ? or #."
-    if issuer.endswith("/.well-known/openid-configuration"):
-        return "Enter the issuer alone, without /.well-known/openid-configuration."
-    first = parts.path.strip("/").partition("/")[0].lower()
-    shared = first in _ENTRA_SHARED and parts.path.rstrip("/").endswith("/v2.0")
-    if "{" in issuer or shared or (host in _ENTRA_HOSTS and not _GUID.fullmatch(first)):
-        return (
-            "This Entra address is shared by many tenants. Enter the tenant's own issuer: its"
-            " tenant id stands where common, organizations or a name stands now."
-        )
-    if host in _ENTRA_HOSTS and first == _ENTRA_CONSUMERS:
-        return "This is the issuer of personal Microsoft accounts: anybody can have one."
-    return None
-
-
-def connection_fault(
-    issuer: str,
-    subject_claim: str,
-    required_claims: Mapping[str, str],
-    *,
-    development: bool = False,
-) -> tuple[str, str] | None:
-    """Return (field, sentence) of the first thing wrong with a configuration; ``None``: nothing."""
-    if fault := issuer_fault(issuer, development=development):
-        return "issuer", fault
-    demanded = _SHARED.get(issuer.rstrip("/"))
-    if demanded and demanded not in required_claims:
-        return "required_claims", (
-            f"Everybody can have an account at this issuer: require {demanded}=DOMAIN,"
-            " or any of its customers could come in."
-        )
-    tenant = tenant_of(issuer)
-    pinned = required_claims.get("tid")
-    if subject_claim == "oid" and not (pinned or tenant):
-        return "subject_claim", (
-            "oid knows a person only within one tenant: require tid=TENANT-ID as well."
-        )
-    if pinned and tenant and pinned.lower() != tenant:
-        return "required_claims", "The required tid is not the tenant of this issuer."
-    return None
 
 
 def tenant_of(issuer: str) -> str | None:
-    """Return the Entra tenant id in an issuer, lower case; ``None`` for other issuers."""
-    try:
-        parts = urlsplit(issuer)
-        host = (parts.hostname or "").lower()
-    except ValueError:
-        return None
+    """Return the tenant id in an issuer of Entra's shape, lower case; ``None``: it has none.
+
+    The shape counts, not the host alone: a proxy of Entra has a host of its own.
+    """
+    parts = urlsplit(issuer)
     first = parts.path.strip("/").partition("/")[0]
-    if host in _ENTRA_HOSTS and _GUID.fullmatch(first):
-        return first.lower()
-    # A test double or a proxy of Entra: host of its own, the path still says tenant and version.
     if _GUID.fullmatch(first) and parts.path.rstrip("/").endswith("/v2.0"):
         return first.lower()
-    return None
+    return entra_tenant(issuer)
 
 
 def check_tenant(
@@ -133,8 +50,3 @@ def is_directory_guest(claims: Mapping[str, object], issuer: str) -> bool:
     tenant = tenant_of(issuer)
     ours = tenant is not None and tenant in provider.lower()
     return not ours and ("." in provider or ":" in provider)
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host name is this machine."""
-    return host in _LOOPBACK or host.endswith(".localhost") or host.startswith("127.")

@@ -1,4 +1,4 @@
-"""Every check of an ID token and of UserInfo. Libraries parse and check signatures; this decides."""
+"""Every check of an ID token and of UserInfo: libraries parse, this decides."""
 
 import hashlib
 import json
@@ -76,10 +76,10 @@ def split(token: object) -> tuple[Mapping[str, object], Mapping[str, object]] | 
 
 
 def check_header(header: Mapping[str, object]) -> Failure | None:
-    """Return why a JOSE header is not acceptable; ``jku``, ``jwk``, ``x5u``, ``x5c`` are ignored."""
+    """Return why a JOSE header is refused; ``jku``, ``jwk``, ``x5u``, ``x5c`` are ignored."""
     algorithm = header.get("alg")
     if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
-        return Failure(SignInReason.ALGORITHM, "the ID token is not signed by an accepted algorithm")
+        return Failure(SignInReason.ALGORITHM, "the ID token is signed by no accepted algorithm")
     if "crit" in header or "b64" in header:  # RFC 7515, 4.1.11: not understood, so not valid
         return Failure(SignInReason.SIGNATURE, "the ID token's header demands unknown extensions")
     kind = header.get("typ", "JWT")

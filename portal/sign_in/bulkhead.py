@@ -1,0 +1,71 @@
+"""A slow identity provider must not hold every thread of the portal.
+
+A provider that answers is never held back, however many people come at once. One that lets callers
+wait, or has just timed out, gets few of them at a time; the others are told at once.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Final
+
+from portal.sign_in.rules import Failure, SignInFailure, SignInReason
+
+SLOW_AFTER: Final = 1.0  # seconds that a conversation goes on
+MOST_SLOW: Final = 3  # slow conversations with one provider, in one process
+MISTRUST: Final = 30.0  # seconds after one that failed for want of an answer
+MOST_MISTRUSTED: Final = 2  # conversations at once in that time
+MOST_KNOWN: Final = 1024  # providers remembered
+_WANT_OF_ANSWER: Final = frozenset({SignInReason.NET_LIMIT, SignInReason.NET_UNREACHABLE})
+
+
+class Bulkhead:
+    """Counts the open conversations with each provider of one process."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._open: dict[str, list[float]] = {}
+        self._mistrusted: dict[str, float] = {}
+
+    @contextmanager
+    def conversation(self, provider: str) -> Iterator[None]:
+        """Hold a place for one conversation.
+
+        Raises:
+            SignInFailure: ``net.limit``, at once: others wait for this provider already.
+        """
+        began = self._enter(provider)
+        try:
+            yield
+        except SignInFailure as failure:
+            if failure.reason in _WANT_OF_ANSWER:
+                self._mistrust(provider)
+            raise
+        else:
+            self._mistrusted.pop(provider, None)
+        finally:
+            with self._lock:
+                self._open[provider].remove(began)
+                if not self._open[provider]:
+                    del self._open[provider]
+
+    def _enter(self, provider: str) -> float:
+        with self._lock:
+            now = self._clock()
+            others = self._open.setdefault(provider, [])
+            slow = sum(1 for began in others if now - began > SLOW_AFTER)
+            mistrusted = self._mistrusted.get(provider, now) > now
+            if slow >= MOST_SLOW or (mistrusted and len(others) >= MOST_MISTRUSTED):
+                raise SignInFailure(
+                    Failure(SignInReason.NET_LIMIT, "the provider lets others wait already")
+                )
+            others.append(now)
+            return now
+
+    def _mistrust(self, provider: str) -> None:
+        with self._lock:
+            if len(self._mistrusted) >= MOST_KNOWN:
+                self._mistrusted.clear()
+            self._mistrusted[provider] = self._clock() + MISTRUST

@@ -1,0 +1,73 @@
+"""Out to the provider and back, as a page needs it: one call each way.
+
+No database connection is held while the provider is spoken with: a slow one must not empty the
+pool.
+"""
+
+from flask import current_app, redirect, request
+from werkzeug.wrappers import Response
+
+from portal.admission.identity import VerifiedIdentity
+from portal.foundation import clock
+from portal.foundation.current import settings_of
+from portal.foundation.db import db
+from portal.foundation.transaction import ANONYMOUS, transaction
+from portal.sign_in import changes, oidc, queries, session
+from portal.sign_in.attempt import Errand, OpenAttempt
+from portal.sign_in.connection import Connection
+from portal.sign_in.metadata import providers
+from portal.sign_in.rules import Failure, SignInFailure, read_answer
+
+
+def depart(connection: Connection, errand: Errand) -> Response:
+    """Write an attempt and send the browser to the provider; for a GET (CSP ``form-action``).
+
+    Raises:
+        SignInFailure: the provider cannot be spoken with.
+    """
+    db.session.rollback()
+    begun = oidc.begin(
+        providers(),
+        connection,
+        errand,
+        public_url=settings_of(current_app).public_url,
+        now=clock.protocol_now(),
+    )
+    secret = session.new_browser_secret()
+    with transaction(actor=ANONYMOUS, now=clock.policy_now()) as tx:
+        changes.begin_attempt(tx, begun.attempt, secret)
+    response = redirect(begun.url, 303)
+    session.keep_browser_secret(response, secret)
+    return response
+
+
+def come_back(connection: Connection) -> tuple[OpenAttempt, VerifiedIdentity]:
+    """Return the attempt that this callback ends, and whom the provider vouches for.
+
+    The caller uses the attempt up (``changes.use_up``) in the transaction of what comes of it, and
+    gives it up (``changes.give_up``) in that of a refusal.
+
+    Raises:
+        SignInFailure: with its reason.
+    """
+    answer = read_answer(request.args.to_dict(flat=False))
+    if isinstance(answer, Failure):
+        raise SignInFailure(answer)
+    attempt = queries.find_attempt(
+        db.session(),
+        state=answer.state,
+        browser_secret=session.browser_secret(),
+        identity_provider_id=connection.id,
+        at=clock.protocol_now(),
+    )
+    db.session.rollback()
+    if isinstance(attempt, Failure):
+        raise SignInFailure(attempt)
+    identity = oidc.finish(
+        providers(),
+        connection,
+        attempt,
+        answer,
+        public_url=settings_of(current_app).public_url,
+    )
+    return attempt, identity

@@ -1,0 +1,308 @@
+"""The OpenID Connect conversation: Authlib speaks, ``rules`` believes nothing until it is checked.
+
+``begin`` makes the address to send the browser to, and what must be remembered until it comes back.
+``finish`` redeems the code, checks everything, and gives the verified identity. Neither writes to
+the database; no secret, token or code leaves this module in an exception or a log.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TypeVar
+from urllib.parse import quote_plus
+
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.requests_client import OAuth2Session
+from requests import RequestException, Response
+from requests.auth import _basic_auth_str
+
+from portal.admission.identity import VerifiedIdentity
+from portal.foundation import clock
+from portal.foundation.crypto import random_token
+from portal.foundation.egress_sockets import OutboundError
+from portal.sign_in.attempt import Errand, NewAttempt, OpenAttempt, Purpose
+from portal.sign_in.connection import Connection
+from portal.sign_in.metadata import Providers, outbound_failure, owner_of
+from portal.sign_in.rules import (
+    Answer,
+    Expected,
+    Failure,
+    Metadata,
+    SignInFailure,
+    SignInReason,
+    check_answer,
+    check_claims,
+    check_hash,
+    check_userinfo,
+    identity_of,
+    is_directory_guest,
+    missing_claims,
+    read_answer,
+    split,
+    strength_request,
+    strong_enough,
+    token_error,
+)
+
+T = TypeVar("T")
+MOST_USERINFO: Final = 262_144  # bytes
+_OK: Final = 200
+_SERVER_ERROR: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Where to send the browser, and the attempt to write before it goes."""
+
+    url: str
+    attempt: NewAttempt
+
+
+def begin(
+    providers: Providers,
+    connection: Connection,
+    errand: Errand,
+    *,
+    public_url: str,
+    now: datetime,
+) -> Begun:
+    """Prepare the way to the provider: authorization code flow, PKCE S256, state, nonce.
+
+    Args:
+        providers: of the running application.
+        connection: to whom.
+        errand: what for.
+        public_url: the portal's configured address; the redirect URI is built from it alone.
+        now: the protocol clock's time.
+
+    Raises:
+        SignInFailure: the provider cannot be spoken with.
+    """
+    with providers.conversation(connection) as metadata:
+        attempt = NewAttempt(
+            identity_provider_id=connection.id,
+            errand=errand,
+            state=random_token(),
+            nonce=random_token(),
+            code_verifier=random_token(),
+            created_at=now,
+        )
+        with _session(providers, connection, public_url) as session:
+            url, _ = session.create_authorization_url(
+                metadata.authorization_endpoint,
+                state=attempt.state,
+                code_verifier=attempt.code_verifier,
+                nonce=attempt.nonce,
+                **_wishes(connection, metadata, errand),
+            )
+    return Begun(url=url, attempt=attempt)
+
+
+def finish(
+    providers: Providers,
+    connection: Connection,
+    attempt: OpenAttempt,
+    answer: Answer | Mapping[str, Sequence[str]],
+    *,
+    public_url: str,
+    now: Callable[[], datetime] = clock.protocol_now,
+) -> VerifiedIdentity:
+    """Turn the provider's answer into a verified identity.
+
+    Args:
+        providers: of the running application.
+        connection: through which the attempt was begun.
+        attempt: found by state, browser and provider (``queries.find_attempt``).
+        answer: the callback's parameters, read (``rules.read_answer``) or as lists of values.
+        public_url: as for ``begin``.
+        now: the protocol clock; read when the token is there, not before the provider was asked.
+
+    Raises:
+        SignInFailure: with its reason, and the attempt to give up, if any.
+    """
+    try:
+        if not isinstance(answer, Answer):
+            answer = _or_raise(read_answer(answer))
+        with providers.conversation(connection) as metadata:
+            _require(
+                check_answer(answer, issuer=connection.issuer, iss_promised=metadata.iss_promised)
+            )
+            return _identity(providers, connection, attempt, answer, metadata, public_url, now)
+    except SignInFailure as failure:
+        failure.attempt_id = None if failure.may_be_retried else attempt.id
+        failure.purpose = attempt.purpose.value
+        raise
+
+
+def _identity(
+    providers: Providers,
+    connection: Connection,
+    attempt: OpenAttempt,
+    answer: Answer,
+    metadata: Metadata,
+    public_url: str,
+    now: Callable[[], datetime],
+) -> VerifiedIdentity:
+    tokens = _redeem(providers, connection, attempt, answer, metadata, public_url)
+    id_token = tokens.get("id_token")
+    header, claims = _or_raise(split(id_token))
+    _require(providers.check_signature(connection, str(id_token), header))
+    _require(
+        check_claims(
+            claims,
+            Expected(
+                issuer=connection.issuer,
+                client_id=connection.client_id,
+                nonce=attempt.nonce,
+                now=now(),
+                required_claims=connection.required_claims,
+                max_age=attempt.max_age,
+            ),
+        )
+    )
+    algorithm = str(header["alg"])
+    _require(check_hash(claims, algorithm, "at_hash", tokens.get("access_token")))
+    _require(check_hash(claims, algorithm, "c_hash", answer.code))
+    userinfo: Mapping[str, object] = {}
+    if metadata.userinfo_endpoint and missing_claims(connection, claims):
+        userinfo = _userinfo(providers, connection, metadata.userinfo_endpoint, tokens)
+        _require(check_userinfo(userinfo, claims["sub"]))
+    if connection.is_host and is_directory_guest(claims, connection.issuer):
+        raise SignInFailure(
+            Failure(SignInReason.TENANT, "the account is a guest of the host's own directory")
+        )
+    identity = _or_raise(identity_of(connection, claims, userinfo))
+    # A trial shows the claims and the admission decision, which names this reason itself.
+    if attempt.purpose is not Purpose.TRIAL and not strong_enough(
+        identity.acr, identity.amr, connection.accepted_acr, connection.accepted_amr
+    ):
+        raise SignInFailure(
+            Failure(SignInReason.ASSURANCE, "no accepted acr or amr is in the ID token")
+        )
+    return identity
+
+
+def _redeem(
+    providers: Providers,
+    connection: Connection,
+    attempt: OpenAttempt,
+    answer: Answer,
+    metadata: Metadata,
+    public_url: str,
+) -> Mapping[str, Any]:
+    """Exchange the code for tokens; the answer is a JSON object or a failure."""
+    with _session(providers, connection, public_url) as session:
+        session.register_compliance_hook("access_token_response", _readable)
+        try:
+            tokens: Mapping[str, Any] = session.fetch_token(
+                metadata.token_endpoint,
+                grant_type="authorization_code",
+                code=answer.code,
+                code_verifier=attempt.code_verifier,
+            )
+        except OutboundError as fault:
+            raise outbound_failure(fault) from None
+        except OAuthError as fault:
+            raise SignInFailure(token_error(fault.error)) from None
+        except (RequestException, ValueError, TypeError, RecursionError):
+            raise _no_answer("the token endpoint") from None
+    return tokens
+
+
+def _readable(response: Response) -> Response:
+    """Refuse a token response that is none before Authlib reads it.
+
+    Raises:
+        SignInFailure: ``net.limit`` for a server error or something that is no JSON object;
+            ``oidc.token_endpoint`` for a plain 401 or 403.
+    """
+    try:
+        body = json.loads(response.content)
+    except (ValueError, RecursionError):
+        body = None
+    if response.status_code >= _SERVER_ERROR or not isinstance(body, dict):
+        if response.status_code in {401, 403}:
+            raise SignInFailure(token_error("invalid_client"))
+        raise _no_answer("the token endpoint", response.status_code)
+    if response.status_code != _OK and "error" not in body:
+        raise _no_answer("the token endpoint", response.status_code)
+    return response
+
+
+def _userinfo(
+    providers: Providers, connection: Connection, endpoint: str, tokens: Mapping[str, Any]
+) -> dict[str, object]:
+    """Ask UserInfo with the access token that came with the ID token."""
+    access_token = tokens.get("access_token")
+    if not isinstance(access_token, str) or not _is_header_text(access_token):
+        raise SignInFailure(
+            Failure(SignInReason.USERINFO, "there is no access token to ask UserInfo with")
+        )
+    found: dict[str, object] = providers.fetch_json(
+        connection, endpoint, {"Authorization": f"Bearer {access_token}"}
+    )
+    return found
+
+
+def _wishes(connection: Connection, metadata: Metadata, errand: Errand) -> dict[str, str]:
+    """Return the further parameters of the authorization request."""
+    wishes = dict(
+        strength_request(connection.accepted_acr, claims_parameter=metadata.claims_parameter)
+    )
+    if errand.select_account:
+        wishes["prompt"] = "select_account"
+    if errand.login_hint:
+        wishes["login_hint"] = errand.login_hint
+    if errand.max_age is not None:
+        wishes["max_age"] = str(errand.max_age)
+    return wishes
+
+
+def _session(providers: Providers, connection: Connection, public_url: str) -> OAuth2Session:
+    """Return Authlib's session for one conversation, through the egress client alone."""
+    session = OAuth2Session(
+        client_id=connection.client_id,
+        client_secret=connection.client_secret,
+        token_endpoint_auth_method=connection.client_auth,
+        scope=" ".join(connection.scopes),
+        redirect_uri=connection.redirect_uri(public_url),
+        code_challenge_method="S256",  # on the session: elsewhere Authlib drops it silently
+    )
+    session.register_client_auth_method(("client_secret_basic", _basic))
+    providers.egress.guard(session, owner_of(connection))
+    return session
+
+
+def _basic(
+    client: Any,  # noqa: ANN401 - Authlib's ClientAuth
+    method: str,  # noqa: ARG001 - Authlib's signature
+    uri: str,
+    headers: Any,  # noqa: ANN401
+    body: Any,  # noqa: ANN401
+) -> tuple[str, Any, Any]:
+    """Send id and secret form-encoded, as RFC 6749, 2.3.1 says and Authlib does not."""
+    headers["Authorization"] = _basic_auth_str(
+        quote_plus(client.client_id), quote_plus(client.client_secret)
+    )
+    return uri, headers, body
+
+
+def _is_header_text(value: str) -> bool:
+    return value.isascii() and value.isprintable() and " " not in value
+
+
+def _no_answer(who: str, status: int | None = None) -> SignInFailure:
+    said = f" (status {status})" if status else ""
+    return SignInFailure(Failure(SignInReason.NET_LIMIT, f"{who} gave no usable answer{said}"))
+
+
+def _or_raise(value: T | Failure) -> T:
+    if isinstance(value, Failure):
+        raise SignInFailure(value)
+    return value
+
+
+def _require(failure: Failure | None) -> None:
+    if failure is not None:
+        raise SignInFailure(failure)
