@@ -5,8 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
 
 from portal.foundation.db import Base, uuid7
+from portal.foundation.refused import Refused
 from portal.foundation.transaction import Tx
 
 Sets = dict[str, dict[str, Any]]
@@ -43,3 +45,18 @@ def edit(tx: Tx, row: Base, values: Mapping[str, Any]) -> Sets:
     tx.session.flush()
     row_id: UUID = row.id  # type: ignore[attr-defined] # every table of ours that is edited has one
     return {key(type(row), row_id): new}
+
+
+def add_unique(
+    tx: Tx, model: type[Base], values: Mapping[str, Any], taken: Refused
+) -> tuple[UUID, Sets]:
+    """Insert a row as `add` does; a unique constraint decides, not a look beforehand.
+
+    Raises:
+        Refused: *taken*, when there is such a row already; the transaction goes on.
+    """
+    try:
+        with tx.session.begin_nested():
+            return add(tx, model, values)
+    except IntegrityError as fault:
+        raise taken from fault

@@ -40,7 +40,7 @@ class Organisation(Base):
 
 
 class Domain(Base):
-    """An e-mail domain, canonical; held by one organisation, vouched for by the admin who typed it."""
+    """An e-mail domain, canonical; held by one organisation, vouched for by an admin."""
 
     __tablename__ = "domain"
 
@@ -200,7 +200,7 @@ class OrganisationSponsor(Base):
 
 
 class Offer(Base):
-    """An entitlement that an organisation's people may be given: on asking, as default, by claim."""
+    """An entitlement an organisation's people may be given: on asking, as default, by claim."""
 
     __tablename__ = "offer"
     __table_args__ = (

@@ -1,14 +1,20 @@
 """What may be configured as a partner's identity provider."""
 
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
+from typing import Final
 
 from portal.foundation.refused import Refused
+from portal.trust.rules.issuer import (
+    House,
+    check_issuer,
+    entra_tenant,
+    is_pairwise,
+    require_owner,
+)
+from portal.trust.rules.names import check_name
 
 CLIENT_AUTHS: Final = ("client_secret_basic", "client_secret_post")
 ADDRESSES: Final = ("verified", "trusted")
@@ -44,147 +50,57 @@ REUSED_CLAIMS: Final = frozenset(
         "phone_number",
     }
 )
-# Issuers that serve everybody, with the claim that says whose person it is (None: any claim).
-SHARED_ISSUERS: Final[Mapping[str, str | None]] = MappingProxyType(
-    {
-        "accounts.google.com": "hd",
-        "appleid.apple.com": None,
-        "gitlab.com": None,
-        "login.salesforce.com": "organization_id",
-        "slack.com": "https://slack.com/team_id",
-        "www.facebook.com": None,
-        "www.linkedin.com": None,
-        "api.login.yahoo.com": None,
-    }
-)
-ENTRA_HOSTS: Final = frozenset(
-    {
-        "login.microsoftonline.com",
-        "login.microsoftonline.us",
-        "login.partner.microsoftonline.cn",
-        "login.microsoft.com",
-        "login.windows.net",
-        "sts.windows.net",
-    }
-)
-_ENTRA_PERSONAL: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"  # everybody's private account
-_TENANT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _CLAIM = re.compile(r"[\x21-\x7e]{1,100}")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")  # RFC 6749, 3.3
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
-MOST_ISSUER: Final = 2048
 MOST_VALUES: Final = 20
-_DISCOVERY: Final = "/.well-known/openid-configuration"
-_PLANNED: Final = "Plan it as a move: add a second identity provider beside this one"
+_PLANNED: Final = "That is a planned move: add a second identity provider beside this one"
 
 
 @dataclass(frozen=True, slots=True)
-class House:
-    """What the settings say that trust must respect.
+class ProviderSettings:
+    """What an admin says of an identity provider; the secret is handed over apart from it.
 
     Attributes:
-        host_domains: e-mail domains of the host's own people.
-        development: whether http on loopback is allowed.
-        private_hosts: ``name`` or ``name:port`` that may be fetched from on private networks.
+        name: what people call it.
+        issuer: pinned, compared to the letter.
+        client_id: of the portal at this provider.
+        client_auth: how the portal proves itself at the token endpoint.
+        scopes: asked for; ``openid`` is always among them.
+        claim_map: field of the portal to claim of the provider.
+        subject_claim: which claim knows the person: ``sub``, or ``oid`` with a pinned ``tid``.
+        required_claims: demanded of everybody.
+        addresses: whether an address counts only when ``verified`` or is ``trusted``.
     """
 
-    host_domains: frozenset[str] = frozenset()
-    development: bool = False
-    private_hosts: frozenset[str] = frozenset()
+    name: str
+    issuer: str
+    client_id: str
+    client_auth: str = "client_secret_basic"
+    scopes: Sequence[str] = DEFAULT_SCOPES
+    claim_map: Mapping[str, str] = DEFAULT_CLAIMS
+    subject_claim: str = "sub"
+    required_claims: Mapping[str, str] = MappingProxyType({})
+    addresses: str = "verified"
 
 
-def check_issuer(text: str, house: House) -> str:
-    """Return an issuer fit to be pinned; it is kept and compared to the letter.
+def check_provider(given: ProviderSettings, house: House) -> ProviderSettings:
+    """Return settings fit to be stored.
 
     Raises:
-        Refused: not an https address of a public host, or shared by many tenants.
+        Refused: with the first field that is wrong.
     """
-    issuer = text.strip()
-    parts = _address(issuer)
-    host = (parts.hostname or "").lower()
-    allowed = (house.development and is_loopback(host)) or bool(
-        {host, parts.netloc.lower()} & house.private_hosts
+    issuer = check_issuer(given.issuer, house)
+    subject_claim, required = check_claims(issuer, given.subject_claim, given.required_claims)
+    return replace(
+        given,
+        name=check_name("name", given.name),
+        issuer=issuer,
+        client_id=check_client(given.client_id, given.client_auth, given.addresses),
+        scopes=check_scopes(given.scopes),
+        claim_map=check_claim_map(given.claim_map),
+        subject_claim=subject_claim,
+        required_claims=required,
     )
-    if parts.scheme != "https" and not (house.development and is_loopback(host)):
-        raise Refused("issuer", "Enter an issuer that begins with https://")
-    if "@" in parts.netloc:
-        raise Refused("issuer", "Enter the issuer without a user name or password")
-    if "?" in issuer or "#" in issuer:
-        raise Refused("issuer", "Enter the issuer without ? or #")
-    if issuer.rstrip("/").endswith(_DISCOVERY):
-        raise Refused("issuer", f"Enter the issuer alone, without {_DISCOVERY}")
-    if not allowed:
-        _require_public(host)
-    _refuse_many_tenants(parts, host)
-    return issuer
-
-
-def _address(issuer: str) -> SplitResult:
-    unreadable = Refused("issuer", "Enter an address, like https://id.acme.example")
-    printable = issuer.isascii() and issuer.isprintable() and not set(issuer) & set(' \\"<>^`|')
-    if not printable or not 0 < len(issuer) <= MOST_ISSUER:
-        raise unreadable
-    try:
-        parts = urlsplit(issuer)
-        readable = parts.port is None or parts.port > 0
-    except ValueError:
-        raise unreadable from None
-    if not readable or parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise unreadable
-    return parts
-
-
-def _require_public(host: str) -> None:
-    literal = _literal(host)
-    if literal is not None:
-        if not literal.is_global or literal.is_multicast:
-            raise Refused("issuer", "Enter a public host: this address is on a private network")
-        return
-    last_label = host.rpartition(".")[2]
-    local = last_label in {"localhost", "local", "internal"} or "." not in host
-    # Resolvers read 127.1, 0x7f000001 and the like as addresses.
-    if local or not _HOST.fullmatch(host) or last_label[:1].isdigit():
-        raise Refused("issuer", "Enter a public host name, like https://id.acme.example")
-
-
-def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        literal = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    if isinstance(literal, ipaddress.IPv6Address) and literal.ipv4_mapped:
-        return literal.ipv4_mapped
-    return literal
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine, by name or by address."""
-    literal = _literal(host)
-    if literal is not None:
-        return literal.is_loopback
-    return host == "localhost" or host.endswith(".localhost")
-
-
-def _refuse_many_tenants(parts: SplitResult, host: str) -> None:
-    if host not in ENTRA_HOSTS:
-        return
-    tenant = entra_tenant(parts.geturl())
-    if tenant is None:
-        raise Refused(
-            "issuer",
-            "This address serves every tenant: enter the issuer of the organisation's own tenant, "
-            "with its tenant id, like https://login.microsoftonline.com/TENANT-ID/v2.0",
-        )
-    if tenant == _ENTRA_PERSONAL:
-        raise Refused("issuer", "This is the issuer of personal accounts: anybody can have one")
-
-
-def entra_tenant(issuer: str) -> str | None:
-    """Return the tenant id in an issuer of Microsoft Entra; ``None``: another product, or none."""
-    parts = urlsplit(issuer)
-    first = parts.path.strip("/").partition("/")[0]
-    entra = (parts.hostname or "").lower() in ENTRA_HOSTS
-    return first.lower() if entra and _TENANT.fullmatch(first) else None
 
 
 def check_claims(
@@ -215,21 +131,8 @@ def check_claims(
     tenant = entra_tenant(issuer)
     if tenant and checked.get("tid", tenant).lower() != tenant:
         raise Refused("required_claims", f"The issuer is of another tenant: require tid={tenant}")
-    _require_owner(issuer, checked)
+    require_owner(issuer, checked)
     return subject_claim, checked
-
-
-def _require_owner(issuer: str, required: Mapping[str, str]) -> None:
-    host = (urlsplit(issuer).hostname or "").lower()
-    if host not in SHARED_ISSUERS:
-        return
-    claim = SHARED_ISSUERS[host]
-    if (claim is None and not required) or (claim is not None and claim not in required):
-        raise Refused(
-            "required_claims",
-            f"Anybody can have an account at {host}: require {claim or 'CLAIM'}=VALUE, "
-            "or everybody could come in",
-        )
 
 
 def check_company(required: Mapping[str, str], others: Sequence[Mapping[str, str]]) -> None:
@@ -271,15 +174,15 @@ def _claim_value(name: str, value: str) -> str:
 
 
 def check_claim_map(given: Mapping[str, str]) -> dict[str, str]:
-    """Return which claim fills which profile field: the defaults, overridden by *given*.
+    """Return which claim fills which profile field.
 
     Args:
-        given: field to claim; an empty claim leaves the field empty.
+        given: field to claim; a field whose claim is empty is left out.
 
     Raises:
         Refused: a field that no claim may fill, or no claim for the address.
     """
-    mapped = dict(DEFAULT_CLAIMS)
+    mapped = {}
     for field, claim in given.items():
         if field not in PROFILE_FIELDS:
             raise Refused(
@@ -288,8 +191,6 @@ def check_claim_map(given: Mapping[str, str]) -> dict[str, str]:
             )
         if claim.strip():
             mapped[field] = check_claim_name("claim_map", claim)
-        else:
-            mapped.pop(field, None)
     if "email" not in mapped:
         raise Refused("claim_map", "Enter the claim that holds the e-mail address")
     return mapped
@@ -338,27 +239,14 @@ def check_secret(secret: str) -> str:
     return secret
 
 
-def is_pairwise(issuer: str, subject_claim: str, subject_types: Sequence[str]) -> bool:
-    """Return whether the subject may depend on the client id (OIDC Core 1.0, section 8).
-
-    Args:
-        issuer: of the provider.
-        subject_claim: only ``sub`` is ever pairwise; Entra's always is.
-        subject_types: ``subject_types_supported`` of its discovery document, if known.
-    """
-    if subject_claim != "sub":
-        return False
-    return entra_tenant(issuer) is not None or "pairwise" in subject_types
-
-
 def check_move(
-    was: Mapping[str, Any], now: Mapping[str, Any], *, subject_types: Sequence[str], people: int
+    was: ProviderSettings, now: ProviderSettings, *, subject_types: Sequence[str], people: int
 ) -> None:
     """Refuse an edit that would make strangers of the people who already come in.
 
     Args:
-        was: issuer, client_id and subject_claim before.
-        now: the same afterwards.
+        was: before.
+        now: afterwards.
         subject_types: of the provider's discovery document, if known.
         people: how many guests, of any state, are known by a subject of this provider.
 
@@ -368,21 +256,47 @@ def check_move(
     if not people:
         return
     known = f"{people} {'guest is' if people == 1 else 'guests are'} known by it"
-    for field, name in (("issuer", "issuer"), ("subject_claim", "subject claim")):
-        if was[field] != now[field]:
-            raise Refused(field, f"The {name} cannot change while {known}. {_PLANNED}")
-    pairwise = is_pairwise(was["issuer"], was["subject_claim"], subject_types)
-    if pairwise and was["client_id"] != now["client_id"]:
+    if was.issuer != now.issuer:
+        raise Refused("issuer", f"The issuer cannot change while {known}. {_PLANNED}")
+    if was.subject_claim != now.subject_claim:
+        raise Refused(
+            "subject_claim",
+            f"The subject claim cannot change while {known}: that is a planned move and no edit",
+        )
+    if was.client_id != now.client_id and is_pairwise(was.issuer, was.subject_claim, subject_types):
         raise Refused(
             "client_id",
             "This provider names people anew for each client id, so it cannot change while "
-            f"{known}. {_PLANNED}",
+            f"{known}: that is a planned move and no edit",
         )
 
 
-def loses_test(was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+def check_subject_kept(subject_claim: str, siblings: Sequence[str]) -> None:
+    """Hold a subject claim against the organisation's other providers on the same issuer.
+
+    Args:
+        subject_claim: of the new or edited one.
+        siblings: subject claims of the others, in any state.
+
+    Raises:
+        Refused: the same people would be strangers, and tombstones would be walked past.
+    """
+    for other in siblings:
+        if other != subject_claim:
+            raise Refused(
+                "subject_claim",
+                f"Another identity provider of this organisation knows people of this issuer by "
+                f"{other}: use {other} here too, so that nobody becomes a stranger",
+            )
+
+
+def loses_test(was: ProviderSettings, now: ProviderSettings) -> bool:
     """Return whether an edit makes it another connection, so that it must be tested again."""
-    return any(was[name] != now[name] for name in ("issuer", "client_id", "subject_claim"))
+    return (was.issuer, was.client_id, was.subject_claim) != (
+        now.issuer,
+        now.client_id,
+        now.subject_claim,
+    )
 
 
 def changed_state(state: str, *, retest: bool) -> str:

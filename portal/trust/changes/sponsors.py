@@ -1,0 +1,141 @@
+"""Who may vouch for an organisation's people."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import delete, select
+
+from portal.audit.changes import record
+from portal.audit.rules import Event
+from portal.foundation.refused import Refused
+from portal.foundation.rows import Sets, add, edit, key
+from portal.foundation.text import BadText, canonical_email, domain_of
+from portal.foundation.transaction import Tx
+from portal.staff.models import Staff
+from portal.staff.queries import staff_by_email
+from portal.trust.changes.organisations import locked_organisation
+from portal.trust.models import OrganisationSponsor
+from portal.trust.queries import domains
+
+
+def sponsor_by_email(tx: Tx, field: str, email: str) -> UUID:
+    """Return the employee of this address.
+
+    Raises:
+        Refused: nobody here has it; the message says how to mend that.
+    """
+    try:
+        address = canonical_email(email)
+    except BadText as bad:
+        raise Refused(field, f"{bad.message}; {email.strip()[:80]!r} is not one") from None
+    row = staff_by_email(tx.session, address)
+    if row is None:
+        raise Refused(
+            field,
+            f"No employee with the address {address} is known here. Add them first: "
+            f"portal staff add {address} --name NAME --role sponsor, or let them sign in once.",
+        )
+    return row.id
+
+
+def name_sponsors(
+    tx: Tx,
+    organisation_id: UUID,
+    *,
+    sponsors: Sequence[UUID],
+    deputy: UUID | None = None,
+    lead: UUID | None = None,
+) -> None:
+    """Make these the sponsors and the deputy of an organisation; others are no longer named.
+
+    Args:
+        tx: the open transaction.
+        organisation_id: for whose people they vouch.
+        sponsors: employees, at least one.
+        deputy: stands in for all of them.
+        lead: one of *sponsors*, who is always asked first; none: the one with fewest requests.
+
+    Raises:
+        Refused: nobody is named, somebody is named twice, or somebody may not decide.
+    """
+    organisation = locked_organisation(tx, organisation_id)
+    wanted = {one: ("sponsor", one == lead) for one in sponsors}
+    if not wanted:
+        raise Refused("sponsor", "Name at least one sponsor: nobody could vouch without one")
+    if lead is not None and lead not in wanted:
+        raise Refused("lead", "Choose the one who is asked first among the sponsors")
+    if deputy is not None:
+        if deputy in wanted:
+            raise Refused("deputy", "Choose a deputy who is not one of the sponsors")
+        wanted[deputy] = ("deputy", False)
+    held = domains(tx.session, organisation_id)
+    for staff_id, (role, _) in wanted.items():
+        _require_able(tx, staff_id, role, held, organisation.name)
+    _apply(tx, organisation_id, wanted)
+
+
+def _require_able(
+    tx: Tx, staff_id: UUID, field: str, held: frozenset[str], organisation: str
+) -> None:
+    row = tx.session.get_one(Staff, staff_id)
+    if row.state != "active":
+        raise Refused(field, f"{row.email} has left: choose somebody else")
+    if not row.is_sponsor:
+        raise Refused(
+            field,
+            f"{row.email} is no sponsor yet: portal staff add {row.email} --name NAME "
+            "--role sponsor",
+        )
+    if domain_of(row.email) in held:
+        raise Refused(
+            field,
+            f"{row.email} has an address of {organisation} and cannot decide for it: choose "
+            "somebody else",
+        )
+
+
+def _apply(tx: Tx, organisation_id: UUID, wanted: dict[UUID, tuple[str, bool]]) -> None:
+    named = {
+        row.staff_id: row
+        for row in tx.session.scalars(
+            select(OrganisationSponsor)
+            .where(OrganisationSponsor.organisation_id == organisation_id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+    }
+    events = []
+    gone = [row for staff_id, row in named.items() if staff_id not in wanted]
+    for row in gone:
+        sets: Sets = {
+            key(OrganisationSponsor, row.id): {"staff_id": row.staff_id, "organisation_id": None}
+        }
+        events.append(Event("sponsor.unnamed", organisation_id=organisation_id, sets=sets))
+    tx.session.execute(
+        delete(OrganisationSponsor).where(OrganisationSponsor.id.in_([row.id for row in gone]))
+    )
+    kept = [(row, *wanted[staff_id]) for staff_id, row in named.items() if staff_id in wanted]
+    edits: Sets = {}
+    # At most one lead and one deputy at any moment: old ones step back before new ones step up.
+    for row, role, lead in sorted(kept, key=lambda one: (one[2], one[1] == "deputy")):
+        for one, columns in edit(tx, row, {"role": role, "lead": lead}).items():
+            edits.setdefault(one, {}).update(columns)
+    for staff_id, (role, lead) in wanted.items():
+        if staff_id not in named:
+            _, sets = add(
+                tx,
+                OrganisationSponsor,
+                {
+                    "organisation_id": organisation_id,
+                    "staff_id": staff_id,
+                    "role": role,
+                    "lead": lead,
+                    "created_at": tx.now,
+                },
+            )
+            edits |= sets
+    events.extend(
+        Event("sponsor.named", organisation_id=organisation_id, sets={one: columns})
+        for one, columns in edits.items()
+    )
+    record(tx, events)
