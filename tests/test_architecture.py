@@ -1,0 +1,144 @@
+"""The house keeps its rules, and each rule is seen red on a snippet that breaks it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import portal
+from tests.infra import house_rules
+
+HOUSE = Path(portal.__file__).parent
+SOURCES = {
+    file.relative_to(HOUSE).as_posix(): file.read_text(encoding="utf-8")
+    for file in sorted(HOUSE.rglob("*.py"))
+    if "_data" not in file.parts
+}
+
+# A GET changes nothing, but for these: a sign-in leaves the site and comes back by GET, and a
+# refusal is audited.
+WRITING_GETS: set[str] = set()
+
+RULES = [
+    house_rules.commits,
+    house_rules.clocks,
+    house_rules.state_writes,
+    house_rules.audit_rewrites,
+    house_rules.guards,
+    house_rules.length,
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_house_keeps_the_rule(rule: Callable[[str, str], list[str]]):
+    """No module of the portal breaks it."""
+    assert [complaint for path, source in SOURCES.items() for complaint in rule(path, source)] == []
+
+
+def test_a_get_changes_nothing():
+    """Only the named GET views open a writing transaction, and all of them still do."""
+    assert house_rules.writing_gets(SOURCES) == WRITING_GETS
+
+
+def test_the_sources_are_there():
+    """The rules read the portal and not an empty folder."""
+    assert {"foundation/transaction.py", "guests/changes.py"} <= SOURCES.keys()
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "source"),
+    [
+        (house_rules.commits, "guests/changes.py", "tx.session.commit()"),
+        (house_rules.commits, "pages/guest.py", "db.session().commit()"),
+        (house_rules.commits, "pages/guest.py", "with db.session.begin(): pass"),
+        (house_rules.clocks, "access/queries.py", "now = datetime.now(UTC)"),
+        (house_rules.clocks, "access/queries.py", "now = datetime.datetime.utcnow()"),
+        (house_rules.clocks, "trust/rules.py", "today = date.today()"),
+        (house_rules.clocks, "pages/me.py", "from datetime import datetime as dt\ndt.now()"),
+        (house_rules.state_writes, "pages/sponsor.py", "guest.state = State.ACTIVE"),
+        (house_rules.state_writes, "sponsorship/changes/x.py", "guest.state = 'active'"),
+        (house_rules.state_writes, "lifecycle/changes.py", "row.state = 'ended'"),
+        (house_rules.state_writes, "lifecycle/changes.py", "update(Guest).values(state='removed')"),
+        (house_rules.state_writes, "lifecycle/changes.py", "sa.update(Guest).values(x=1)"),
+        (house_rules.state_writes, "admission/changes.py", "session.add(Guest(state='active'))"),
+        (house_rules.state_writes, "admission/changes.py", "Guest.__table__.insert()"),
+        (
+            house_rules.state_writes,
+            "lifecycle/changes.py",
+            "def f(tx):\n table = Guest.__table__\n tx.session.execute(update(table))",
+        ),
+        (
+            house_rules.state_writes,
+            "guests/changes.py",
+            "update(Sponsorship).values(state='ended')",
+        ),
+        (house_rules.state_writes, "guests/changes_more.py", "update(Guest)"),
+        (house_rules.audit_rewrites, "audit/changes.py", "session.execute(delete(AuditEvent))"),
+        (house_rules.audit_rewrites, "audit/changes.py", "AuditEvent.__table__.update()"),
+        (house_rules.audit_rewrites, "lifecycle/jobs.py", "text('DELETE FROM audit_event')"),
+        (house_rules.audit_rewrites, "lifecycle/jobs.py", "text('update \"audit_event\" set a=1')"),
+        (house_rules.guards, "pages/a.py", "@bp.get('/x')\ndef x(): ..."),
+        (house_rules.guards, "pages/a.py", "@bp.get('/x')\n@for_guest\n@for_admin\ndef x(): ..."),
+        (house_rules.guards, "pages/a.py", "@for_admin\n@bp.get('/x')\ndef x(): ..."),
+        (house_rules.guards, "pages/a.py", "@bp.route(RULE, methods=['POST'])\ndef x(): ..."),
+        (house_rules.guards, "app.py", "app.add_url_rule('/x', view_func=x)"),
+        (house_rules.length, "pages/a.py", "x = 1\n" * 401),
+    ],
+)
+def test_a_broken_rule_is_seen(rule: Callable[[str, str], list[str]], path: str, source: str):
+    """Each rule goes red."""
+    assert len(rule(path, source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "source"),
+    [
+        (house_rules.commits, "foundation/transaction.py", "session.commit()"),
+        (house_rules.commits, "pages/sign_in.py", "oidc.begin(attempt)"),
+        (house_rules.clocks, "foundation/clock.py", "datetime.now(UTC)"),
+        (house_rules.clocks, "access/rules.py", "clock.policy_now(), tx.now"),
+        (house_rules.state_writes, "guests/changes.py", "update(Guest).values(state='active')"),
+        (house_rules.state_writes, "guests/changes/moves.py", "guest.state = 'active'"),
+        (house_rules.state_writes, "sponsorship/changes.py", "row.state = 'ended'\ninsert(Grant)"),
+        (house_rules.state_writes, "delivery/changes.py", "update(Outbox).values(state='sent')"),
+        (house_rules.state_writes, "trust/changes.py", "provider.state = 'enabled'"),
+        (
+            house_rules.audit_rewrites,
+            "audit/changes.py",
+            "insert(AuditEvent)\ndelete(AuditPersonal)",
+        ),
+        (house_rules.audit_rewrites, "audit/models.py", "'BEFORE UPDATE ON audit_event'"),
+        (
+            house_rules.guards,
+            "pages/a.py",
+            "@bp.get('/x')\n@bp.get('/y')\n@for_admin\ndef x(): ...",
+        ),
+        (house_rules.guards, "commands/a.py", "@group.command('x')\ndef x(): ..."),
+        (house_rules.length, "pages/a.py", "x = 1\n" * 400),
+    ],
+)
+def test_a_kept_rule_is_let_be(rule: Callable[[str, str], list[str]], path: str, source: str):
+    """No rule cries wolf."""
+    assert rule(path, source) == []
+
+
+def test_a_writing_get_is_seen_through_calls():
+    """A transaction is found in the view, in its helper, and behind an import."""
+    view = "@bp.get('/{0}')\n@for_anyone\ndef {0}(): {1}\n"
+    sources = {
+        "pages/a.py": (
+            "from portal.web import helpers\nfrom portal.lifecycle.jobs import sweep as run\n"
+            + view.format("direct", "\n with transaction(actor=me()) as tx: pass")
+            + view.format("helper", "_write()")
+            + view.format("module", "helpers.write()")
+            + view.format("imported", "run()")
+            + view.format("reading", "helpers.read()")
+            + view.format("both", "_write()").replace("bp.get('/both')", "bp.route('/both')")
+            + "@bp.post('/p')\n@for_anyone\ndef posting(): _write()\n"
+            + "def _write():\n with transaction() as tx: pass\n"
+        ),
+        "web/helpers.py": "def write():\n with transaction(): pass\ndef read(): return 1\n",
+        "lifecycle/jobs.py": "def sweep(): batch()\ndef batch():\n with transaction(): pass\n",
+    }
+    expected = {"direct", "helper", "module", "imported", "both"}
+    assert house_rules.writing_gets(sources) == {f"pages.a.{name}" for name in expected}
