@@ -32,7 +32,7 @@ def record(tx: Tx, events: Sequence[Event]) -> None:
             personal_rows.append(
                 {
                     "event_id": event_id,
-                    "person": str(event.guest_id or tx.actor.id or "unknown"),
+                    "person": str(event.person_id or event.guest_id or tx.actor.id or "unknown"),
                     "salt": salt,
                     "data": plain(event.personal),
                 }

@@ -31,6 +31,7 @@ class Event:
         sets: every column this change set, by ``"table:id"``; folding these gives the rows.
         data: further facts, the exact keys that the vocabulary declares.
         personal: what can identify a person, keys as in *sets* (columns) or ``"seen"`` (facts).
+        person_id: whose personal data it is; without it the guest's, else the actor's own.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Event:
     sets: Mapping[str, Row] = field(default_factory=lambda: _NOTHING)
     data: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     personal: Mapping[str, Row] = field(default_factory=lambda: _NOTHING)
+    person_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,8 @@ VOCABULARY: Mapping[str, Shape] = MappingProxyType(
         "staff.changed": _shape("staff"),
         "staff.removed": _shape("staff"),
         "staff.role_unknown": _shape("staff"),
-        "staff.link_made": _shape("", "purpose"),
-        "staff.signed_in": _shape("", "strength"),
+        "staff.link_made": _shape("", "staff purpose"),
+        "staff.signed_in": _shape("staff", "staff strength"),
         "guest.created": _shape("guest federated_identity"),
         "guest.returned": _shape("guest"),
         "guest.activated": _shape("guest"),
@@ -96,7 +98,8 @@ VOCABULARY: Mapping[str, Shape] = MappingProxyType(
         "guest.resumed": _shape("guest"),
         "guest.removed": _shape("guest"),
         "guest.tombstone_lifted": _shape("guest"),
-        "guest.refreshed": _shape("guest"),
+        "guest.refreshed": _shape("guest federated_identity"),
+        "guest.knocked": _shape("guest"),
         "guest.reckoned": _shape("guest"),
         "guest.identity_added": _shape("federated_identity"),
         "sponsorship.requested": _shape("sponsorship"),
@@ -114,7 +117,7 @@ VOCABULARY: Mapping[str, Shape] = MappingProxyType(
         "arrival.seen": _shape(),
         "arrival.abandoned": _shape("", "count"),
         "sign_in.succeeded": _shape("", "identity_provider strength"),
-        "sign_in.refused": _shape("", "reasons identity_provider detail"),
+        "sign_in.refused": _shape("", "reasons identity_provider"),
         "sign_in.attribute_ignored": _shape("", "claims"),
         "access.refused": _shape("", "path"),
         "session.ended": _shape("", "why"),
