@@ -36,7 +36,7 @@ lint: env
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/deptry portal
+	$(BIN)/deptry .
 
 # The migration check is a test: tests/test_migrations.py compares the catalogues of both databases.
 test: lint .venv-canaille/stamp
