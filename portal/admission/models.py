@@ -1,13 +1,12 @@
 """The arrival: a validated first sign-in that has not become a guest yet."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.foundation.db import Base, JsonText, uuid7
+from portal.foundation.db import Base, uuid7
 
 
 class Arrival(Base):
@@ -19,7 +18,7 @@ class Arrival(Base):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"))
     identity_provider_id: Mapped[UUID] = mapped_column(ForeignKey("identity_provider.id"))
-    identity: Mapped[Any] = mapped_column(JsonText)  # encrypted VerifiedIdentity
+    identity: Mapped[str] = mapped_column(Text)  # encrypted VerifiedIdentity
     next_url: Mapped[str | None] = mapped_column(String(2048))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -14,12 +14,12 @@ class Refusal(StrEnum):
     """Why the door stays shut. The audit keeps the code; people read kinder words."""
 
     PARTNER_STATE = "adm.partner_state"
-    NO_SPONSOR = "adm.no_sponsor"
     IDP_DISABLED = "adm.idp_disabled"
     REQUIRED_CLAIM = "adm.required_claim"
     DOMAIN = "adm.domain"
     HOST_DOMAIN = "adm.host_domain"
     EMAIL_UNVERIFIED = "adm.email_unverified"
+    EMAIL_MALFORMED = "input.email"
     ASSURANCE = "oidc.assurance"
     CAP = "adm.cap"
     LATER = "adm.later"
@@ -43,7 +43,6 @@ class AdmissionFacts:
 
     Attributes:
         known: how the guest of this identity stands once everything due is settled, or nobody.
-        email_now: the address that guest has, null for nobody.
         aside_until: until when a known guest's foreign address is put up with, null before it
             was first seen.
         address_grace: whether the policy puts up with a foreign address at all.
@@ -67,7 +66,6 @@ class AdmissionFacts:
     address_taken: bool
     address_of_staff: bool
     known: GuestDates | None
-    email_now: str | None
     aside_until: datetime | None
     address_grace: bool
 
@@ -90,21 +88,24 @@ def decide(identity: VerifiedIdentity, facts: AdmissionFacts, now: datetime) -> 
     """
     known = facts.known
     arriving = known is None or known.state == State.REMOVED
+    suspended = known is not None and known.state == State.SUSPENDED
+    tired = suspended and known is not None and known.reason == Reason.INACTIVE
     checks = {
-        Refusal.PARTNER_STATE: facts.organisation_active and facts.contract_running,
+        Refusal.PARTNER_STATE: facts.organisation_active
+        and facts.contract_running
+        and (not arriving or facts.eligible_sponsors > 0),
         Refusal.IDP_DISABLED: facts.provider_enabled and facts.provider_of_organisation,
         Refusal.REQUIRED_CLAIM: has_required_claims(identity, facts.required_claims),
         Refusal.HOST_DOMAIN: not _is_host_address(identity, facts),
+        Refusal.EMAIL_MALFORMED: identity.email is not None or not identity.email_raw,
         Refusal.EMAIL_UNVERIFIED: address_good_enough(identity, facts),
-        Refusal.DOMAIN: domain_in(identity.email, facts.domains)
+        Refusal.DOMAIN: identity.email is None
+        or domain_in(identity.email, facts.domains)
         or (not arriving and foreign_address_borne(facts, now)),
         Refusal.ASSURANCE: strong_enough(identity, facts.accepted_acr, facts.accepted_amr),
-        Refusal.SUSPENDED: not _is(known, State.SUSPENDED)
-        or known_reason(known) == Reason.INACTIVE,
-        Refusal.INACTIVE: not _is(known, State.SUSPENDED)
-        or known_reason(known) != Reason.INACTIVE,
+        Refusal.SUSPENDED: not suspended or tired,
+        Refusal.INACTIVE: not suspended or not tired,
         Refusal.TOMBSTONE: known is None or not known.tombstone,
-        Refusal.NO_SPONSOR: not arriving or facts.eligible_sponsors > 0,
         Refusal.EMAIL_CONFLICT: not arriving or not facts.address_taken,
         Refusal.CAP: not arriving or facts.places_taken < facts.most_guests,
         Refusal.LATER: not arriving or facts.arrived_last_hour < facts.most_new_per_hour,
@@ -151,12 +152,3 @@ def strong_enough(
 
 def _is_host_address(identity: VerifiedIdentity, facts: AdmissionFacts) -> bool:
     return facts.address_of_staff or domain_in(identity.email, facts.host_domains)
-
-
-def _is(known: GuestDates | None, state: State) -> bool:
-    return known is not None and known.state == state
-
-
-def known_reason(known: GuestDates | None) -> Reason | None:
-    """Return why a known guest is in its state."""
-    return known.reason if known else None

@@ -276,7 +276,7 @@ def review_after(policy: EffectivePolicy, now: datetime, expires_at: datetime) -
     )
 
 
-# -- who is asked -----------------------------------------------------------------------------------
+# -- who is asked ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,23 +287,16 @@ class Candidate:
     role: str
     lead: bool
     open_requests: int
-    named_at: datetime
 
 
 def who_is_asked(candidates: Sequence[Candidate]) -> UUID | None:
     """Return the lead sponsor, else the sponsor with the fewest open requests, else the deputy.
 
-    Ties go to whoever was named first, so that the answer does not depend on row order.
+    Ties go to the first of them in the order given.
     """
     best = min(
         candidates,
-        key=lambda one: (
-            one.role == "deputy",
-            not one.lead,
-            one.open_requests,
-            one.named_at,
-            str(one.staff_id),
-        ),
+        key=lambda one: (one.role == "deputy", not one.lead, one.open_requests),
         default=None,
     )
     return best.staff_id if best else None

@@ -1,0 +1,17 @@
+"""Carry an admission decision out: ``door`` decides, ``refusing``, ``arriving``, ``refreshing`` do."""
+
+from portal.admission.changes.arriving import accept, delete_expired
+from portal.admission.changes.door import knock, trial
+from portal.admission.changes.results import Arrived, LostRace, Result, SignedIn, TurnedAway
+
+__all__ = [
+    "Arrived",
+    "LostRace",
+    "Result",
+    "SignedIn",
+    "TurnedAway",
+    "accept",
+    "delete_expired",
+    "knock",
+    "trial",
+]

@@ -1,0 +1,161 @@
+"""A known guest signs in: profile fields follow the provider, host-owned fields never do."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+
+from portal.admission.identity import VerifiedIdentity
+from portal.admission.queries import Door
+from portal.admission.rules import domain_in
+from portal.audit.changes import record
+from portal.audit.rules import Event
+from portal.delivery.changes import Message, put
+from portal.foundation.transaction import Tx
+from portal.guests import changes as guest_changes
+from portal.guests.models import FederatedIdentity
+from portal.guests.queries import GuestRow, address_taken
+from portal.guests.rules import State
+from portal.sponsorship.changes import grants
+from portal.sponsorship.changes.telling import display_name
+from portal.sponsorship.queries import grants_under, open_rows, staff_people
+from portal.staff.queries import admins
+from portal.trust.queries import ProviderRow, eligible_sponsors, standing_offers
+from portal.trust.rules import proposals
+
+
+def refresh(
+    tx: Tx, identity: VerifiedIdentity, provider: ProviderRow, door: Door, guest: GuestRow
+) -> None:
+    """Take over what a sign-in brings: profile, last sign-in, which claims choose which offers."""
+    values: dict[str, Any] = {"last_sign_in_at": tx.now}
+    if guest.state == State.ACTIVE:
+        values["inactive_at"] = tx.now + timedelta(days=door.policy.inactivity_days)
+    if identity.name and identity.name != guest.name:
+        values["name"] = identity.name
+    if dict(identity.profile) != guest.profile:
+        values["profile"] = dict(identity.profile)
+    values |= _address(tx, identity, provider, door, guest)
+    shared = bool(values.get("email")) and bool(
+        address_taken(tx.session, values["email"], guest.id)
+    )
+    reason = "flag.address_shared" if shared else None
+    guest_changes.write(tx, "guest.refreshed", guest, values, reason)
+    _came_through(tx, identity, provider, guest)
+    if guest.state in (State.PENDING, State.ACTIVE):
+        _follow_claims(tx, identity, provider, guest)
+
+
+def _address(
+    tx: Tx, identity: VerifiedIdentity, provider: ProviderRow, door: Door, guest: GuestRow
+) -> dict[str, Any]:
+    """Return what becomes of the address: taken over at home, kept aside elsewhere (A03)."""
+    if domain_in(identity.email, door.facts.domains):
+        values: dict[str, Any] = {}
+        if identity.email != guest.email:
+            values["email"] = identity.email
+        if guest.aside_until is not None or guest.email_aside is not None:
+            values |= {"email_aside": None, "aside_until": None}
+        return values
+    if guest.email_aside == identity.email:
+        return {}
+    until = guest.aside_until or tx.now + timedelta(days=door.policy.address_days)
+    assert identity.email is not None
+    _tell_address(tx, identity.email, provider, guest, until.isoformat())
+    return {"email_aside": identity.email, "aside_until": until}
+
+
+def _tell_address(
+    tx: Tx, email: str, provider: ProviderRow, guest: GuestRow, until: str
+) -> None:
+    """Tell sponsors and admins of a new domain: once an organisation, or a rebrand floods them."""
+    domain = email.rpartition("@")[2]
+    once = f"sponsor.address_changed:{provider.organisation_id}:{domain}"
+    payload = {
+        "guest_name": display_name(guest),
+        "organisation": provider.organisation_name,
+        "old": guest.email or "",
+        "new": email,
+        "until": until,
+    }
+    sponsors = {row.sponsor_id for row in open_rows(tx.session, [guest.id])} or {
+        one.staff_id for one in eligible_sponsors(tx.session, provider.organisation_id)
+    }
+    to = set(list(staff_people(tx.session, sponsors))[:1]) | {
+        admin.id for admin in admins(tx.session)
+    }
+    people = staff_people(tx.session, to)
+    put(
+        tx,
+        [
+            Message("sponsor.address_changed", person.email, f"{once}:{person.id}", payload)
+            for person in people.values()
+        ],
+    )
+
+
+def _came_through(
+    tx: Tx, identity: VerifiedIdentity, provider: ProviderRow, guest: GuestRow
+) -> None:
+    """Note through which connection the identity came last; it is no part of the identity."""
+    row = tx.session.execute(
+        select(FederatedIdentity.id, FederatedIdentity.identity_provider_id).where(
+            FederatedIdentity.organisation_id == guest.organisation_id,
+            FederatedIdentity.issuer == identity.issuer,
+            FederatedIdentity.subject == identity.subject,
+        )
+    ).one()
+    if row.identity_provider_id == provider.id:
+        return
+    values = {"identity_provider_id": provider.id}
+    tx.session.execute(
+        update(FederatedIdentity)
+        .where(FederatedIdentity.id == row.id)
+        .values(values)
+        .execution_options(synchronize_session=False)
+    )
+    record(
+        tx,
+        [
+            Event(
+                "guest.refreshed",
+                organisation_id=guest.organisation_id,
+                guest_id=guest.id,
+                sets={f"federated_identity:{row.id}": values},
+            )
+        ],
+    )
+
+
+def _follow_claims(
+    tx: Tx, identity: VerifiedIdentity, provider: ProviderRow, guest: GuestRow
+) -> None:
+    """End what a claim chose and no longer says; propose what it says now."""
+    said = proposals(standing_offers(tx.session, guest.organisation_id), identity.claims)
+    rows = open_rows(tx.session, [guest.id])
+    if not rows:
+        return
+    standing = grants_under(tx.session, [row.id for row in rows])
+    if not standing and not any(proposal.by_claim for proposal in said):
+        return
+    for row in rows:
+        own = [grant for grant in standing if grant.sponsorship_id == row.id]
+        # What is new is put before one sponsor, the first; what is gone is gone everywhere.
+        wanted = said if row is rows[0] else [one for one in said if _held(one.offer.id, own)]
+        new = grants.follow_claims(tx, row, wanted, own)
+        if new and row.awaits_decision is False:
+            sponsor = staff_people(tx.session, [row.sponsor_id])[row.sponsor_id]
+            names = ", ".join(sorted(one.offer.entitlement_name for one in new))
+            key = ",".join(sorted(str(one.offer.id) for one in new))[:120]
+            payload = {
+                "guest_name": display_name(guest),
+                "organisation": provider.organisation_name,
+                "entitlement": names,
+                "sponsorship_id": str(row.id),
+            }
+            once = f"sponsor.proposal:{row.id}:{key}"
+            put(tx, [Message("sponsor.proposal", sponsor.email, once, payload)])
+
+
+def _held(offer_id: object, own: list[Any]) -> bool:
+    return any(grant.offer_id == offer_id for grant in own)

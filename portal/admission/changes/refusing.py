@@ -1,0 +1,115 @@
+"""Turn somebody away: one audit event, and whoever must know is told, once."""
+
+from portal.admission.identity import VerifiedIdentity
+from portal.admission.queries import Door, candidates
+from portal.admission.rules import Decision, Refusal
+from portal.audit.changes import record
+from portal.audit.rules import Event
+from portal.delivery.changes import Message, put
+from portal.foundation.transaction import Tx
+from portal.guests import changes as guest_changes
+from portal.guests.queries import GuestRow
+from portal.sponsorship.changes.telling import display_name
+from portal.sponsorship.queries import Person, staff_people
+from portal.sponsorship.rules import who_is_asked
+from portal.staff.queries import admins
+from portal.trust.queries import ProviderRow, eligible_sponsors
+
+
+def refuse(
+    tx: Tx,
+    identity: VerifiedIdentity,
+    provider: ProviderRow,
+    door: Door,
+    decision: Decision,
+    guest: GuestRow | None,
+) -> None:
+    """Record a refusal with every reason; what was claimed stands in the side table."""
+    record(
+        tx,
+        [
+            Event(
+                "sign_in.refused",
+                organisation_id=provider.organisation_id,
+                guest_id=guest.id if guest else None,
+                reason=decision.reasons[0],
+                data={
+                    "reasons": list(decision.reasons),
+                    "identity_provider": provider.slug,
+                },
+                personal={
+                    "seen": {
+                        "email": identity.email or identity.email_raw,
+                        "name": identity.name,
+                        "issuer": identity.issuer,
+                        "subject": identity.subject,
+                    }
+                },
+            )
+        ],
+    )
+    if Refusal.TOMBSTONE in decision.reasons and guest is not None:
+        _knocked(tx, provider, guest)
+    if Refusal.EMAIL_CONFLICT in decision.reasons:
+        _conflict(tx, identity, provider)
+    if Refusal.LATER in decision.reasons:
+        _later(tx, provider, door)
+    if Refusal.HOST_DOMAIN in decision.reasons:
+        _impersonation(tx, identity, provider)
+
+
+def asked_sponsor(tx: Tx, provider: ProviderRow) -> Person | None:
+    """Return the sponsor whom news of an organisation's people goes to."""
+    sponsors = tuple(eligible_sponsors(tx.session, provider.organisation_id))
+    staff_id = who_is_asked(candidates(tx.session, sponsors))
+    return staff_people(tx.session, [staff_id])[staff_id] if staff_id else None
+
+
+def _knocked(tx: Tx, provider: ProviderRow, guest: GuestRow) -> None:
+    guest_changes.write(tx, "guest.knocked", guest, {"knocked_at": tx.now})
+    sponsor = asked_sponsor(tx, provider)
+    if sponsor is None:
+        return
+    payload = {
+        "guest_name": display_name(guest),
+        "guest_email": guest.email or "",
+        "organisation": provider.organisation_name,
+        "guest_id": str(guest.id),
+    }
+    key = f"sponsor.knocked:{guest.id}:{guest.state_since.isoformat()}"
+    put(tx, [Message("sponsor.knocked", sponsor.email, key, payload)])
+
+
+def _conflict(tx: Tx, identity: VerifiedIdentity, provider: ProviderRow) -> None:
+    sponsor = asked_sponsor(tx, provider)
+    if sponsor is None or identity.email is None:
+        return
+    payload = {"organisation": provider.organisation_name, "email": identity.email}
+    key = f"sponsor.email_conflict:{provider.organisation_id}:{identity.email}:{tx.now:%Y-%m-%d}"
+    put(tx, [Message("sponsor.email_conflict", sponsor.email, key, payload)])
+
+
+def _later(tx: Tx, provider: ProviderRow, door: Door) -> None:
+    payload = {
+        "organisation": provider.organisation_name,
+        "most_new_per_hour": door.policy.most_new_per_hour,
+    }
+    once = f"admin.later:{provider.organisation_id}:{tx.now:%Y-%m-%dT%H}"
+    tell_admins(tx, "admin.later", once, payload)
+
+
+def _impersonation(tx: Tx, identity: VerifiedIdentity, provider: ProviderRow) -> None:
+    payload = {"organisation": provider.organisation_name, "email": identity.email or ""}
+    once = f"admin.host_domain:{provider.organisation_id}:{tx.now:%Y-%m-%d}"
+    tell_admins(tx, "admin.host_domain", once, payload)
+
+
+def tell_admins(tx: Tx, kind: str, once: str, payload: dict[str, object]) -> None:
+    """Put one message to every admin, once for the key *once*."""
+    put(
+        tx,
+        [
+            Message(kind, admin.email, f"{once}:{admin.id}", payload)
+            for admin in admins(tx.session)
+        ],
+    )

@@ -1,0 +1,37 @@
+"""What came of an identity at the door."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from portal.admission.rules import Decision
+from portal.guests.queries import GuestRow
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """Refused; nothing was created. *guest* is who is known by this identity, if anybody."""
+
+    decision: Decision
+    guest: GuestRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A new person: the arrival page comes next. *token* goes into the browser's cookie."""
+
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A guest, whose session may begin."""
+
+    guest_id: UUID
+    session_epoch: int
+
+
+Result = TurnedAway | Arrived | SignedIn
+
+
+class LostRace(Exception):
+    """Another request was creating this person meanwhile: run the transaction once more."""

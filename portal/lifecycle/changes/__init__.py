@@ -1,0 +1,25 @@
+"""What a change of trust does to people; whoever moves an end later settles first."""
+
+from portal.lifecycle.changes.contracts import (
+    change_contract,
+    conclude_contract,
+    end_organisation,
+    settle_contract,
+)
+from portal.lifecycle.changes.organisations import (
+    resume_organisation,
+    suspend_organisation,
+    withdraw_offer,
+)
+from portal.lifecycle.changes.staff import hand_over_all
+
+__all__ = [
+    "change_contract",
+    "conclude_contract",
+    "end_organisation",
+    "hand_over_all",
+    "resume_organisation",
+    "settle_contract",
+    "suspend_organisation",
+    "withdraw_offer",
+]

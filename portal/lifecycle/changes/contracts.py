@@ -1,0 +1,141 @@
+"""Contracts move and end: their guests are settled, sponsors and admins are told once."""
+
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import select, update
+
+from portal.audit.changes import record
+from portal.audit.rules import Event
+from portal.delivery.changes import Message, put
+from portal.foundation.transaction import Tx
+from portal.sponsorship.changes.settling import settle
+from portal.sponsorship.queries import (
+    Person,
+    ended_by_contract,
+    open_under_contract,
+    organisation_names,
+    staff_people,
+)
+from portal.staff.queries import admins
+from portal.trust import changes as trust_changes
+from portal.trust.models import Contract
+from portal.trust.queries import contracts, sponsors
+
+BATCH = 500
+
+
+def change_contract(
+    tx: Tx, contract_id: UUID, *, last_day: date | None, open_ended: bool
+) -> None:
+    """Move a contract's end. What its old end did already stays done.
+
+    Raises:
+        Refused: the days are out of order.
+    """
+    settle_contract(tx, contract_id)
+    conclude_contract(tx, contract_id)
+    trust_changes.set_contract(tx, contract_id, last_day=last_day, open_ended=open_ended)
+    settle_contract(tx, contract_id)
+    conclude_contract(tx, contract_id)
+
+
+def end_organisation(tx: Tx, organisation_id: UUID, last_day: date | None) -> int:
+    """End every contract of an organisation: now, or after a last day where that is sooner.
+
+    Returns:
+        How many contracts this ended.
+    """
+    ended = 0
+    for contract in contracts(tx.session, organisation_id):
+        if contract.ends_at is not None and contract.ends_at <= tx.now:
+            continue
+        if last_day is None:
+            trust_changes.end_contract_now(tx, contract.id)
+        elif contract.last_day is None or last_day < contract.last_day:
+            trust_changes.set_contract(
+                tx,
+                contract.id,
+                last_day=max(last_day, contract.first_day),
+                open_ended=False,
+            )
+        else:
+            continue
+        ended += 1
+        settle_contract(tx, contract.id)
+        conclude_contract(tx, contract.id)
+    return ended
+
+
+def settle_contract(tx: Tx, contract_id: UUID) -> None:
+    """Settle everybody who is in, or asked to be, under a contract."""
+    after: UUID | None = None
+    while batch := open_under_contract(tx.session, contract_id, after, BATCH):
+        settle(tx, {guest_id for _, guest_id in batch})
+        after = batch[-1][0]
+
+
+def conclude_contract(tx: Tx, contract_id: UUID) -> int | None:
+    """Close the book on an ended contract: note it, tell sponsors and admins, once.
+
+    Returns:
+        How many guests its end touched; null if it has not ended, or others were quicker.
+    """
+    row = tx.session.execute(
+        select(
+            Contract.organisation_id, Contract.reference, Contract.ends_at, Contract.settled_at
+        )
+        .where(Contract.id == contract_id)
+        .with_for_update()
+    ).one()
+    if row.settled_at is not None or row.ends_at is None or row.ends_at > tx.now:
+        return None
+    if open_under_contract(tx.session, contract_id, None, 1):
+        return None
+    count = ended_by_contract(tx.session, contract_id)
+    values = {"settled_at": row.ends_at}
+    tx.session.execute(
+        update(Contract)
+        .where(Contract.id == contract_id)
+        .values(values)
+        .execution_options(synchronize_session="evaluate")
+    )
+    event = Event(
+        "contract.ended",
+        organisation_id=row.organisation_id,
+        reason="lifecycle.contract_ended",
+        sets={f"contract:{contract_id}": values},
+        data={"guests": count},
+    )
+    record(tx, [event])
+    _tell(tx, row.organisation_id, contract_id, row.reference, count)
+    return count
+
+
+def _tell(
+    tx: Tx, organisation_id: UUID, contract_id: UUID, reference: str, count: int
+) -> None:
+    payload = {
+        "organisation": organisation_names(tx.session, [organisation_id])[organisation_id],
+        "contract": reference,
+        "count": count,
+    }
+    sponsor_ids = [one.staff_id for one in sponsors(tx.session, organisation_id)]
+    told: list[tuple[str, Person]] = [
+        ("sponsor.contract_ended", person)
+        for person in staff_people(tx.session, sponsor_ids).values()
+    ]
+    told += [
+        ("admin.contract_ended", Person(admin.id, admin.name, admin.email))
+        for admin in admins(tx.session)
+        if admin.id not in sponsor_ids
+    ]
+    put(
+        tx,
+        [
+            Message(
+                kind, person.email, f"{kind}:{contract_id}:{person.id}:{tx.now.date()}", payload
+            )
+            for kind, person in told
+        ],
+    )

@@ -1,0 +1,97 @@
+"""A sponsor leaves: what they vouched for and were asked goes to somebody eligible, at once."""
+
+from uuid import UUID
+
+from portal.foundation.transaction import Tx
+from portal.guests import changes as guest_changes
+from portal.guests.changes import Move
+from portal.guests.rules import REMOVED_AFTER, Reason, State
+from portal.sponsorship.changes.deciding import pass_on
+from portal.sponsorship.changes.settling import end_sponsorships, settle
+from portal.sponsorship.queries import SponsorshipRow, open_by_sponsor, open_requests, open_rows
+from portal.sponsorship.rules import Candidate, who_is_asked
+from portal.trust.queries import eligible_sponsors
+
+
+def hand_over_all(tx: Tx, staff_id: UUID) -> tuple[int, int]:
+    """Pass on everything an employee vouches for; where nobody is left, guests are suspended.
+
+    Call it once the employee is no longer eligible, in the same transaction.
+
+    Returns:
+        How many sponsorships were handed over, and how many ended.
+    """
+    settle(tx, {row.guest_id for row in open_by_sponsor(tx.session, staff_id)})
+    rows = open_by_sponsor(tx.session, staff_id)
+    guests = settle(tx, {row.guest_id for row in rows})
+    heirs: dict[UUID, UUID | None] = {}
+    passed: list[tuple[SponsorshipRow, UUID]] = []
+    left: list[SponsorshipRow] = []
+    for row in rows:
+        if row.organisation_id not in heirs:
+            heirs[row.organisation_id] = _heir(tx, row.organisation_id, staff_id)
+        heir = heirs[row.organisation_id]
+        if heir is None:
+            left.append(row)
+        else:
+            passed.append((row, heir))
+    if passed:
+        pass_on(tx, passed, guests, by=None)
+    end_sponsorships(tx, [(row, Reason.SPONSOR_LEFT, tx.now) for row in left])
+    _strand(tx, {row.guest_id for row in left})
+    return len(passed), len(left)
+
+
+def _heir(tx: Tx, organisation_id: UUID, leaving: UUID) -> UUID | None:
+    """Return the deputy, else the sponsor with the fewest open requests."""
+    able = [
+        one
+        for one in eligible_sponsors(tx.session, organisation_id)
+        if one.staff_id != leaving
+    ]
+    if deputies := [one for one in able if one.role == "deputy"]:
+        return deputies[0].staff_id
+    waiting = open_requests(tx.session, [one.staff_id for one in able])
+    return who_is_asked(
+        [
+            Candidate(one.staff_id, one.role, one.lead, waiting.get(one.staff_id, 0))
+            for one in able
+        ]
+    )
+
+
+def _strand(tx: Tx, guest_ids: set[UUID]) -> None:
+    """Suspend guests whom nobody vouches for any more; whoever only waited is removed by time."""
+    guests = settle(tx, guest_ids) if guest_ids else {}
+    vouched = {row.guest_id for row in open_rows(tx.session, guests)}
+    alone = [guest for guest in guests.values() if guest.id not in vouched]
+    guest_changes.move(
+        tx,
+        "guest.suspended",
+        [
+            Move(
+                guest,
+                State.SUSPENDED,
+                Reason.SPONSOR_LEFT,
+                tx.now,
+                {"inactive_at": None, "removes_at": tx.now + REMOVED_AFTER},
+            )
+            for guest in alone
+            if guest.state == State.ACTIVE
+        ],
+    )
+    guest_changes.move(
+        tx,
+        "guest.removed",
+        [
+            Move(
+                guest,
+                State.REMOVED,
+                Reason.SPONSOR_LEFT,
+                tx.now,
+                {"inactive_at": None, "session_epoch": guest.session_epoch + 1},
+            )
+            for guest in alone
+            if guest.state == State.PENDING
+        ],
+    )

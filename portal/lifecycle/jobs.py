@@ -1,0 +1,152 @@
+"""The sweep: find what is due, settle it in short transactions, note what was done.
+
+Idempotent and restartable: a batch asks again under lock, a doubled sweep finds nothing due, a
+killed one rolls back. A poisonous row is settled alone, reported, and the others go on.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy import delete, insert, select
+
+from portal.admission.changes import delete_expired as delete_arrivals
+from portal.audit.changes import record
+from portal.audit.rules import Event
+from portal.foundation import clock
+from portal.foundation.db import db, uuid7
+from portal.foundation.transaction import Actor, Tx, transaction
+from portal.lifecycle.changes import conclude_contract
+from portal.lifecycle.models import SweepRun
+from portal.lifecycle.queries import KINDS, Cursor, Fetch, ended_contracts, review_asks
+from portal.sponsorship.changes.reviewing import ask
+from portal.sponsorship.changes.settling import settle
+from portal.sponsorship.queries import open_under_contract
+
+BATCH = 500
+KEPT_RUNS = 2000
+ACTOR = Actor.system("sweep")
+
+log = structlog.get_logger(__name__)
+
+
+class SweepFailed(Exception):
+    """Some rows could not be settled; all the others were."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What a sweep did, by kind, and which guests it could not settle."""
+
+    settled: Counter[str] = field(default_factory=Counter)
+    failed: list[UUID] = field(default_factory=list)
+
+
+def sweep() -> dict[str, int]:
+    """Run as a job: settle what is due by the policy clock.
+
+    Raises:
+        SweepFailed: at the end, if a row was poisonous; the job shows as failed.
+    """
+    report = run(clock.policy_now())
+    if report.failed:
+        raise SweepFailed(f"{len(report.failed)} guests could not be settled: see the audit log")
+    return dict(report.settled)
+
+
+def run(now: datetime, batch: int = BATCH) -> Report:
+    """Settle everything that is due at *now*, and note the run."""
+    report = Report()
+    for kind, fetch in KINDS.items():
+        _each_batch(report, kind, fetch, now, batch, _settle_all)
+    for contract_id in ended_contracts(db.session(), now):
+        _end_contract(report, contract_id, now, batch)
+    # Asked last: whoever is out by now is not asked about.
+    _each_batch(report, "review_asked", review_asks, now, batch, ask)
+    _tidy(report, now, batch)
+    with transaction(actor=ACTOR, now=now) as tx:
+        _note(tx, report, now)
+    return report
+
+
+def _settle_all(tx: Tx, guest_ids: Iterable[UUID]) -> int:
+    return len(settle(tx, guest_ids))
+
+
+Apply = Callable[[Tx, Iterable[UUID]], int]
+
+
+def _each_batch(
+    report: Report, kind: str, fetch: Fetch, now: datetime, batch: int, apply: Apply
+) -> None:
+    after: Cursor | None = None
+    while found := fetch(db.session(), now, after, batch):
+        _apply(report, kind, now, [due.guest_id for due in found], apply)
+        after = found[-1].cursor
+
+
+def _apply(
+    report: Report, kind: str, now: datetime, guest_ids: Sequence[UUID], apply: Apply
+) -> None:
+    """Apply to a batch; if that fails, to each alone, so that one cannot hold up the others."""
+    ids = list(dict.fromkeys(guest_ids))
+    try:
+        with transaction(actor=ACTOR, now=now) as tx:
+            report.settled[kind] += apply(tx, ids)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+        if len(ids) > 1:
+            for guest_id in ids:
+                _apply(report, kind, now, [guest_id], apply)
+            return
+        log.error("guest not settled", guest=str(ids[0]), kind=kind, error=repr(error))
+        report.failed.append(ids[0])
+        with transaction(actor=ACTOR, now=now) as tx:
+            failed = Event(
+                "lifecycle.settled_row_failed",
+                guest_id=ids[0],
+                reason="lifecycle.failed",
+                data={"kind": kind, "error": type(error).__name__},
+            )
+            record(tx, [failed])
+
+
+def _end_contract(report: Report, contract_id: UUID, now: datetime, batch: int) -> None:
+    after: UUID | None = None
+    while found := open_under_contract(db.session(), contract_id, after, batch):
+        _apply(report, "contract_ended", now, [guest_id for _, guest_id in found], _settle_all)
+        after = found[-1][0]
+    with transaction(actor=ACTOR, now=now) as tx:
+        if conclude_contract(tx, contract_id) is not None:
+            report.settled["contracts"] += 1
+
+
+def _tidy(report: Report, now: datetime, batch: int) -> None:
+    while True:
+        with transaction(actor=ACTOR, now=now) as tx:
+            deleted = delete_arrivals(tx, now, batch)
+        if not deleted:
+            return
+        report.settled["arrivals_deleted"] += deleted
+
+
+def _note(tx: Tx, report: Report, now: datetime) -> None:
+    tx.session.execute(
+        insert(SweepRun.__table__),
+        {
+            "id": uuid7(),
+            "began_at": now,
+            "ended_at": clock.policy_now(),
+            "settled": {kind: count for kind, count in report.settled.items() if count},
+            "failed": len(report.failed),
+        },
+    )
+    old = select(SweepRun.id).order_by(SweepRun.began_at.desc()).offset(KEPT_RUNS)
+    tx.session.execute(
+        delete(SweepRun)
+        .where(SweepRun.id.in_(old))
+        .execution_options(synchronize_session=False)
+    )
+

@@ -1,0 +1,117 @@
+"""What is due, by kind, in keyset batches; and what the sweeps did."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from portal.guests.models import Guest
+from portal.guests.queries import due_guests
+from portal.guests.rules import State
+from portal.lifecycle.models import SweepRun
+from portal.sponsorship.models import Sponsorship
+from portal.sponsorship.queries import due
+from portal.sponsorship.rules import Standing
+from portal.trust.models import Contract
+
+Cursor = tuple[datetime, UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One row that is due: its place in the index, and the guest it is about."""
+
+    cursor: Cursor
+    guest_id: UUID
+
+
+Fetch = Callable[[Session, datetime, Cursor | None, int], list[Due]]
+
+
+def _of_sponsorships(column: str, state: Standing) -> Fetch:
+    def fetch(session: Session, now: datetime, after: Cursor | None, n: int) -> list[Due]:
+        rows = due(session, column, state, now, after, n)
+        return [Due((at, key), guest_id) for at, key, guest_id in rows]
+
+    return fetch
+
+
+def _of_guests(column: str, state: State) -> Fetch:
+    def fetch(session: Session, now: datetime, after: Cursor | None, n: int) -> list[Due]:
+        return [Due((at, key), key) for at, key in due_guests(session, column, state, now, after, n)]
+
+    return fetch
+
+
+# Every kind is settled by the same function; they differ in the index that finds them.
+KINDS: Mapping[str, Fetch] = MappingProxyType(
+    {
+        "expired": _of_sponsorships("expires_at", Standing.ACTIVE),
+        "review_missed": _of_sponsorships("review_ends_at", Standing.ACTIVE),
+        "not_approved": _of_sponsorships("approve_by", Standing.ACTIVE),
+        "lapsed": _of_sponsorships("lapses_at", Standing.REQUESTED),
+        "request_expired": _of_sponsorships("expires_at", Standing.REQUESTED),
+        "inactive": _of_guests("inactive_at", State.ACTIVE),
+        "suspended_too_long": _of_guests("removes_at", State.SUSPENDED),
+    }
+)
+
+review_asks: Fetch = _of_sponsorships("review_ask_at", Standing.ACTIVE)
+
+
+def ended_contracts(session: Session, now: datetime) -> list[UUID]:
+    """Return the contracts that have ended and whose end is not carried out yet."""
+    query = select(Contract.id).where(Contract.settled_at.is_(None), Contract.ends_at <= now)
+    return list(session.scalars(query.order_by(Contract.ends_at, Contract.id)))
+
+
+def guests_of(
+    session: Session, organisation_id: UUID, after: UUID | None, n: int
+) -> list[UUID]:
+    """Return the next guests of an organisation who are not removed, by id."""
+    query = select(Guest.id).where(
+        Guest.organisation_id == organisation_id, Guest.state != State.REMOVED
+    )
+    if after is not None:
+        query = query.where(Guest.id > after)
+    return list(session.scalars(query.order_by(Guest.id).limit(n)))
+
+
+def count_due(session: Session, now: datetime) -> dict[str, int]:
+    """Count what is due by kind, up to a thousand each (health: should be nothing)."""
+    most = 1000
+    counts = {kind: len(fetch(session, now, None, most)) for kind, fetch in KINDS.items()}
+    counts["review_asked"] = len(review_asks(session, now, None, most))
+    counts["contract_ended"] = len(ended_contracts(session, now))
+    return counts
+
+
+def guests_under_contract(session: Session, contract_id: UUID) -> int:
+    """Count the guests whom the end of a contract would touch."""
+    query = select(func.count(Sponsorship.guest_id.distinct())).where(
+        Sponsorship.contract_id == contract_id,
+        or_(Sponsorship.state == Standing.ACTIVE, Sponsorship.state == Standing.REQUESTED),
+    )
+    return session.scalar(query) or 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One sweep."""
+
+    began_at: datetime
+    ended_at: datetime
+    settled: Mapping[str, Any]
+    failed: int
+
+
+def last_runs(session: Session, n: int = 10) -> list[RunRow]:
+    """Return the latest sweeps, newest first."""
+    query = select(SweepRun.began_at, SweepRun.ended_at, SweepRun.settled, SweepRun.failed)
+    rows = session.execute(query.order_by(SweepRun.began_at.desc()).limit(n))
+    return [RunRow(*row) for row in rows]
