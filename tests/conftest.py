@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from oidc_provider_mock import User
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from portal.foundation import clock
@@ -28,7 +27,7 @@ from tests.infra.databases import KINDS, Databases, Kind
 from tests.infra.folders import fast_folder
 from tests.infra.mailbox import Mailbox, running_mailbox
 from tests.infra.postgres import Postgres, running_postgres
-from tests.infra.providers import canaille_program, running_mock
+from tests.infra.providers import User, canaille_program, running_mock
 from tests.infra.queue import running_redis
 from tests.infra.tls import Authority
 

@@ -8,11 +8,11 @@ from email.message import EmailMessage
 import pytest
 import redis
 from flask import Flask, request
-from oidc_provider_mock import User
 from sqlalchemy import inspect, text
 
 from portal.foundation.db import Base, db
 from tests.infra.mailbox import text_of
+from tests.infra.providers import User
 from tests.infra.schema import import_every_table
 from tests.infra.web import served
 
