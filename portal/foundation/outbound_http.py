@@ -62,6 +62,7 @@ class _Adapter(HTTPAdapter):
             auth = parse_url(self._egress.proxy).auth
             headers = make_headers(proxy_basic_auth=auth) if auth else None
             self._proxied = ProxyManager(self._egress.proxy, proxy_headers=headers, **sizes)
+            self.proxy_manager[self._egress.proxy] = self._proxied  # closed with the adapter
         for manager in filter(None, (self.poolmanager, self._proxied)):
             manager.pool_classes_by_scheme = POOLS
 
@@ -73,6 +74,13 @@ class _Adapter(HTTPAdapter):
 
     def cert_verify(self, *_: Any, **__: Any) -> None:  # noqa: ANN401
         """Nothing to choose: our context verifies, and there is no switch."""
+
+    def close(self) -> None:
+        """Keep the connections: a session that is closed is one of many on this adapter."""
+
+    def let_go(self) -> None:
+        """Close every connection."""
+        super().close()
 
     def request_url(self, request: requests.PreparedRequest, proxies: object) -> str:  # noqa: ARG002
         return request.path_url
@@ -129,8 +137,12 @@ class Egress:
         """Make any ``requests`` session, such as Authlib's, go through this client alone."""
         session.trust_env = False
         session.adapters.clear()
-        for scheme in ("https://", "http://"):
-            session.mount(scheme, self._adapters[owner])
+        session.mount("", self._adapters[owner])  # whatever the scheme: the adapter refuses
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        for adapter in self._adapters.values():
+            adapter.let_go()
 
     def check_url(self, url: str, owner: Owner = Owner.PARTNER) -> Target:
         """Refuse a URL from which nothing would be fetched, without asking the network.
@@ -214,9 +226,9 @@ class Egress:
         Raises:
             OutboundError: with its code.
         """
+        host = self.check_url(url, owner).host
         with self.session(owner) as session:
             answer = session.get(url, headers={"Accept": "application/json", **(headers or {})})
-        host = self.check_url(url, owner).host
         if answer.status_code != requests.codes.ok:
             raise OutboundError("net.limit", f"{host} answered with status {answer.status_code}")
         try:

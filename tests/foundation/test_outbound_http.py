@@ -1,0 +1,532 @@
+"""The egress client against servers that misbehave (cases, part 7)."""
+
+import gzip
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import requests
+from authlib.integrations.requests_client import OAuth2Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from portal.foundation import outbound_http
+from portal.foundation.addresses import Owner
+from portal.foundation.egress_sockets import OutboundError
+from portal.foundation.outbound_http import Egress
+from portal.foundation.settings import Settings
+from tests.infra import tls
+from tests.infra.tls import Authority, Certificate
+
+HOST = "login.acme.example"
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+class Server:
+    """A provider on loopback that answers as it is told and counts."""
+
+    def __init__(self, certificate: Certificate | None) -> None:
+        self.answer: Answer = as_json({"issuer": "x"})
+        self.requests: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        self.connections = 0
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                outer.connections += 1
+                super().setup()
+
+            def do_GET(self) -> None:
+                outer.requests.append(self.path)
+                outer.headers.append(dict(self.headers.items()))
+                outer.answer(self)
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self.do_GET()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = _Quiet(("127.0.0.1", 0), Handler)
+        if certificate is not None:
+            context = certificate.server_context()
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.port = self.server.server_port
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, *_: object) -> None:
+        """A client that breaks off is what these tests are about."""
+
+
+def as_json(value: object) -> Answer:
+    return raw(json.dumps(value).encode())
+
+
+def raw(body: bytes, status: int = 200, **headers: str) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        handler.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Certificate | None], Server]]:
+    servers: list[Server] = []
+
+    def start(certificate: Certificate | None) -> Server:
+        servers.append(Server(certificate))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def server(serve, authority: Authority) -> Server:
+    return serve(authority.issue(HOST))
+
+
+def settings(authority: Authority | None = None, **values: object) -> Settings:
+    return Settings.checked(
+        public_url="https://guests.northwind.example",
+        secret_keys="fzQ7x2Lk9mVb4Rt1Yp8Wc3Nd6Hs5Jg0A",
+        ca_file=str(authority.file) if authority else "",
+        **values,
+    )
+
+
+@pytest.fixture
+def egress(server: Server, authority: Authority) -> Iterator[Egress]:
+    """A production client whose operator allows the one server."""
+    private = f"{HOST}:{server.port}"
+    made = Egress(settings(authority, egress_private_hosts=private), lambda *_: ["127.0.0.1"])
+    yield made
+    made.close()
+
+
+def url(server: Server, path: str = "/") -> str:
+    return f"https://{HOST}:{server.port}{path}"
+
+
+def refused(egress: Egress, address: str) -> str:
+    with pytest.raises(OutboundError) as caught:
+        egress.fetch_json(address)
+    return caught.value.code
+
+
+BLOCKED = [
+    "http://login.acme.example/",
+    "http://127.0.0.1/",
+    "https://127.0.0.1/",
+    "https://127.1/",
+    "https://2130706433/",
+    "https://0x7f000001/",
+    "https://localhost/",
+    "https://idp.localhost/",
+    "https://10.0.0.1/",
+    "https://172.16.3.4/",
+    "https://192.168.1.1/",
+    "https://100.64.0.1/",
+    "https://169.254.169.254/latest/meta-data/",
+    "https://metadata.google.internal/",
+    "https://intranet/",
+    "https://0.0.0.0/",
+    "https://[::1]/",
+    "https://[::]/",
+    "https://[fd00::8]/",
+    "https://[fe80::1]/",
+    "https://[::ffff:10.0.0.1]/",
+    "https://[64:ff9b::a00:1]/",
+    "https://[2002:a00:1::]/",
+    "https://224.0.0.1/",
+    "file:///etc/passwd",
+    "gopher://login.acme.example/",
+    "ftp://login.acme.example/",
+    "https://user@login.acme.example/",
+    "https://user:secret@login.acme.example/",
+    "https://login.acme.example:22/",
+    "https://login.acme.example:6379/",
+    "https://login.acme.example:99999/",
+    "https://login.acme.example\\@10.0.0.1/",
+    "https://login.\u0430cme.example/",
+    "https:///nohost",
+    "https://login.acme.example/\r\nHost: x",
+    "login.acme.example",
+    "",
+    "https://login.acme.example/" + "a" * 2048,
+]
+
+
+@pytest.mark.parametrize("address", BLOCKED)
+def test_f01_nothing_is_fetched_from_inside(address, monkeypatch):
+    """An address inside, another scheme, a user name or an odd port: no connection is tried."""
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("connected"))
+    egress = Egress(settings(), lambda *_: ["127.0.0.1"])
+    assert refused(egress, address) == "net.blocked"
+
+
+NUMBERS = ("127.1", "2130706433", "0x7f")  # other spellings of an address: the resolver tells
+
+
+@pytest.mark.parametrize("address", [a for a in BLOCKED if not any(n in a for n in NUMBERS)])
+def test_f01_it_is_refused_when_it_is_configured(address):
+    """What can be seen in the address alone is seen without the network."""
+    egress = Egress(settings(), lambda *_: pytest.fail("asked the network"))
+    with pytest.raises(OutboundError, match=r"net\.blocked"):
+        egress.check_url(address)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [["10.0.0.8"], ["93.184.215.14", "10.0.0.8"], ["::1"], ["fd00::1"], ["169.254.169.254"]],
+)
+def test_f01_a_name_that_leads_inside_is_refused_at_each_fetch(answers, monkeypatch):
+    """One private address among several is enough: the name is not what it says."""
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("connected"))
+    egress = Egress(settings(), lambda *_: answers)
+    egress.check_url(f"https://{HOST}/")
+    assert refused(egress, f"https://{HOST}/") == "net.blocked"
+
+
+def test_f01_the_name_is_resolved_once(monkeypatch):
+    """The connection goes to the address that was looked at (no second answer to rebind to)."""
+    connected: list[object] = []
+
+    def connect(_: socket.socket, address: object) -> None:
+        connected.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    answers = iter([["93.184.215.14"], ["127.0.0.1"]])
+    egress = Egress(settings(), lambda *_: next(answers))
+    assert refused(egress, f"https://{HOST}/") == "net.unreachable"
+    assert connected == [("93.184.215.14", 443)]
+
+
+def test_f01_metadata_services_stay_shut_for_everybody(monkeypatch):
+    """Neither the operator's list nor the host's own provider opens link-local addresses."""
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("connected"))
+    named = Egress(settings(egress_private_hosts="meta.example"), lambda *_: ["169.254.169.254"])
+    for owner in Owner:
+        with pytest.raises(OutboundError, match=r"net\.blocked"):
+            named.fetch_json("https://meta.example/", owner=owner)
+
+
+def test_the_hosts_own_provider_may_be_private(server, authority):
+    """The operator's own provider stands where it stands; a partner's may not."""
+    egress = Egress(settings(authority), lambda *_: ["127.0.0.1"])
+    assert egress.fetch_json(url(server), owner=Owner.HOST) == {"issuer": "x"}
+    assert refused(egress, url(server)) == "net.blocked"
+
+
+def test_development_opens_loopback_alone(serve):
+    """In development http on loopback works; a private address still does not."""
+    plain = serve(None)
+    egress = Egress(
+        settings(env="development"),
+        lambda host, _: ["10.0.0.1"] if host == "inside.acme.example" else ["127.0.0.1"],
+    )
+    assert egress.fetch_json(f"http://127.0.0.1:{plain.port}/") == {"issuer": "x"}
+    assert egress.fetch_json(f"http://acme.localhost:{plain.port}/") == {"issuer": "x"}
+    assert refused(egress, "https://inside.acme.example/") == "net.blocked"
+    assert refused(egress, "http://inside.acme.example/") == "net.blocked"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    "to", ["https://169.254.169.254/", "http://login.acme.example/", "https://other.example/", "/b"]
+)
+def test_f03_redirects_are_not_followed(status, to, server, egress):
+    """Wherever it leads: one request, and what was secret stays here."""
+    server.answer = raw(b"", status, Location=to)
+    session = egress.session()
+    with pytest.raises(OutboundError, match=r"net\.redirect"):
+        session.post(url(server), data={"code": "c"}, headers={"Authorization": "Basic abc"})
+    assert len(server.requests) == 1
+
+
+def _drip(pause: float, head: bytes) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(head)
+        for _ in range(100):
+            handler.wfile.write(b"a")
+            time.sleep(pause)
+
+    return answer
+
+
+BOMB = gzip.compress(b"[" + b"0," * 25_000_000 + b"0]", 1)
+TOO_MUCH = {
+    "500": raw(b"{}", 500),
+    "503": raw(b"<html>down</html>", 503),
+    "html": raw(b"<!doctype html><title>Sign in</title>", Content_Type="text/html"),
+    "list": raw(b"[]"),
+    "deep": raw(b"[" * 100_000 + b"]" * 100_000),
+    "2 MB": raw(b'{"keys": "' + b"a" * 2_000_000 + b'"}'),
+    "gzip bomb": raw(BOMB, Content_Encoding="gzip"),
+    "not gzip": raw(b"{}", Content_Encoding="gzip"),
+    "brotli": raw(b"{}", Content_Encoding="br"),
+    "10k keys": as_json({"keys": [{"kty": "RSA", "kid": "k", "n": "A" * 342}] * 10_000}),
+}
+
+
+@pytest.mark.parametrize("kind", TOO_MUCH)
+def test_f06_an_answer_outside_the_limits(kind, server, egress):
+    """Too big, packed too tight or not JSON: named and left, whatever the status says."""
+    server.answer = TOO_MUCH[kind]
+    began = time.monotonic()
+    assert refused(egress, url(server)) == "net.limit"
+    assert time.monotonic() - began < outbound_http.MOST_SECONDS
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"HTTP/1.1 200 OK\r\nX-A: ", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"],
+    ids=["status", "header", "body"],
+)
+def test_f06_a_server_that_drips(head, server, egress, monkeypatch):
+    """The whole fetch has one deadline, however lively the server seems."""
+    monkeypatch.setattr(outbound_http, "MOST_SECONDS", 0.5)
+    server.answer = _drip(0.05, head)
+    began = time.monotonic()
+    assert refused(egress, url(server)) == "net.limit"
+    assert 0.4 < time.monotonic() - began < 1.5
+
+
+def test_f06_a_handshake_that_never_ends(serve, authority, monkeypatch):
+    """A server that accepts and says nothing."""
+    monkeypatch.setattr(outbound_http, "MOST_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        private = f"{HOST}:{port}"
+        egress = Egress(settings(authority, egress_private_hosts=private), lambda *_: ["127.0.0.1"])
+        assert refused(egress, f"https://{HOST}:{port}/") in {"net.limit", "net.timeout"}
+
+
+def test_f06_a_resolver_that_hangs(monkeypatch):
+    """Finding the name is part of the time."""
+    monkeypatch.setattr(outbound_http, "MOST_SECONDS", 0.2)
+    release = threading.Event()
+    egress = Egress(settings(), lambda *_: [str(release.wait(5))])
+    assert refused(egress, f"https://{HOST}/") == "net.timeout"
+    release.set()
+
+
+def test_f06_one_slow_provider_does_not_take_all_places(server, egress, monkeypatch):
+    """Beyond its places a slow provider's requests are turned away; another one's go through."""
+    monkeypatch.setattr(outbound_http, "MOST_WAIT", 0.1)
+    release = threading.Event()
+
+    def slow(handler: BaseHTTPRequestHandler) -> None:
+        release.wait(4)
+        as_json({})(handler)
+
+    server.answer = slow
+    threads = [
+        threading.Thread(target=egress.fetch_json, args=(url(server),))
+        for _ in range(outbound_http.MOST_AT_ONCE)
+    ]
+    for thread in threads:
+        thread.start()
+    while len(server.requests) < outbound_http.MOST_AT_ONCE:
+        time.sleep(0.01)
+    assert refused(egress, url(server)) == "net.limit"
+    release.set()
+    for thread in threads:
+        thread.join()
+    assert egress.fetch_json(url(server)) == {}
+
+
+def _expired(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Certificate:
+    """A certificate that was issued when there was time for it."""
+
+    class Earlier(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) - timedelta(days=60)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tls, "datetime", Earlier)
+        return authority.issue(HOST)
+
+
+def _self_signed(folder: Path) -> Certificate:
+    """A certificate that nobody vouches for but itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
+    now = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    files = Certificate(folder / "self.pem", folder / "self.key")
+    files.certificate.write_bytes(built.public_bytes(Encoding.PEM))
+    files.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return files
+
+
+@pytest.mark.parametrize("wrong", ["expired", "self-signed", "other host", "other authority"])
+@pytest.mark.parametrize("verify", [True, False], ids=["verify", "asked not to verify"])
+def test_f09_certificates_are_verified(wrong, verify, serve, authority, tmp_path, monkeypatch):
+    """There is no switch: what a session says about verification counts for nothing."""
+    certificate = {
+        "expired": lambda: _expired(authority, monkeypatch),
+        "self-signed": lambda: _self_signed(tmp_path),
+        "other host": lambda: authority.issue("login.globex.example"),
+        "other authority": lambda: Authority(tmp_path).issue(HOST),
+    }[wrong]()
+    server = serve(certificate)
+    private = f"{HOST}:{server.port}"
+    egress = Egress(settings(authority, egress_private_hosts=private), lambda *_: ["127.0.0.1"])
+    session = egress.session()
+    session.verify = verify
+    with pytest.raises(OutboundError, match=r"net\.tls"):
+        session.get(url(server), verify=verify)
+    assert server.requests == []
+
+
+def test_the_environment_counts_for_nothing(server, egress, monkeypatch, tmp_path: Path):
+    """Neither proxies nor CA bundles nor a netrc of the environment."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine {HOST} login a password b\n")
+    netrc.chmod(0o600)
+    for name, value in {
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "ALL_PROXY": "http://127.0.0.1:9",
+        "REQUESTS_CA_BUNDLE": os.devnull,
+        "SSL_CERT_FILE": os.devnull,
+        "NETRC": str(netrc),
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert egress.fetch_json(url(server)) == {"issuer": "x"}
+    assert "Authorization" not in server.headers[0]
+
+
+def test_one_pool_serves_many_sessions(server, egress):
+    """Twenty sessions, Authlib's among them, share one connection and one TLS context."""
+    for _ in range(10):
+        assert egress.fetch_json(url(server)) == {"issuer": "x"}
+    server.answer = as_json({"access_token": "t", "token_type": "Bearer"})
+    for _ in range(10):
+        with OAuth2Session("client", "secret") as client:
+            egress.guard(client)
+            token = client.fetch_token(url(server, "/token"), code="c", state="s")
+            assert token["access_token"] == "t"
+    assert server.connections == 1
+    assert len(server.requests) == 20
+
+
+def test_a_body_in_chunks_and_a_small_gzip_are_read(server, egress):
+    """What real servers send."""
+    server.answer = raw(gzip.compress(b'{"a": 1}'), Content_Encoding="gzip")
+    assert egress.fetch_json(url(server)) == {"a": 1}
+
+    def chunked(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(b'4\r\n{"a"\r\n4\r\n: 2}\r\n0\r\n\r\n')
+
+    server.answer = chunked
+    assert egress.fetch_json(url(server)) == {"a": 2}
+
+
+def test_a_server_that_is_not_there(egress, authority):
+    """Nobody listens: unreachable, and at once."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    gone = Egress(
+        settings(authority, egress_private_hosts=f"{HOST}:{port}"), lambda *_: ["127.0.0.1"]
+    )
+    assert refused(gone, f"https://{HOST}:{port}/") == "net.unreachable"
+
+
+def test_every_public_address_is_tried(server, authority):
+    """The first address of a name may be dead."""
+    egress = Egress(
+        settings(authority, egress_private_hosts=f"{HOST}:{server.port}"),
+        lambda *_: ["127.0.0.9", "127.0.0.1"],
+    )
+    assert egress.fetch_json(url(server)) == {"issuer": "x"}
+
+
+def test_a_connect_proxy_carries_partners_only(server, authority):
+    """The proxy is told the host by CONNECT; what the operator named is reached directly."""
+    lines: list[bytes] = []
+
+    def proxy(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, socket.create_connection(("127.0.0.1", server.port)) as behind:
+            lines.append(connection.recv(4096))
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            back = threading.Thread(target=_copy, args=(behind, connection))
+            back.start()
+            _copy(connection, behind)
+            back.join()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=proxy, args=(listener,))
+        thread.start()
+        port = listener.getsockname()[1]
+        egress = Egress(
+            settings(authority, egress_proxy=f"http://u:p@127.0.0.1:{port}"),
+            lambda *_: ["127.0.0.1"],
+        )
+        assert egress.fetch_json(f"https://{HOST}/") == {"issuer": "x"}
+        assert refused(egress, "https://10.0.0.1/") == "net.blocked"
+        assert egress.fetch_json(url(server), owner=Owner.HOST) == {"issuer": "x"}
+        egress.close()
+        thread.join()
+    assert lines[0].startswith(f"CONNECT {HOST}:443 ".encode())
+    assert b"Proxy-Authorization: Basic" in lines[0].replace(b"proxy-auth", b"Proxy-Auth")
+    assert lines[0].count(b"CONNECT") == 1
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while data := source.recv(4096):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        return
+
+
+def test_a_foreign_session_is_closed_to_other_adapters(egress):
+    """Guarding a session takes away what it had."""
+    session = requests.Session()
+    session.mount("https://login.acme.example/", requests.adapters.HTTPAdapter())
+    egress.guard(session)
+    assert {type(a).__name__ for a in session.adapters.values()} == {"_Adapter"}
