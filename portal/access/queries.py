@@ -1,18 +1,19 @@
 """The facts that access is decided on, in one indexed read."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Row, and_, func, select
 from sqlalchemy.orm import Session
 
 from portal.access.rules import AccessFacts
 from portal.guests.models import FederatedIdentity, Guest
 from portal.guests.rules import Reason, State
 from portal.sponsorship.models import Sponsorship
-from portal.sponsorship.queries import OPEN
-from portal.sponsorship.rules import GuestDates, OpenSponsorship, Standing
+from portal.sponsorship.queries import OPEN, open_sponsorship
+from portal.sponsorship.rules import GuestDates
 from portal.trust.models import Contract, IdentityProvider, Organisation, Terms
 
 
@@ -25,6 +26,7 @@ class Known:
     organisation: str
     name: str | None
     email: str | None
+    session_epoch: int
     facts: AccessFacts
 
 
@@ -57,6 +59,7 @@ def gather(session: Session, guest_ids: Iterable[UUID]) -> dict[UUID, Known]:
             Sponsorship.review_ends_at,
             Contract.begins_at,
             Contract.ends_at,
+            Guest.session_epoch,
         )
         .join(Organisation, Organisation.id == Guest.organisation_id)
         .join(FederatedIdentity, FederatedIdentity.guest_id == Guest.id)
@@ -68,50 +71,39 @@ def gather(session: Session, guest_ids: Iterable[UUID]) -> dict[UUID, Known]:
         .outerjoin(Contract, Contract.id == Sponsorship.contract_id)
         .where(Guest.id.in_(list(guest_ids)))
     )
-    heads: dict[UUID, tuple[object, ...]] = {}
-    open_: dict[UUID, dict[UUID, OpenSponsorship]] = {}
-    enabled: set[UUID] = set()
+    found: dict[UUID, Known] = {}
     for row in session.execute(query):
-        guest_id = row[0]
-        heads[guest_id] = tuple(row[:17])
-        if row[15] == "enabled":
-            enabled.add(guest_id)
+        known = found.get(row[0]) or _known(row)
+        facts = known.facts
+        enabled = facts.identity_provider_enabled or row[15] == "enabled"
+        standing = {one.id: one for one in facts.sponsorships}
         if row[17] is not None:
-            open_.setdefault(guest_id, {})[row[17]] = OpenSponsorship(
-                row[17], Standing(row[18]), *row[19:25]
-            )
-    return {
-        guest_id: _known(head, tuple(open_.get(guest_id, {}).values()), guest_id in enabled)
-        for guest_id, head in heads.items()
-    }
-
-
-def _known(head: tuple[object, ...], open_: tuple[OpenSponsorship, ...], enabled: bool) -> Known:
-    (guest_id, organisation_id, organisation, name, email, state, reason, *rest) = head
-    since, hold, tombstone, inactive_at, removes_at, aside_until, accepted, active, _, current = rest
-    dates = GuestDates(
-        state=State(str(state)),
-        reason=Reason(str(reason)),
-        since=since,  # type: ignore[arg-type]
-        hold=bool(hold),
-        tombstone=bool(tombstone),
-        inactive_at=inactive_at,  # type: ignore[arg-type]
-        removes_at=removes_at,  # type: ignore[arg-type]
-    )
-    return Known(
-        guest_id=guest_id,  # type: ignore[arg-type]
-        organisation_id=organisation_id,  # type: ignore[arg-type]
-        organisation=str(organisation),
-        name=name,  # type: ignore[arg-type]
-        email=email,  # type: ignore[arg-type]
-        facts=AccessFacts(
-            guest=dates,
-            sponsorships=open_,
-            organisation_active=active == "active",
+            standing[row[17]] = open_sponsorship(row[17], row[18], row[19:25])
+        facts = replace(
+            facts,
             identity_provider_enabled=enabled,
-            terms_accepted=int(accepted),  # type: ignore[call-overload]
-            terms_current=int(current or 0),  # type: ignore[call-overload]
-            aside_until=aside_until,  # type: ignore[arg-type]
+            sponsorships=tuple(standing.values()),
+        )
+        found[row[0]] = replace(known, facts=facts)
+    return found
+
+
+def _known(row: Row[*tuple[Any, ...]]) -> Known:
+    return Known(
+        guest_id=row[0],
+        organisation_id=row[1],
+        organisation=row[2],
+        name=row[3],
+        email=row[4],
+        session_epoch=row[25],
+        facts=AccessFacts(
+            guest=GuestDates(State(row[5]), Reason(row[6]), *row[7:12]),
+            sponsorships=(),
+            organisation_active=row[14] == "active",
+            identity_provider_enabled=False,
+            terms_accepted=row[13],
+            terms_current=row[16] or 0,
+            aside_until=row[12],
         ),
     )
 

@@ -71,9 +71,7 @@ def gather(
     ).one()
     known: GuestDates | None = dates_of(guest) if guest else None
     email = identity.email
-    taken = bool(
-        arriving and email and address_taken(session, email, guest.id if guest else None)
-    )
+    taken = bool(arriving and email and address_taken(session, email, guest.id if guest else None))
     facts = AdmissionFacts(
         organisation_active=state == "active",
         contract_running=contract is not None,
@@ -178,6 +176,4 @@ def open_arrival(session: Session, token: str, now: datetime) -> OpenArrival | N
     if row is None:
         return None
     key, organisation_id, provider_id, identity, next_url, expires_at = row
-    return OpenArrival(
-        key, organisation_id, provider_id, unsealed(identity), next_url, expires_at
-    )
+    return OpenArrival(key, organisation_id, provider_id, unsealed(identity), next_url, expires_at)

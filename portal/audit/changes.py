@@ -7,7 +7,7 @@ from sqlalchemy import insert
 
 from portal.audit.models import AuditEvent, AuditPersonal
 from portal.audit.rules import RULES_VERSION, Event, check, digest, plain
-from portal.foundation.db import uuid7
+from portal.foundation.db import table_of, uuid7
 from portal.foundation.transaction import Tx
 
 
@@ -51,6 +51,6 @@ def record(tx: Tx, events: Sequence[Event]) -> None:
                 "data": data,
             }
         )
-    tx.session.execute(insert(AuditEvent), rows)
+    tx.session.execute(insert(table_of(AuditEvent)), rows)
     if personal_rows:
-        tx.session.execute(insert(AuditPersonal), personal_rows)
+        tx.session.execute(insert(table_of(AuditPersonal)), personal_rows)

@@ -164,9 +164,7 @@ def plain(value: Any) -> Any:
 
 def digest(salt: str, personal: Mapping[str, Any]) -> str:
     """Return the salted digest that stays in the event when the personal rows are erased."""
-    text = json.dumps(
-        plain(personal), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
+    text = json.dumps(plain(personal), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(f"{salt}:{text}".encode()).hexdigest()
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from portal.audit.changes import record
 from portal.audit.rules import Event
-from portal.foundation.db import uuid7
+from portal.foundation.db import table_of, uuid7
 from portal.foundation.transaction import Tx
 from portal.guests.models import FederatedIdentity, Guest, TermsAcceptance
 from portal.guests.queries import GuestRow
@@ -118,13 +118,13 @@ def create(
         "identity_provider_id": new.identity_provider_id,
     }
     _move_seats(tx, new.organisation_id, _seat(state), int(state == State.PENDING))
-    tx.session.execute(insert(Guest.__table__), {"id": guest_id, **owned, **personal})
+    tx.session.execute(insert(table_of(Guest)), {"id": guest_id, **owned, **personal})
     tx.session.execute(
-        insert(FederatedIdentity.__table__),
+        insert(table_of(FederatedIdentity)),
         {"id": identity_id, **identity, "subject": new.subject},
     )
     tx.session.execute(
-        insert(TermsAcceptance.__table__),
+        insert(table_of(TermsAcceptance)),
         {"guest_id": guest_id, "terms_id": new.terms_id, "accepted_at": tx.now},
     )
     record(
@@ -206,9 +206,9 @@ def _update(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     shapes: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for row in rows:
         shapes.setdefault(tuple(row), []).append(row)
-    table = Guest.__table__
+    table = table_of(Guest)
     for shape, alike in shapes.items():
-        columns = {name: bindparam(name) for name in shape if name != "guest"}
+        columns: dict[str, Any] = {name: bindparam(name) for name in shape if name != "guest"}
         statement = update(table).where(table.c.id == bindparam("guest")).values(columns)
         tx.session.execute(statement, alike)
 
@@ -261,7 +261,7 @@ def accept_terms(tx: Tx, guest: GuestRow, terms_id: UUID, version: int) -> None:
     if guest.terms_version >= version:
         return
     tx.session.execute(
-        insert(TermsAcceptance.__table__),
+        insert(table_of(TermsAcceptance)),
         {"guest_id": guest.id, "terms_id": terms_id, "accepted_at": tx.now},
     )
     write(tx, "terms.accepted", guest, {"terms_version": version})

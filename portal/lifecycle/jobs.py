@@ -17,7 +17,7 @@ from portal.admission.changes import delete_expired as delete_arrivals
 from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation import clock
-from portal.foundation.db import db, uuid7
+from portal.foundation.db import db, table_of, uuid7
 from portal.foundation.transaction import Actor, Tx, transaction
 from portal.lifecycle.changes import conclude_contract
 from portal.lifecycle.models import SweepRun
@@ -134,7 +134,7 @@ def _tidy(report: Report, now: datetime, batch: int) -> None:
 
 def _note(tx: Tx, report: Report, now: datetime) -> None:
     tx.session.execute(
-        insert(SweepRun.__table__),
+        insert(table_of(SweepRun)),
         {
             "id": uuid7(),
             "began_at": now,
@@ -145,8 +145,5 @@ def _note(tx: Tx, report: Report, now: datetime) -> None:
     )
     old = select(SweepRun.id).order_by(SweepRun.began_at.desc()).offset(KEPT_RUNS)
     tx.session.execute(
-        delete(SweepRun)
-        .where(SweepRun.id.in_(old))
-        .execution_options(synchronize_session=False)
+        delete(SweepRun).where(SweepRun.id.in_(old)).execution_options(synchronize_session=False)
     )
-

@@ -43,7 +43,9 @@ def _of_sponsorships(column: str, state: Standing) -> Fetch:
 
 def _of_guests(column: str, state: State) -> Fetch:
     def fetch(session: Session, now: datetime, after: Cursor | None, n: int) -> list[Due]:
-        return [Due((at, key), key) for at, key in due_guests(session, column, state, now, after, n)]
+        return [
+            Due((at, key), key) for at, key in due_guests(session, column, state, now, after, n)
+        ]
 
     return fetch
 
@@ -70,9 +72,7 @@ def ended_contracts(session: Session, now: datetime) -> list[UUID]:
     return list(session.scalars(query.order_by(Contract.ends_at, Contract.id)))
 
 
-def guests_of(
-    session: Session, organisation_id: UUID, after: UUID | None, n: int
-) -> list[UUID]:
+def guests_of(session: Session, organisation_id: UUID, after: UUID | None, n: int) -> list[UUID]:
     """Return the next guests of an organisation who are not removed, by id."""
     query = select(Guest.id).where(
         Guest.organisation_id == organisation_id, Guest.state != State.REMOVED

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, Entitlement
@@ -99,8 +99,14 @@ def open_of(session: Session, guest_ids: Iterable[UUID]) -> dict[UUID, list[Open
     )
     found: dict[UUID, list[OpenSponsorship]] = {}
     for guest_id, key, state, *dates in session.execute(query):
-        found.setdefault(guest_id, []).append(OpenSponsorship(key, Standing(state), *dates))
+        one = open_sponsorship(key, state, dates)
+        found.setdefault(guest_id, []).append(one)
     return found
+
+
+def open_sponsorship(key: UUID, state: str, dates: Sequence[Any]) -> OpenSponsorship:
+    """Return the sponsorship of a result row: its dates, then its contract's."""
+    return OpenSponsorship(key, Standing(state), *dates)
 
 
 def open_rows(session: Session, guest_ids: Iterable[UUID]) -> list[SponsorshipRow]:
@@ -121,7 +127,7 @@ def open_requests(session: Session, staff_ids: Iterable[UUID]) -> dict[UUID, int
     return dict(session.execute(query).tuples())
 
 
-def awaiting() -> Any:
+def awaiting() -> ColumnElement[bool]:
     """Return the SQL condition of a sponsorship that awaits a decision."""
     return or_(
         Sponsorship.state == Standing.REQUESTED,
@@ -159,7 +165,7 @@ class GrantRow:
         return f"{self.application_slug}/{self.entitlement_slug}"
 
 
-def _grants() -> Select[Any]:
+def _grants() -> Select[*tuple[Any, ...]]:
     return (
         select(
             Grant.id,
@@ -201,9 +207,7 @@ def grants_of(
 
 def grants_under(session: Session, sponsorship_ids: Iterable[UUID]) -> list[GrantRow]:
     """Return what is proposed or given under sponsorships."""
-    query = _grants().where(
-        Grant.sponsorship_id.in_(list(sponsorship_ids)), Grant.state != "ended"
-    )
+    query = _grants().where(Grant.sponsorship_id.in_(list(sponsorship_ids)), Grant.state != "ended")
     return [GrantRow(*row) for row in session.execute(query)]
 
 
@@ -235,7 +239,12 @@ def organisation_names(session: Session, ids: Iterable[UUID]) -> dict[UUID, str]
 
 
 def due(
-    session: Session, column: str, state: Standing, now: datetime, after: Any, n: int
+    session: Session,
+    column: str,
+    state: Standing,
+    now: datetime,
+    after: Sequence[Any] | None,
+    n: int,
 ) -> list[tuple[datetime, UUID, UUID]]:
     """Return the next (instant, sponsorship id, guest id) whose date in *column* has come."""
     moment = getattr(Sponsorship, column)
@@ -264,9 +273,7 @@ def open_under_contract(
 
 def open_by_sponsor(session: Session, staff_id: UUID) -> list[SponsorshipRow]:
     """Return what an employee vouches for or is asked about, across organisations."""
-    query = select(*COLUMNS).where(
-        Sponsorship.sponsor_id == staff_id, Sponsorship.state.in_(OPEN)
-    )
+    query = select(*COLUMNS).where(Sponsorship.sponsor_id == staff_id, Sponsorship.state.in_(OPEN))
     return [row_of(row) for row in session.execute(query.order_by(Sponsorship.id))]
 
 

@@ -117,8 +117,7 @@ def is_live(sponsorship: OpenSponsorship, now: datetime) -> bool:
     """Say whether a sponsorship carries access now."""
     return (
         sponsorship.state == Standing.ACTIVE
-        and sponsorship.contract_begins_at <= now
-        and now < end_of(sponsorship)[0]
+        and sponsorship.contract_begins_at <= now < end_of(sponsorship)[0]
     )
 
 
@@ -190,9 +189,9 @@ def _left_alone(guest: GuestDates, reason: Reason, at: datetime) -> GuestMoves |
 
 
 def _moved(guest: GuestDates, reason: Reason, at: datetime) -> GuestMoves:
-    gone = (
-        guest.state == State.PENDING
-        or reason in (Reason.CONTRACT_ENDED, Reason.SUSPENDED_TOO_LONG)
+    gone = guest.state == State.PENDING or reason in (
+        Reason.CONTRACT_ENDED,
+        Reason.SUSPENDED_TOO_LONG,
     )
     return GuestMoves(
         State.REMOVED if gone else State.SUSPENDED, reason, at, tombstone=gone and guest.hold
@@ -271,9 +270,7 @@ def review_after(policy: EffectivePolicy, now: datetime, expires_at: datetime) -
     due = now + timedelta(days=policy.review_days)
     if due >= expires_at:
         return Review(None, None, None)
-    return Review(
-        max(now, due - REVIEW_ASKED_BEFORE), due, due + timedelta(days=policy.grace_days)
-    )
+    return Review(max(now, due - REVIEW_ASKED_BEFORE), due, due + timedelta(days=policy.grace_days))
 
 
 # -- who is asked ---------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from portal.admission.rules import Outcome, decide
 from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation.crypto import hash_token, random_token
-from portal.foundation.db import uuid7
+from portal.foundation.db import table_of, uuid7
 from portal.foundation.transaction import Tx
 from portal.guests import changes as guest_changes
 from portal.guests.changes import Move, NewGuest
@@ -45,7 +45,7 @@ def arrive(
     """Keep an arrival for thirty minutes; nothing is a guest yet."""
     token = random_token()
     tx.session.execute(
-        insert(Arrival.__table__),
+        insert(table_of(Arrival)),
         {
             "id": uuid7(),
             "token_hash": hash_token(token),
@@ -84,9 +84,7 @@ def accept(
         LostRace: the same person is being created by another request: run once more.
     """
     identity = arrival.identity
-    known = by_identity(
-        tx.session, provider.organisation_id, identity.issuer, identity.subject
-    )
+    known = by_identity(tx.session, provider.organisation_id, identity.issuer, identity.subject)
     # Guests are locked before their organisation, everywhere: no two requests wait crosswise.
     guest = settle(tx, [known.id])[known.id] if known else None
     guest_changes.lock_places(tx, provider.organisation_id)
@@ -190,9 +188,7 @@ def _note_ignored(
 ) -> None:
     mapped = set(provider.claim_map.values()) | set(provider.wanted_claims)
     ignored = sorted(
-        claim
-        for claim in identity.claims
-        if claim.lower() in PRIVILEGED and claim not in mapped
+        claim for claim in identity.claims if claim.lower() in PRIVILEGED and claim not in mapped
     )
     if ignored:
         event = Event(

@@ -46,9 +46,7 @@ def known_guest(tx: Tx, identity: VerifiedIdentity) -> GuestRow | None:
     """Return whom this identity signs in as, settled and locked; inactivity is tested here."""
     if identity.organisation_id is None:
         return None
-    known = by_identity(
-        tx.session, identity.organisation_id, identity.issuer, identity.subject
-    )
+    known = by_identity(tx.session, identity.organisation_id, identity.issuer, identity.subject)
     return settle(tx, [known.id])[known.id] if known else None
 
 
@@ -58,8 +56,6 @@ def trial(
     """Say what the door would decide, and carry nothing out (*test sign-in*)."""
     guest = None
     if identity.organisation_id is not None:
-        guest = by_identity(
-            tx.session, identity.organisation_id, identity.issuer, identity.subject
-        )
+        guest = by_identity(tx.session, identity.organisation_id, identity.issuer, identity.subject)
     door = gather(tx.session, identity, provider, guest, host_domains, tx.now)
     return decide(identity, door.facts, tx.now), door

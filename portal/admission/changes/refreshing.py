@@ -65,9 +65,7 @@ def _address(
     return {"email_aside": identity.email, "aside_until": until}
 
 
-def _tell_address(
-    tx: Tx, email: str, provider: ProviderRow, guest: GuestRow, until: str
-) -> None:
+def _tell_address(tx: Tx, email: str, provider: ProviderRow, guest: GuestRow, until: str) -> None:
     """Tell sponsors and admins of a new domain: once an organisation, or a rebrand floods them."""
     domain = email.rpartition("@")[2]
     once = f"sponsor.address_changed:{provider.organisation_id}:{domain}"

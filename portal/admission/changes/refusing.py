@@ -1,5 +1,7 @@
 """Turn somebody away: one audit event, and whoever must know is told, once."""
 
+from collections.abc import Mapping
+
 from portal.admission.identity import VerifiedIdentity
 from portal.admission.queries import Door, candidates
 from portal.admission.rules import Decision, Refusal
@@ -104,12 +106,9 @@ def _impersonation(tx: Tx, identity: VerifiedIdentity, provider: ProviderRow) ->
     tell_admins(tx, "admin.host_domain", once, payload)
 
 
-def tell_admins(tx: Tx, kind: str, once: str, payload: dict[str, object]) -> None:
+def tell_admins(tx: Tx, kind: str, once: str, payload: Mapping[str, object]) -> None:
     """Put one message to every admin, once for the key *once*."""
     put(
         tx,
-        [
-            Message(kind, admin.email, f"{once}:{admin.id}", payload)
-            for admin in admins(tx.session)
-        ],
+        [Message(kind, admin.email, f"{once}:{admin.id}", payload) for admin in admins(tx.session)],
     )

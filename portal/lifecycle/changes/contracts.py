@@ -17,6 +17,7 @@ from portal.sponsorship.queries import (
     organisation_names,
     staff_people,
 )
+from portal.sponsorship.rules import local_day
 from portal.staff.queries import admins
 from portal.trust import changes as trust_changes
 from portal.trust.models import Contract
@@ -25,9 +26,7 @@ from portal.trust.queries import contracts, sponsors
 BATCH = 500
 
 
-def change_contract(
-    tx: Tx, contract_id: UUID, *, last_day: date | None, open_ended: bool
-) -> None:
+def change_contract(tx: Tx, contract_id: UUID, *, last_day: date | None, open_ended: bool) -> None:
     """Move a contract's end. What its old end did already stays done.
 
     Raises:
@@ -51,7 +50,9 @@ def end_organisation(tx: Tx, organisation_id: UUID, last_day: date | None) -> in
         if contract.ends_at is not None and contract.ends_at <= tx.now:
             continue
         if last_day is None:
-            trust_changes.end_contract_now(tx, contract.id)
+            today = local_day(tx.now, contract.time_zone)
+            last = max(today, contract.first_day)
+            trust_changes.set_contract(tx, contract.id, last_day=last, ends_at=tx.now)
         elif contract.last_day is None or last_day < contract.last_day:
             trust_changes.set_contract(
                 tx,
@@ -82,9 +83,7 @@ def conclude_contract(tx: Tx, contract_id: UUID) -> int | None:
         How many guests its end touched; null if it has not ended, or others were quicker.
     """
     row = tx.session.execute(
-        select(
-            Contract.organisation_id, Contract.reference, Contract.ends_at, Contract.settled_at
-        )
+        select(Contract.organisation_id, Contract.reference, Contract.ends_at, Contract.settled_at)
         .where(Contract.id == contract_id)
         .with_for_update()
     ).one()
@@ -112,9 +111,7 @@ def conclude_contract(tx: Tx, contract_id: UUID) -> int | None:
     return count
 
 
-def _tell(
-    tx: Tx, organisation_id: UUID, contract_id: UUID, reference: str, count: int
-) -> None:
+def _tell(tx: Tx, organisation_id: UUID, contract_id: UUID, reference: str, count: int) -> None:
     payload = {
         "organisation": organisation_names(tx.session, [organisation_id])[organisation_id],
         "contract": reference,

@@ -45,18 +45,13 @@ def hand_over_all(tx: Tx, staff_id: UUID) -> tuple[int, int]:
 def _heir(tx: Tx, organisation_id: UUID, leaving: UUID) -> UUID | None:
     """Return the deputy, else the sponsor with the fewest open requests."""
     able = [
-        one
-        for one in eligible_sponsors(tx.session, organisation_id)
-        if one.staff_id != leaving
+        one for one in eligible_sponsors(tx.session, organisation_id) if one.staff_id != leaving
     ]
     if deputies := [one for one in able if one.role == "deputy"]:
         return deputies[0].staff_id
     waiting = open_requests(tx.session, [one.staff_id for one in able])
     return who_is_asked(
-        [
-            Candidate(one.staff_id, one.role, one.lead, waiting.get(one.staff_id, 0))
-            for one in able
-        ]
+        [Candidate(one.staff_id, one.role, one.lead, waiting.get(one.staff_id, 0)) for one in able]
     )
 
 

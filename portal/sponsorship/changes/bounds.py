@@ -49,7 +49,9 @@ def require_day(
     return latest
 
 
-def review_columns(policy: EffectivePolicy, now: datetime, expires_at: datetime) -> dict[str, object]:
+def review_columns(
+    policy: EffectivePolicy, now: datetime, expires_at: datetime
+) -> dict[str, object]:
     """Return the columns of the next review."""
     review = review_after(policy, now, expires_at)
     return {

@@ -131,9 +131,7 @@ def reject(tx: Tx, sponsorship_id: UUID, staff_id: UUID, reason: str) -> Lost | 
     if not _others(tx, row):
         _out(tx, guest, Reason.REJECTED)
         organisation = organisation_names(tx.session, [row.organisation_id])
-        tell_guest(
-            tx, guest, "guest.rejected", {"organisation": organisation[row.organisation_id]}
-        )
+        tell_guest(tx, guest, "guest.rejected", {"organisation": organisation[row.organisation_id]})
     return None
 
 
@@ -186,9 +184,7 @@ def pass_on(
     )
 
 
-def change_last_day(
-    tx: Tx, sponsorship_id: UUID, staff_id: UUID, last_day: date
-) -> Lost | None:
+def change_last_day(tx: Tx, sponsorship_id: UUID, staff_id: UUID, last_day: date) -> Lost | None:
     """Move the last day of a sponsorship, within the same bounds as an approval.
 
     Raises:
@@ -275,6 +271,4 @@ def _others(tx: Tx, row: SponsorshipRow) -> list[SponsorshipRow]:
 def _out(tx: Tx, guest: GuestRow, reason: Reason) -> None:
     """Remove a guest by a human's decision: its sessions are dead, a tombstone stays."""
     values = {"tombstone": True, "inactive_at": None, "session_epoch": guest.session_epoch + 1}
-    guest_changes.move(
-        tx, "guest.removed", [Move(guest, State.REMOVED, reason, tx.now, values)]
-    )
+    guest_changes.move(tx, "guest.removed", [Move(guest, State.REMOVED, reason, tx.now, values)])

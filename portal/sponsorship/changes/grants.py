@@ -112,9 +112,7 @@ def follow_claims(
     writing.change_grants(tx, "grant.ended", ending)
     held = {grant.offer_id for grant in standing}
     new = tuple(
-        proposal
-        for proposal in proposals
-        if proposal.by_claim and proposal.offer.id not in held
+        proposal for proposal in proposals if proposal.by_claim and proposal.offer.id not in held
     )
     propose(tx, sponsorship.organisation_id, sponsorship.guest_id, sponsorship.id, new)
     return new

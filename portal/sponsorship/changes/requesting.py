@@ -104,9 +104,7 @@ def request(tx: Tx, asked: Request, *, guest_name: str, guest_email: str) -> UUI
     return sponsorship_id
 
 
-def vouch(
-    tx: Tx, guest_id: UUID, staff_id: UUID, last_day: date, chosen: Collection[UUID]
-) -> None:
+def vouch(tx: Tx, guest_id: UUID, staff_id: UUID, last_day: date, chosen: Collection[UUID]) -> None:
     """Vouch for a guest of one's own accord: for one whom time suspended, or beside another sponsor.
 
     Raises:

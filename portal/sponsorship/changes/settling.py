@@ -64,7 +64,9 @@ def settle(tx: Tx, guest_ids: Iterable[UUID]) -> dict[UUID, GuestRow]:
     ends = [step for due in steps.values() for step in due if isinstance(step, SponsorshipEnds)]
     end_sponsorships(tx, [(rows[end.sponsorship_id], end.reason, end.at) for end in ends])
     ended = {end.sponsorship_id for end in ends}
-    reckon(tx, [guests[key] for key in steps], [row for row in rows.values() if row.id not in ended])
+    reckon(
+        tx, [guests[key] for key in steps], [row for row in rows.values() if row.id not in ended]
+    )
     now = dict(guests)
     # A guest moves twice at most, suspended and then removed: each move is a batch of its own.
     for turn in (0, 1):

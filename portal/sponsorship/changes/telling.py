@@ -1,5 +1,6 @@
 """What guests are told of decisions about them."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from uuid import UUID
 
@@ -16,7 +17,7 @@ def display_name(guest: GuestRow) -> str:
     return guest.name or guest.email or "somebody"
 
 
-def tell_guest(tx: Tx, guest: GuestRow, kind: str, payload: dict[str, object]) -> None:
+def tell_guest(tx: Tx, guest: GuestRow, kind: str, payload: Mapping[str, object]) -> None:
     """Put a message to a guest, once for this moment; whoever has no address gets none."""
     if guest.email:
         key = f"{kind}:{guest.id}:{tx.now.isoformat()}"

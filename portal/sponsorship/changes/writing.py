@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, insert, update
 
 from portal.audit.changes import record
 from portal.audit.rules import Event
+from portal.foundation.db import table_of
 from portal.foundation.transaction import Tx
 from portal.guests.rules import family
 from portal.sponsorship.models import Grant, Sponsorship
@@ -30,7 +31,7 @@ class Change:
 def add(tx: Tx, event: str, sponsorship_id: UUID, values: Mapping[str, Any]) -> None:
     """Insert a sponsorship; *values* holds every column but the id and the version."""
     tx.session.execute(
-        insert(Sponsorship.__table__), {"id": sponsorship_id, "version": 1, **values}
+        insert(table_of(Sponsorship)), {"id": sponsorship_id, "version": 1, **values}
     )
     owned = {name: value for name, value in values.items() if name not in PERSONAL}
     personal = {name: values[name] for name in PERSONAL}
@@ -57,8 +58,9 @@ def change(tx: Tx, event: str, changes: Sequence[Change]) -> None:
     """
     if not changes:
         return
-    table = Sponsorship.__table__
-    events, shapes = [], {}
+    table = table_of(Sponsorship)
+    events = []
+    shapes: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for one in changes:
         require_step(one.sponsorship.state, one.state)
         values = {**one.values, "state": one.state, "version": one.sponsorship.version + 1}
@@ -74,7 +76,7 @@ def change(tx: Tx, event: str, changes: Sequence[Change]) -> None:
             )
         )
     for shape, rows in shapes.items():
-        columns = {name: bindparam(name) for name in shape}
+        columns: dict[str, Any] = {name: bindparam(name) for name in shape}
         tx.session.execute(
             update(table).where(table.c.id == bindparam("sponsorship")).values(columns), rows
         )
@@ -87,7 +89,7 @@ def add_grants(
     """Insert grants; each holds every column."""
     if not grants:
         return
-    tx.session.execute(insert(Grant.__table__), list(grants))
+    tx.session.execute(insert(table_of(Grant)), list(grants))
     record(
         tx,
         [
@@ -110,8 +112,8 @@ def change_grants(
     """Change the state of grants; all set the same columns."""
     if not changes:
         return
-    table = Grant.__table__
-    columns = {name: bindparam(name) for name in changes[0][1]}
+    table = table_of(Grant)
+    columns: dict[str, Any] = {name: bindparam(name) for name in changes[0][1]}
     tx.session.execute(
         update(table).where(table.c.id == bindparam("grant")).values(columns),
         [{"grant": grant.id, **values} for grant, values in changes],

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -77,9 +77,9 @@ class ProviderSettings:
     client_id: str
     client_auth: str = "client_secret_basic"
     scopes: Sequence[str] = DEFAULT_SCOPES
-    claim_map: Mapping[str, str] = DEFAULT_CLAIMS
+    claim_map: Mapping[str, str] = field(default_factory=lambda: DEFAULT_CLAIMS)
     subject_claim: str = "sub"
-    required_claims: Mapping[str, str] = MappingProxyType({})
+    required_claims: Mapping[str, str] = field(default_factory=dict)
     addresses: str = "verified"
 
 
