@@ -183,14 +183,14 @@ def check_claim_map(given: Mapping[str, str]) -> dict[str, str]:
         Refused: a field that no claim may fill, or no claim for the address.
     """
     mapped = {}
-    for field, claim in given.items():
-        if field not in PROFILE_FIELDS:
+    for filled, claim in given.items():
+        if filled not in PROFILE_FIELDS:
             raise Refused(
                 "claim_map",
-                f"No claim can fill {field[:64]!r}: choose one of {', '.join(PROFILE_FIELDS)}",
+                f"No claim can fill {filled[:64]!r}: choose one of {', '.join(PROFILE_FIELDS)}",
             )
         if claim.strip():
-            mapped[field] = check_claim_name("claim_map", claim)
+            mapped[filled] = check_claim_name("claim_map", claim)
     if "email" not in mapped:
         raise Refused("claim_map", "Enter the claim that holds the e-mail address")
     return mapped

@@ -1,0 +1,77 @@
+"""Write applications and entitlements, with their events."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+
+from portal.applications.models import Application, Entitlement
+from portal.applications.rules import check_name, check_slug, check_url
+from portal.audit.changes import record
+from portal.audit.rules import Event
+from portal.foundation.refused import Refused
+from portal.foundation.rows import add_unique, edit
+from portal.foundation.transaction import Tx
+
+
+def add_application(tx: Tx, *, slug: str, name: str, url: str) -> UUID:
+    """Add an application that guests reach by a link.
+
+    Raises:
+        Refused: an input cannot be, or the slug is taken.
+    """
+    slug = check_slug(slug)
+    values = {
+        "slug": slug,
+        "name": check_name(name),
+        "url": check_url(url),
+        "created_at": tx.now,
+    }
+    taken = Refused("slug", f"There is an application {slug} already: choose another slug")
+    application_id, sets = add_unique(tx, Application, values, taken)
+    record(tx, [Event("application.added", sets=sets)])
+    return application_id
+
+
+def change_application(
+    tx: Tx, application_id: UUID, *, name: str | None = None, url: str | None = None
+) -> None:
+    """Change an application's name or address; ``None`` leaves it as it is.
+
+    Raises:
+        Refused: an input cannot be.
+    """
+    row = tx.session.execute(
+        select(Application)
+        .where(Application.id == application_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).scalar_one()
+    values: dict[str, object] = {}
+    if name is not None:
+        values["name"] = check_name(name)
+    if url is not None:
+        values["url"] = check_url(url)
+    if sets := edit(tx, row, values):
+        record(tx, [Event("application.changed", sets=sets)])
+
+
+def add_entitlement(tx: Tx, application_id: UUID, *, slug: str, name: str) -> UUID:
+    """Add one thing that a guest may use in an application.
+
+    Raises:
+        Refused: an input cannot be, or the slug is taken in this application.
+    """
+    slug = check_slug(slug)
+    values = {
+        "application_id": application_id,
+        "slug": slug,
+        "name": check_name(name),
+        "created_at": tx.now,
+    }
+    application = tx.session.get_one(Application, application_id)
+    taken = Refused(
+        "slug", f"{application.name} has an entitlement {slug} already: choose another slug"
+    )
+    entitlement_id, sets = add_unique(tx, Entitlement, values, taken)
+    record(tx, [Event("entitlement.added", sets=sets)])
+    return entitlement_id
