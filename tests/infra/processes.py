@@ -15,7 +15,7 @@ from portal.foundation.settings import PREFIX, Settings
 from tests.infra.ports import wait_until
 
 # In the environment of every process of one start, so that also a child that left is found.
-_MARK = "PORTAL_TESTS_START"
+_MARK = "TESTS_START_MARK"
 
 
 class Started:
