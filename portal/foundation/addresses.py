@@ -25,7 +25,7 @@ class Owner(Enum):
     HOST = "host"
 
 
-class Blocked(Exception):  # noqa: N818 - read aloud: "raise Blocked"
+class Blocked(Exception):
     """Nothing is fetched from there."""
 
 

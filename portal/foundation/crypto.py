@@ -23,7 +23,7 @@ TOKEN_BYTES: Final = 32  # 256 bits; ASVS 7.2.3 asks for 128
 _AT_REST: Final = "encryption at rest"
 
 
-class Undecryptable(Exception):  # noqa: N818 - read aloud: "raise Undecryptable"
+class Undecryptable(Exception):
     """None of the secret keys opens it: a key was dropped too early, or the text was changed."""
 
 

@@ -65,7 +65,7 @@ call: Final = Call()
 class _Socket(socket.socket):
     """A socket on which each read has only the time that is left of the whole fetch."""
 
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:  # noqa: ANN401 - as the base class
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
         self.settimeout(call.remaining())
         return super().recv_into(*args, **kwargs)
 
@@ -73,7 +73,7 @@ class _Socket(socket.socket):
 class TlsSocket(ssl.SSLSocket):
     """The same over TLS."""
 
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:  # noqa: ANN401 - as the base class
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
         """Read into a buffer within the time that is left."""
         self.settimeout(call.remaining())
         return super().recv_into(*args, **kwargs)

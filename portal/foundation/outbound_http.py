@@ -50,7 +50,7 @@ class _Adapter(HTTPAdapter):
         self._egress, self._owner = egress, owner
         super().__init__(pool_connections=64, pool_maxsize=MOST_AT_ONCE)
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
         sizes: dict[str, Any] = {
             "num_pools": 64,
             "maxsize": MOST_AT_ONCE,
@@ -66,13 +66,13 @@ class _Adapter(HTTPAdapter):
         for manager in filter(None, (self.poolmanager, self._proxied)):
             manager.pool_classes_by_scheme = POOLS
 
-    def get_connection_with_tls_context(self, *_: Any, **__: Any) -> Any:  # noqa: ANN401
+    def get_connection_with_tls_context(self, *_: Any, **__: Any) -> Any:
         target = cast("Target", call.target)
         through = self.poolmanager if self._egress.goes_direct(target, self._owner) else None
         manager = through or self._proxied or self.poolmanager
         return manager.connection_from_host(target.host, target.port, target.scheme)
 
-    def cert_verify(self, *_: Any, **__: Any) -> None:  # noqa: ANN401
+    def cert_verify(self, *_: Any, **__: Any) -> None:
         """Nothing to choose: our context verifies, and there is no switch."""
 
     def close(self) -> None:
@@ -88,8 +88,8 @@ class _Adapter(HTTPAdapter):
     def send(
         self,
         request: requests.PreparedRequest,
-        *args: Any,  # noqa: ANN401, ARG002 - stream, timeout, verify, cert and proxies: all ours
-        **kwargs: Any,  # noqa: ANN401, ARG002
+        *args: Any,  # noqa: ARG002 - stream, timeout, verify, cert and proxies: all ours
+        **kwargs: Any,  # noqa: ARG002
     ) -> requests.Response:
         with self._egress.fetching(request.url or "", self._owner) as target:
             # Read by ourselves, within the limit; nothing compressed is asked for.

@@ -46,7 +46,7 @@ FILE_VARIABLE: Final = "PORTAL_SETTINGS_FILE"
 DEFAULT_FILE: Final = "portal.env"
 
 
-class BadSettings(Exception):  # noqa: N818 - read aloud: "raise BadSettings"
+class BadSettings(Exception):
     """The settings are refused.
 
     Attributes:
@@ -186,6 +186,12 @@ class Settings(BaseSettings):
     egress_private_hosts: Annotated[List, AfterValidator(host_list_fault)] = ()
     """Hosts, `name` or `name:port`, that may be fetched from although their address is private
     or their port unusual. Only an operator says so, never a partner."""
+
+    session_hours: Annotated[int, Field(ge=1, le=72)] = 12
+    """Hours after which everybody signs in again."""
+
+    session_idle_minutes: Annotated[int, Field(ge=5, le=24 * 60)] = 60
+    """Minutes without a request after which a session ends."""
 
     limit_per_address: Limit = "600 per minute"
     """Most requests of one client address."""

@@ -28,7 +28,7 @@ _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
-class BadText(ValueError):  # noqa: N818 - read aloud: "raise BadText"
+class BadText(ValueError):
     """A text that cannot be what it should be.
 
     Attributes:
