@@ -11,15 +11,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import NullPool, create_engine, make_url
 from sqlalchemy.engine import Connection
 
-import portal
 from portal.foundation.db import listen
+from portal.foundation.files import folder
 
 
 def migrations_folder() -> Path:
     """Return where the migrations lie: inside an installed portal, beside it in a checkout."""
-    package = Path(portal.__file__).parent
-    installed = package / "_data" / "migrations"
-    return installed if installed.is_dir() else package.parent / "migrations"
+    return folder("migrations")
 
 
 def upgrade_database(url: str, revision: str = "head") -> None:

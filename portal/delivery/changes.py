@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Insert, Table, select, update
+from sqlalchemy import ColumnElement, Insert, Table, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.audit.changes import record
@@ -24,7 +24,7 @@ from portal.delivery.rules import (
     after_failure,
     check,
 )
-from portal.foundation import crypto
+from portal.foundation import crypto, queues
 from portal.foundation.db import uuid7
 from portal.foundation.transaction import Tx
 
@@ -34,6 +34,7 @@ __all__ = [
     "claim",
     "opened",
     "put",
+    "release",
     "send_again",
     "settle_failed",
     "settle_sent",
@@ -116,9 +117,7 @@ def opened(message: Claimed) -> dict[str, Any]:
 
 def wake_drain() -> None:
     """Wake the drain; it may be lost, the schedule drains anyway."""
-    from portal.foundation import queues
-
-    queues.wake("drain")
+    queues.wake(queues.DRAIN)
 
 
 def _wake_after(tx: Tx) -> None:
@@ -159,6 +158,25 @@ def claim(tx: Tx, limit: int) -> list[Claimed]:
     return sorted(claimed, key=lambda message: message.id)
 
 
+def release(tx: Tx, messages: Sequence[Claimed]) -> None:
+    """Give back what was claimed and not tried: no try of it is used up."""
+    for message in messages:
+        tx.session.execute(
+            update(Outbox)
+            .where(*_still_claimed(message))
+            .values(tries=Outbox.tries - 1, not_before=tx.now)
+        )
+
+
+def _still_claimed(message: Claimed) -> tuple[ColumnElement[bool], ...]:
+    """Return the condition that no other worker has taken the message over."""
+    return (
+        Outbox.id == message.id,
+        Outbox.state == State.WAITING,
+        Outbox.tries == message.tries,
+    )
+
+
 def settle_sent(tx: Tx, message: Claimed) -> None:
     """Note that the mail server took it."""
     tx.session.execute(
@@ -187,13 +205,8 @@ def settle_failed(tx: Tx, message: Claimed, *, code: str, error: str, refused: b
         values |= {"state": State.DEAD, "settled_at": tx.now}
     else:
         values["not_before"] = tx.now + outcome.pause
-    mine = (
-        Outbox.id == message.id,
-        Outbox.state == State.WAITING,
-        Outbox.tries == message.tries,
-    )
     changed = tx.session.execute(
-        update(Outbox).where(*mine).values(values).returning(Outbox.id)
+        update(Outbox).where(*_still_claimed(message)).values(values).returning(Outbox.id)
     ).all()
     if changed and outcome.dead:
         record(tx, [Event("mail.dead", reason=code, data={"kind": message.kind})])

@@ -17,7 +17,7 @@ class State(StrEnum):
     DEAD = "dead"
 
 
-class WrongMessage(ValueError):  # noqa: N818 - read aloud: "raise WrongMessage"
+class WrongMessage(ValueError):
     """A message that no template could render, or that has no one recipient."""
 
 
@@ -84,6 +84,36 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
     }
 )
 
+# The one page that each mail leads to, below the public URL. None: the payload brings its own.
+PATHS: Mapping[str, str | None] = MappingProxyType(
+    {
+        "sponsor.request": "/sponsor/requests/{sponsorship_id}",
+        "sponsor.review": "/sponsor/reviews/{sponsorship_id}",
+        "sponsor.guest_suspended": "/sponsor/guests/{guest_id}",
+        "sponsor.request_lapsed": "/sponsor",
+        "sponsor.handed_over": "/sponsor/requests/{sponsorship_id}",
+        "sponsor.knocked": "/sponsor/guests/{guest_id}",
+        "sponsor.email_conflict": "/sponsor/guests",
+        "sponsor.address_changed": "/sponsor/guests",
+        "sponsor.proposal": "/sponsor/requests/{sponsorship_id}",
+        "sponsor.contract_ended": "/sponsor/guests",
+        "guest.approved": "/me",
+        "guest.rejected": "/me",
+        "guest.suspended": "/me",
+        "guest.resumed": "/me",
+        "guest.removed": "/me",
+        "guest.lapsed": "/me",
+        "guest.let_back": "/me",
+        "admin.contract_ended": "/admin/organisations",
+        "admin.later": "/admin/organisations",
+        "admin.role_unknown": "/admin/staff",
+        "admin.break_glass": "/admin/audit",
+        "admin.host_domain": "/admin/audit",
+        "staff.bind_link": None,
+        "test": "/admin/health",
+    }
+)
+
 # Payload fields that open a door: encrypted where they lie, like every other secret at rest.
 SECRET_FIELDS: Mapping[str, frozenset[str]] = MappingProxyType(
     {"staff.bind_link": frozenset({"url"})}
@@ -92,6 +122,11 @@ SECRET_FIELDS: Mapping[str, frozenset[str]] = MappingProxyType(
 # One address: no white space, control, comma or bracket that could make it two.
 _ONE_ADDRESS = re.compile(r"[^\s\x00-\x1f\x7f<>(),;:\\\"\[\]@]+@[^\s\x00-\x1f\x7f<>(),;:\\\"@]+")
 _LONGEST_ADDRESS = 254  # RFC 5321, 4.5.3.1.3, less the brackets
+
+
+def is_one_address(text: str) -> bool:
+    """Say whether *text* is one bare address; its spelling was made canonical elsewhere."""
+    return len(text) <= _LONGEST_ADDRESS and _ONE_ADDRESS.fullmatch(text) is not None
 
 
 def check(message: Message) -> None:
@@ -108,7 +143,7 @@ def check(message: Message) -> None:
         raise WrongMessage(f"{message.kind} lacks {sorted(missing)}")
     if surplus := keys - shape.required - shape.optional:
         raise WrongMessage(f"{message.kind} does not carry {sorted(surplus)}")
-    if len(message.to) > _LONGEST_ADDRESS or not _ONE_ADDRESS.fullmatch(message.to):
+    if not is_one_address(message.to):
         raise WrongMessage(f"{message.kind} needs one address to go to")
 
 

@@ -1,0 +1,102 @@
+"""Drain the outbox: claim a few, send each, settle each. Safe to repeat, double or kill."""
+
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+from portal.delivery import changes
+from portal.delivery.changes import Claimed
+from portal.delivery.mail import compose
+from portal.delivery.rules import State
+from portal.delivery.smtp import Postbox, Undeliverable
+from portal.foundation import clock
+from portal.foundation.current import current_settings
+from portal.foundation.db import uuid7
+from portal.foundation.transaction import Actor, new_reference, transaction
+
+BATCH = 20
+SECONDS = 60.0  # then the next run goes on; what is left of a batch goes back before its lease ends
+
+_DRAIN = Actor.system("drain")
+
+
+def drain() -> dict[str, int]:
+    """Send what is due, oldest first.
+
+    Returns:
+        How many were ``sent``, are to be tried ``later``, or are ``dead``.
+    """
+    counts = {"sent": 0, "later": 0, "dead": 0}
+    stop_at = time.monotonic() + SECONDS
+    with Postbox(current_settings()) as postbox:
+        while batch := _claim():
+            for done, message in enumerate(batch, start=1):
+                fault = _send(postbox, message)
+                counts[_settle(message, fault)] += 1
+                # A server that is down costs one message one try, not all of them.
+                if (fault is not None and fault.server) or time.monotonic() > stop_at:
+                    _release(batch[done:])
+                    return counts
+    return counts
+
+
+def _claim() -> list[Claimed]:
+    with transaction(actor=_DRAIN, now=clock.policy_now()) as tx:
+        return changes.claim(tx, BATCH)
+
+
+def _release(messages: Sequence[Claimed]) -> None:
+    with transaction(actor=_DRAIN, now=clock.policy_now()) as tx:
+        changes.release(tx, messages)
+
+
+def _send(postbox: Postbox, message: Claimed) -> Undeliverable | None:
+    """Return why the message could not be sent, if so."""
+    try:
+        postbox.send(compose(current_settings(), message))
+    except Undeliverable as fault:
+        return fault
+    except Exception as fault:  # noqa: BLE001 - a poisonous row must not hold up the others
+        detail = f"unexpected {type(fault).__name__}: {fault}"
+        return Undeliverable("mail.failed", detail, refused=True)
+    return None
+
+
+def _settle(message: Claimed, fault: Undeliverable | None) -> str:
+    """Write down how it went, under the reference of the change that the message tells of."""
+    now = clock.policy_now()
+    with transaction(actor=_DRAIN, now=now, reference=message.reference) as tx:
+        if fault is None:
+            changes.settle_sent(tx, message)
+            return "sent"
+        state = changes.settle_failed(
+            tx, message, code=fault.code, error=fault.message, refused=fault.refused
+        )
+    return "dead" if state is State.DEAD else "later"
+
+
+def send_test(to: str) -> UUID:
+    """Send a test mail now, past the outbox, so that whoever asked learns at once how it went.
+
+    Args:
+        to: a canonical address.
+
+    Returns:
+        The id in its Message-ID.
+
+    Raises:
+        Undeliverable: with one line that says what happened.
+    """
+    settings, id_ = current_settings(), uuid7()
+    message = Claimed(
+        id=id_,
+        kind="test",
+        to=to,
+        payload={},
+        reference=new_reference(),
+        tries=1,
+        created_at=clock.policy_now(),
+    )
+    with Postbox(settings) as postbox:
+        postbox.send(compose(settings, message))
+    return id_
