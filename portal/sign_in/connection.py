@@ -6,21 +6,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, Protocol
 from uuid import UUID
 
+from portal.trust.rules import DEFAULT_CLAIMS, DEFAULT_SCOPES
+
 if TYPE_CHECKING:
     from portal.foundation.settings import Settings
 
 ClientAuth = Literal["client_secret_basic", "client_secret_post"]
 Addresses = Literal["verified", "trusted"]
-
-DEFAULT_SCOPES = ("openid", "email", "profile")
-DEFAULT_CLAIMS: Mapping[str, str] = MappingProxyType(
-    {
-        "email": "email",
-        "name": "name",
-        "given_name": "given_name",
-        "family_name": "family_name",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +52,9 @@ class Connection:
     client_secret: str = field(repr=False)
     client_auth: ClientAuth = "client_secret_basic"
     scopes: tuple[str, ...] = DEFAULT_SCOPES
-    claim_map: Mapping[str, str] = DEFAULT_CLAIMS
+    claim_map: Mapping[str, str] = field(default_factory=lambda: DEFAULT_CLAIMS)
     subject_claim: str = "sub"
-    required_claims: Mapping[str, str] = MappingProxyType({})
+    required_claims: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     addresses: Addresses = "verified"
     accepted_acr: tuple[str, ...] = ()
     accepted_amr: tuple[str, ...] = ()

@@ -88,8 +88,8 @@ def token_error(error: object) -> Failure:
     if error == "invalid_grant":
         # The code is used, expired or not for this verifier: a doubled or stale callback (O16).
         return Failure(SignInReason.STATE, "the provider says that the code is used or expired")
-    if error in _IN_TROUBLE:
-        return provider_error(str(error))
+    if isinstance(error, str) and error in _IN_TROUBLE:
+        return provider_error(error)
     known = isinstance(error, str) and _ERROR.fullmatch(error)
     shown = str(error) if known else "an error code that is none"
     return Failure(SignInReason.TOKEN_ENDPOINT, f"the token endpoint answered {shown}")

@@ -1,0 +1,1 @@
+"""An identity provider that lies, one switch for each lie."""
