@@ -23,6 +23,13 @@ TOUCH_EVERY = timedelta(minutes=5)
 BATCH = 1000
 
 
+class AttemptUsed(SignInFailure):
+    """A doubled callback (double click, back button) used this attempt first: ``oidc.state``."""
+
+    def __init__(self) -> None:
+        super().__init__(Failure(SignInReason.STATE, "the attempt has been used already"))
+
+
 @dataclass(frozen=True, slots=True)
 class NewSession:
     """Who signed in, how, and for how long at most.
@@ -89,7 +96,7 @@ def use_up(tx: Tx, attempt_id: UUID, at: datetime) -> None:
     """Use an attempt, once; in the transaction of what comes of it (session, arrival, refusal).
 
     Raises:
-        SignInFailure: ``oidc.state``: a doubled callback used it first; nothing comes of this one.
+        AttemptUsed: a doubled callback used it first; nothing comes of this one.
     """
     result = tx.session.execute(
         update(SignInAttempt)
@@ -98,7 +105,7 @@ def use_up(tx: Tx, attempt_id: UUID, at: datetime) -> None:
         .execution_options(synchronize_session=False)
     )
     if _count(result) != 1:
-        raise SignInFailure(Failure(SignInReason.STATE, "the attempt has been used already"))
+        raise AttemptUsed
 
 
 def give_up(tx: Tx, attempt_id: UUID | None, at: datetime) -> None:
@@ -277,7 +284,7 @@ def _end(tx: Tx, which: ColumnElement[bool], at: datetime) -> int:
     )
 
 
-def _insert(tx: Tx) -> Any:  # noqa: ANN401 - either dialect's insert, with on_conflict
+def _insert(tx: Tx) -> Any:
     sqlite = tx.session.get_bind().dialect.name == "sqlite"
     return sqlite_insert if sqlite else postgresql_insert
 

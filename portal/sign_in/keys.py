@@ -31,7 +31,7 @@ class _OurAlgorithms(jws.JWSRegistry):
 
     max_header_length = 16_384
 
-    def get_alg(self, name: str) -> Any:  # noqa: ANN401 - joserfc does not export the type
+    def get_alg(self, name: str) -> Any:
         if name not in ALGORITHMS:
             raise JoseError(description="not an accepted algorithm")
         return self.algorithms[name]

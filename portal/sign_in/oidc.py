@@ -275,11 +275,11 @@ def _session(providers: Providers, connection: Connection, public_url: str) -> O
 
 
 def _basic(
-    client: Any,  # noqa: ANN401 - Authlib's ClientAuth
+    client: Any,
     method: str,  # noqa: ARG001 - Authlib's signature
     uri: str,
-    headers: Any,  # noqa: ANN401
-    body: Any,  # noqa: ANN401
+    headers: Any,
+    body: Any,
 ) -> tuple[str, Any, Any]:
     """Send id and secret form-encoded, as RFC 6749, 2.3.1 says and Authlib does not."""
     headers["Authorization"] = _basic_auth_str(

@@ -259,7 +259,7 @@ def _with(members: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     return {name: value for name, value in changed.items() if value is not GONE}
 
 
-def _handler(provider: HostileProvider) -> type[BaseHTTPRequestHandler]:
+def _handler(provider: HostileProvider) -> type[BaseHTTPRequestHandler]:  # noqa: C901
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
@@ -352,7 +352,7 @@ def _handler(provider: HostileProvider) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *_: Any) -> None:
             pass
 
     return Handler

@@ -1,4 +1,4 @@
-"""Part 1 of the cases, at the level of the conversation: each lie is refused under its own reason."""
+"""Part 1 of the cases, in the conversation: each lie is refused under its own reason."""
 
 import time
 from collections.abc import Callable
@@ -19,7 +19,7 @@ OTHER_TENANT = "99999999-2222-3333-4444-555555555555"
 
 
 def test_honest(walk: Walk, hostile: HostileProvider) -> None:
-    """Without a lie the person comes in, by code, S256, state and nonce, on the one redirect URI."""
+    """Without a lie the person comes in: code, S256, state, nonce, the one redirect URI."""
     identity = walk.sign_in()
     assert (identity.subject, identity.email) == ("a8f5f167", "ada@acme.example")
     asked, redeemed = hostile.received["authorize"], hostile.received["token"]
@@ -204,7 +204,7 @@ def test_o14_the_answer_of_another_issuer(
 
 
 def test_o14_an_issuer_that_was_promised(walk: Walk, hostile: HostileProvider) -> None:
-    """A provider that promises RFC 9207 must keep it; one that does not may send it all the same."""
+    """Who promises RFC 9207 must keep it; who does not may send it all the same."""
     promise = {"authorization_response_iss_parameter_supported": True}
     with hostile.lying(document=promise):
         assert walk.refused() is R.MIX_UP

@@ -284,8 +284,8 @@ def _iss(metadata: Metadata) -> Finding:
         return Finding(Level.GOOD, "It names itself in every answer (RFC 9207); that is checked.")
     return Finding(
         Level.NOTE,
-        "It does not promise to name itself in its answers (RFC 9207). That is fine: its answers come"
-        " to an address of its own.",
+        "It does not promise to name itself in its answers (RFC 9207). That is fine: its answers"
+        " come to an address of their own.",
     )
 
 

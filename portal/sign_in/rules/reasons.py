@@ -78,7 +78,7 @@ class Failure:
     detail: str
 
 
-class SignInFailure(Exception):  # noqa: N818 - named as the audit names it
+class SignInFailure(Exception):
     """A sign-in that ends here. Carries no secret, token, code or personal value.
 
     Attributes:
