@@ -1,0 +1,92 @@
+"""Say no kindly: whose side it is on, what to do next, and the number to quote.
+
+Every refusal is an audit event under that number; which rule it was stays in the log.
+"""
+
+from uuid import UUID
+
+from flask import current_app, render_template, request
+from flask.typing import ResponseReturnValue
+
+from portal.access.queries import guest_view
+from portal.admission.changes import TurnedAway
+from portal.admission.rules import Refusal
+from portal.audit.changes import record
+from portal.audit.rules import Event
+from portal.foundation import clock
+from portal.foundation.current import settings_of
+from portal.foundation.db import db
+from portal.foundation.transaction import ANONYMOUS, new_reference, transaction
+from portal.sign_in import changes
+from portal.sign_in.rules import Side, SignInFailure
+from portal.trust.queries import ProviderRow
+
+_TEMPLATES = {
+    Side.PERSON: "sign_in/failed_here.html",
+    Side.PARTNER: "sign_in/failed_partner.html",
+    Side.ADMIN: "sign_in/failed_ours.html",
+}
+
+
+def turned_away(result: TurnedAway, row: ProviderRow, reference: str) -> ResponseReturnValue:
+    """Show an admission refusal; its audit event is written already."""
+    now = clock.policy_now()
+    guest = result.guest
+    view = guest_view(db.session(), guest.id, now) if guest else None
+    page = render_template(
+        "sign_in/refused.html",
+        reasons=result.decision.reasons,
+        first=result.decision.reasons[0],
+        Refusal=Refusal,
+        provider=row,
+        guest=view,
+        reference=reference,
+    )
+    return page, 403
+
+
+def failed(failure: SignInFailure, row: ProviderRow | None) -> ResponseReturnValue:
+    """Record that a conversation with a provider failed, and show whose side it is on."""
+    reference = new_reference()
+    with transaction(actor=ANONYMOUS, now=clock.policy_now(), reference=reference) as tx:
+        changes.give_up(tx, failure.attempt_id, clock.protocol_now())
+        record(tx, [_event(failure, row)])
+    page = render_template(
+        _TEMPLATES[failure.side],
+        failure=failure,
+        provider=row,
+        host=settings_of(current_app).host_name,
+        reference=reference,
+        staff=row is None,
+    )
+    return page, 502 if failure.side is Side.PARTNER else 403
+
+
+def _event(failure: SignInFailure, row: ProviderRow | None) -> Event:
+    return Event(
+        "sign_in.refused",
+        organisation_id=row.organisation_id if row else None,
+        reason=failure.reason,
+        data={
+            "reasons": [str(failure.reason)],
+            "identity_provider": row.slug if row else "host",
+        },
+        personal={"seen": {"detail": failure.detail, "address": request.remote_addr}},
+    )
+
+
+def closed(organisation_id: UUID, name: str) -> ResponseReturnValue:
+    """Say that an organisation's sign-in is not open."""
+    reference = new_reference()
+    with transaction(actor=ANONYMOUS, now=clock.policy_now(), reference=reference) as tx:
+        event = Event(
+            "sign_in.refused",
+            organisation_id=organisation_id,
+            reason=Refusal.IDP_DISABLED,
+            data={"reasons": [str(Refusal.IDP_DISABLED)], "identity_provider": ""},
+        )
+        record(tx, [event])
+    page = render_template("sign_in/closed.html", organisation=name, reference=reference)
+    return page, 403
+
+

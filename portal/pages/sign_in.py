@@ -1,0 +1,209 @@
+"""The door for partner people: which company, away to its provider, and back."""
+
+import flask
+from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.admission import changes as admission
+from portal.admission.changes import Arrived, SignedIn, TurnedAway
+from portal.admission.identity import VerifiedIdentity
+from portal.foundation import clock
+from portal.foundation.current import settings_of
+from portal.foundation.db import db
+from portal.foundation.text import BadText, canonical_email, domain_of
+from portal.foundation.transaction import ANONYMOUS, Tx, new_reference, transaction
+from portal.pages import arrival, refusals, trial
+from portal.pages.sessions import begin_guest_session
+from portal.sign_in import changes, session
+from portal.sign_in.attempt import Errand, OpenAttempt, Purpose
+from portal.sign_in.changes import AttemptUsed, StartedSession
+from portal.sign_in.connection import Connection, partner_connection
+from portal.sign_in.journey import come_back, depart
+from portal.sign_in.rules import Failure, SignInFailure, SignInReason
+from portal.trust.queries import (
+    ProviderRow,
+    connection_for,
+    enabled_providers,
+    organisation_by_slug,
+    organisation_for_domain,
+)
+from portal.web.forms import EmailField, PortalForm
+from portal.web.guards import for_anyone
+from portal.web.limits import limited_sign_in
+from portal.web.security import safe_next
+
+bp = Blueprint("sign_in", __name__)
+
+TYPED = "typed_address"  # in the signed cookie, so that it stands in no address
+WANTED = "wanted_page"
+
+
+class SignInForm(PortalForm):
+    """One field: the address tells which company."""
+
+    email = EmailField("Work e-mail address", thing="your work e-mail address")
+
+
+@bp.get("/sign-in")
+@for_anyone
+def ask() -> ResponseReturnValue:
+    """Ask where to go."""
+    if wanted := safe_next(request.args.get("next"), ""):
+        flask.session[WANTED] = wanted
+    return render_template("sign_in/ask.html", form=SignInForm())
+
+
+@bp.post("/sign-in")
+@for_anyone
+@limited_sign_in
+def discover() -> ResponseReturnValue:
+    """Answer every address with the same page; only where its button leads differs (A24)."""
+    form = SignInForm()
+    if not form.validate_on_submit():
+        return render_template("sign_in/ask.html", form=form), 422
+    email = canonical_email(form.email.data or "")
+    organisation = organisation_for_domain(db.session(), domain_of(email))
+    flask.session[TYPED] = email
+    onward = (
+        url_for("sign_in.choose", organisation=organisation.slug)
+        if organisation
+        else url_for("sign_in.nowhere")
+    )
+    return render_template("sign_in/onward.html", onward=onward)
+
+
+@bp.get("/sign-in/nowhere-to-go")
+@for_anyone
+def nowhere() -> ResponseReturnValue:
+    """Say what to do when no company's sign-in opens. No slug can be this: it names no partner."""
+    return render_template("sign_in/nowhere.html")
+
+
+@bp.get("/sign-in/<organisation>")
+@for_anyone
+@limited_sign_in
+def choose(organisation: str) -> ResponseReturnValue:
+    """An organisation's own link: on to its provider, or a choice where it has several."""
+    row = organisation_by_slug(db.session(), organisation)
+    if row is None:
+        abort(404)
+    _remember_wanted()
+    providers = enabled_providers(db.session(), row.id)
+    if len(providers) == 1:
+        return redirect(
+            url_for("sign_in.start", organisation=row.slug, provider=providers[0].slug), 303
+        )
+    if not providers:
+        return refusals.closed(row.id, row.name)
+    return render_template("sign_in/choose.html", organisation=row, providers=providers)
+
+
+@bp.get("/sign-in/<organisation>/<provider>")
+@for_anyone
+@limited_sign_in
+def start(organisation: str, provider: str) -> ResponseReturnValue:
+    """Leave for the identity provider. A GET, since CSP keeps forms on this site."""
+    row = _provider(organisation, provider)
+    _remember_wanted()
+    if row.state != "enabled":
+        return refusals.closed(row.organisation_id, row.organisation_name)
+    errand = Errand(
+        next_url=flask.session.pop(WANTED, None),
+        select_account=request.args.get("account") == "other",
+        login_hint=_hint(),
+    )
+    connection = connect(row)
+    try:
+        return depart(connection, errand)
+    except SignInFailure as failure:
+        return refusals.failed(failure, row)
+
+
+@bp.get("/sign-in/<organisation>/<provider>/callback")
+@for_anyone
+def callback(organisation: str, provider: str) -> ResponseReturnValue:
+    """Come back from the identity provider: a session, an arrival, a trial's result, or a no."""
+    row = _provider(organisation, provider)
+    connection = connect(row)
+    try:
+        attempt, identity = come_back(connection)
+        if attempt.purpose is Purpose.TRIAL:
+            return trial.show(attempt, identity, row)
+        return _admit(attempt, identity, row)
+    except SignInFailure as failure:
+        return refusals.failed(failure, row)
+    except AttemptUsed:
+        used = Failure(SignInReason.STATE, "the attempt has been used already")
+        return refusals.failed(SignInFailure(used), row)
+
+
+def _admit(
+    attempt: OpenAttempt, identity: VerifiedIdentity, row: ProviderRow
+) -> ResponseReturnValue:
+    settings = settings_of(current_app)
+    reference = new_reference()
+    started: StartedSession | None = None
+    with transaction(actor=ANONYMOUS, now=clock.policy_now(), reference=reference) as tx:
+        changes.use_up(tx, attempt.id, clock.protocol_now())
+        hosts = frozenset(settings.host_domains)
+        result = admission.knock(tx, identity, row, hosts, attempt.next_url)
+        if isinstance(result, SignedIn):
+            started = begin_guest_session(tx, result, identity, row)
+    match result:
+        case TurnedAway():
+            return refusals.turned_away(result, row, reference)
+        case Arrived():
+            return arrival.open_page(result)
+        case SignedIn():
+            assert started is not None
+            response = redirect(attempt.next_url or url_for("guest.standing"), 303)
+            session.sign_in(response, started)
+            return response
+
+
+@bp.post("/sign-out")
+@for_anyone
+def sign_out() -> ResponseReturnValue:
+    """End the session, here and everywhere its cookie was copied to."""
+    token = session.session_token()
+    if token is not None:
+        with transaction(actor=ANONYMOUS, now=clock.policy_now()) as tx:
+            _end(tx, token)
+    response = redirect(url_for("sign_in.signed_out"), 303)
+    session.sign_out(response)
+    return response
+
+
+@bp.get("/signed-out")
+@for_anyone
+def signed_out() -> ResponseReturnValue:
+    """Say that it is done, and that the company's own sign-in may still be open."""
+    return render_template("sign_in/signed_out.html")
+
+
+def _end(tx: Tx, token: str) -> None:
+    changes.end_session(tx, token, clock.protocol_now())
+
+
+def connect(row: ProviderRow) -> Connection:
+    """Return the connection that the conversation with a provider needs."""
+    return partner_connection(row, wanted_claims=row.wanted_claims)
+
+
+def _provider(organisation: str, provider: str) -> ProviderRow:
+    row = connection_for(db.session(), organisation, provider)
+    if row is None:
+        abort(404)
+    return row
+
+
+def _remember_wanted() -> None:
+    if wanted := safe_next(request.args.get("next"), ""):
+        flask.session[WANTED] = wanted
+
+
+def _hint() -> str | None:
+    try:
+        return canonical_email(flask.session.pop(TYPED, ""))
+    except BadText:
+        return None
