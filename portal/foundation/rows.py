@@ -59,4 +59,12 @@ def add_unique(
         with tx.session.begin_nested():
             return add(tx, model, values)
     except IntegrityError as fault:
+        if not _is_duplicate(fault):
+            raise
         raise taken from fault
+
+
+def _is_duplicate(fault: IntegrityError) -> bool:
+    """Whether it was a unique constraint: another one broken is a defect of ours."""
+    code = getattr(fault.orig, "sqlstate", None)  # PostgreSQL's 23505: unique_violation
+    return code == "23505" or "UNIQUE constraint failed" in str(fault.orig)

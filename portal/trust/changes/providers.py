@@ -115,16 +115,25 @@ def _open(sets: Sets) -> Sets:
 
 
 def _require_apart(
-    tx: Tx, organisation_id: UUID, settings: ProviderSettings, own_id: UUID | None
+    tx: Tx,
+    organisation_id: UUID,
+    settings: ProviderSettings,
+    own_id: UUID | None,
+    *,
+    idle: bool = False,
 ) -> None:
-    """Hold a provider against the others on its issuer, which stay locked meanwhile."""
+    """Hold a provider against the others on its issuer, which stay locked meanwhile.
+
+    Disabled ones take nobody in: they (*idle*) are held against the others when they are enabled.
+    """
     others = [
         row for row in _locked(tx, IdentityProvider.issuer == settings.issuer) if row.id != own_id
     ]
-    check_company(
-        settings.required_claims,
-        [row.required_claims for row in others if row.state != "disabled"],
-    )
+    if not idle:
+        check_company(
+            settings.required_claims,
+            [row.required_claims for row in others if row.state != "disabled"],
+        )
     check_subject_kept(
         settings.subject_claim,
         [row.subject_claim for row in others if row.organisation_id == organisation_id],
@@ -156,7 +165,7 @@ def change_identity_provider(
     was = _settings(row)
     now = check_provider(replace(was, **changes), house)
     check_move(was, now, subject_types=subject_types(row.findings), people=people)
-    _require_apart(tx, row.organisation_id, now, row.id)
+    _require_apart(tx, row.organisation_id, now, row.id, idle=row.state == "disabled")
     retest = loses_test(was, now)
     values = _columns(now)
     if retest:
@@ -257,18 +266,12 @@ def enable(tx: Tx, provider_id: UUID) -> None:
         _record(tx, "identity_provider.enabled", row.organisation_id, sets)
 
 
-def disable(tx: Tx, provider_id: UUID, *, sessions: int = 0) -> None:
-    """Let nobody in through this identity provider any more.
-
-    Args:
-        tx: the open transaction.
-        provider_id: which.
-        sessions: how many sessions the caller ended with it.
-    """
+def disable(tx: Tx, provider_id: UUID) -> None:
+    """Let nobody in through this identity provider; the caller ends its sessions."""
     row = locked_provider(tx, provider_id)
     sets = edit(tx, row, {"state": "disabled"})
     if sets:
-        _record(tx, "identity_provider.disabled", row.organisation_id, sets, {"sessions": sessions})
+        _record(tx, "identity_provider.disabled", row.organisation_id, sets)
 
 
 def _record(

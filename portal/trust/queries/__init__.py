@@ -49,6 +49,7 @@ from portal.trust.queries.sponsors import (
     EligibleSponsor,
     SponsorRow,
     eligible_sponsors,
+    organisations_decided_by,
     sponsors,
 )
 
@@ -80,6 +81,7 @@ __all__ = [
     "organisation_by_slug",
     "organisation_for_domain",
     "organisations",
+    "organisations_decided_by",
     "organisations_of_sponsor",
     "policies_for",
     "policy_for",

@@ -8,8 +8,12 @@ from sqlalchemy.orm import Session
 
 from portal.foundation.text import domain_of
 from portal.staff.models import Staff
-from portal.trust.models import OrganisationSponsor
-from portal.trust.queries.organisations import domains
+from portal.trust.models import Domain, OrganisationSponsor
+from portal.trust.queries.organisations import (
+    OrganisationRow,
+    domains,
+    organisations_of_sponsor,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,21 @@ def eligible_sponsors(session: Session, organisation_id: UUID) -> list[EligibleS
         EligibleSponsor(row.staff_id, row.name, row.email, row.role, row.lead)
         for row in sponsors(session, organisation_id)
         if row.eligible
+    ]
+
+
+def organisations_decided_by(session: Session, staff_id: UUID) -> list[OrganisationRow]:
+    """Return the organisations that an employee may decide for now, by name."""
+    staff = session.get(Staff, staff_id)
+    if staff is None:
+        return []
+    domain = domain_of(staff.email)
+    held = select(Domain.organisation_id).where(Domain.name == domain)
+    owner = session.scalars(held).one_or_none()
+    return [
+        row
+        for row in organisations_of_sponsor(session, staff_id)
+        if _may_decide(staff, frozenset({domain} if row.id == owner else ()))
     ]
 
 
