@@ -88,5 +88,3 @@ def closed(organisation_id: UUID, name: str) -> ResponseReturnValue:
         record(tx, [event])
     page = render_template("sign_in/closed.html", organisation=name, reference=reference)
     return page, 403
-
-

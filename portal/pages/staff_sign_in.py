@@ -133,9 +133,7 @@ def _begin(tx: Tx, staff_id: UUID, identity: VerifiedIdentity) -> StartedSession
         acr=identity.acr,
         amr=identity.amr,
     )
-    return changes.start_session(
-        tx, new, clock.protocol_now(), replacing=session.session_token()
-    )
+    return changes.start_session(tx, new, clock.protocol_now(), replacing=session.session_token())
 
 
 def _refusal(decision: StaffDecision, identity: VerifiedIdentity) -> Event:

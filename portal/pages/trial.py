@@ -16,9 +16,7 @@ from portal.trust import changes as trust_changes
 from portal.trust.queries import ProviderRow
 
 
-def show(
-    attempt: OpenAttempt, identity: VerifiedIdentity, row: ProviderRow
-) -> ResponseReturnValue:
+def show(attempt: OpenAttempt, identity: VerifiedIdentity, row: ProviderRow) -> ResponseReturnValue:
     """Show the admin what came, how it maps, and what the door would decide."""
     viewer = current()
     if (

@@ -11,13 +11,14 @@ from portal.lifecycle.changes.organisations import (
     suspend_organisation,
     withdraw_offer,
 )
-from portal.lifecycle.changes.staff import hand_over_all
+from portal.lifecycle.changes.staff import hand_over_all, name_sponsors
 
 __all__ = [
     "change_contract",
     "conclude_contract",
     "end_organisation",
     "hand_over_all",
+    "name_sponsors",
     "resume_organisation",
     "settle_contract",
     "suspend_organisation",

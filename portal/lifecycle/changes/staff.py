@@ -1,5 +1,6 @@
 """A sponsor leaves: what they vouched for and were asked goes to somebody eligible, at once."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from portal.foundation.transaction import Tx
@@ -10,7 +11,9 @@ from portal.sponsorship.changes.deciding import pass_on
 from portal.sponsorship.changes.settling import end_sponsorships, settle
 from portal.sponsorship.queries import SponsorshipRow, open_by_sponsor, open_requests, open_rows
 from portal.sponsorship.rules import Candidate, who_is_asked
+from portal.trust import changes as trust_changes
 from portal.trust.queries import eligible_sponsors
+from portal.trust.queries import sponsors as named
 
 
 def hand_over_all(tx: Tx, staff_id: UUID) -> tuple[int, int]:
@@ -22,7 +25,42 @@ def hand_over_all(tx: Tx, staff_id: UUID) -> tuple[int, int]:
         How many sponsorships were handed over, and how many ended.
     """
     settle(tx, {row.guest_id for row in open_by_sponsor(tx.session, staff_id)})
-    rows = open_by_sponsor(tx.session, staff_id)
+    return _pass_or_end(tx, open_by_sponsor(tx.session, staff_id), staff_id)
+
+
+def name_sponsors(
+    tx: Tx,
+    organisation_id: UUID,
+    *,
+    sponsors: Sequence[UUID],
+    deputy: UUID | None = None,
+    lead: UUID | None = None,
+) -> None:
+    """Name an organisation's sponsors; what others vouched for there is handed over.
+
+    Raises:
+        Refused: as ``trust.changes.name_sponsors``.
+    """
+    before = {one.staff_id for one in named(tx.session, organisation_id)}
+    gone = before - {*sponsors, deputy}
+    rows = {
+        staff_id: [
+            row
+            for row in open_by_sponsor(tx.session, staff_id)
+            if row.organisation_id == organisation_id
+        ]
+        for staff_id in gone
+    }
+    # Guests are locked before their organisation, everywhere.
+    settle(tx, {row.guest_id for own in rows.values() for row in own})
+    trust_changes.name_sponsors(tx, organisation_id, sponsors=sponsors, deputy=deputy, lead=lead)
+    for staff_id in gone:
+        standing = open_by_sponsor(tx.session, staff_id)
+        own = [row for row in standing if row.organisation_id == organisation_id]
+        _pass_or_end(tx, own, staff_id)
+
+
+def _pass_or_end(tx: Tx, rows: Sequence[SponsorshipRow], staff_id: UUID) -> tuple[int, int]:
     guests = settle(tx, {row.guest_id for row in rows})
     heirs: dict[UUID, UUID | None] = {}
     passed: list[tuple[SponsorshipRow, UUID]] = []

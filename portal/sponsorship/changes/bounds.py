@@ -62,12 +62,17 @@ def review_columns(
 
 
 def bring_in(tx: Tx, guest: GuestRow, policy: EffectivePolicy, reason: Reason) -> None:
-    """Make a guest active (or keep it so); silence counts from this decision."""
+    """Make a guest active (or keep it so); silence counts from this decision.
+
+    Whom a human holds stays held: an approval is no lifting of a colleague's hold.
+    """
     inactive_at = tx.now + timedelta(days=policy.inactivity_days)
     standing = open_rows(tx.session, [guest.id])
     expires_at = max(row.expires_at for row in standing)
     values = {"inactive_at": inactive_at, "expires_at": expires_at}
-    if guest.state == State.ACTIVE:
+    if guest.hold:
+        guest_changes.write(tx, "guest.reckoned", guest, {"expires_at": expires_at})
+    elif guest.state == State.ACTIVE:
         guest_changes.write(tx, "guest.reckoned", guest, values)
     else:
         guest_changes.move(
