@@ -1,8 +1,11 @@
 """Access: what a guest may do now, until when, and every reason against it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol, TypeVar
+from uuid import UUID
 
 from portal.guests.rules import State
 from portal.sponsorship.rules import (
@@ -97,3 +100,48 @@ def _until(facts: AccessFacts, live: list[OpenSponsorship]) -> datetime:
 def without_terms(facts: AccessFacts) -> AccessFacts:
     """Return the facts as if the current terms were accepted: for pages about everything else."""
     return replace(facts, terms_accepted=facts.terms_current)
+
+
+class Held(Protocol):
+    """What the decision needs to know of a grant."""
+
+    @property
+    def sponsorship_id(self) -> UUID:
+        """Under which it stands."""
+
+    @property
+    def state(self) -> str:
+        """Proposed, active or ended."""
+
+    @property
+    def offer_withdrawn_at(self) -> datetime | None:
+        """Since when its offer no longer stands."""
+
+
+Grant = TypeVar("Grant", bound=Held)
+
+
+def usable(
+    decision: AccessDecision,
+    grants: Iterable[Grant],
+    sponsorships: Iterable[OpenSponsorship],
+    now: datetime,
+) -> tuple[Grant, ...]:
+    """Return the grants that may be used now: each needs its own live sponsorship and its offer.
+
+    Args:
+        decision: on the guest's access as a whole.
+        grants: of that guest, whatever their state.
+        sponsorships: the guest's open ones.
+        now: the policy clock, aware.
+    """
+    if not decision.allowed:
+        return ()
+    live = {one.id for one in sponsorships if is_live(one, now)}
+    return tuple(
+        grant
+        for grant in grants
+        if grant.state == "active"
+        and grant.sponsorship_id in live
+        and (grant.offer_withdrawn_at is None or now < grant.offer_withdrawn_at)
+    )

@@ -1,0 +1,48 @@
+"""Read access: the facts of one decision, and lists of people with what each may use now."""
+
+from portal.access.queries.facts import Known, gather, of
+from portal.access.queries.listing import (
+    GuestFilter,
+    GuestPage,
+    SponsorGuest,
+    counts,
+    guests,
+    sponsor_guests,
+)
+from portal.access.queries.views import GuestView, SponsorshipView, guest_view, views
+from portal.access.queries.waiting import (
+    Kind,
+    PastDecision,
+    Waiting,
+    inbox,
+    inbox_count,
+    knocking,
+    next_review,
+    past_decisions,
+    proposals_waiting,
+)
+
+__all__ = [
+    "GuestFilter",
+    "GuestPage",
+    "GuestView",
+    "Kind",
+    "Known",
+    "PastDecision",
+    "SponsorGuest",
+    "SponsorshipView",
+    "Waiting",
+    "counts",
+    "gather",
+    "guest_view",
+    "guests",
+    "inbox",
+    "inbox_count",
+    "knocking",
+    "next_review",
+    "of",
+    "past_decisions",
+    "proposals_waiting",
+    "sponsor_guests",
+    "views",
+]

@@ -1,0 +1,125 @@
+"""Lists of guests: filtered, newest first, pages by keyset; counts by state; a sponsor's own."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from portal.access.queries.views import GuestView, SponsorshipView, views
+from portal.guests.models import Guest
+from portal.guests.rules import State
+from portal.sponsorship.models import Sponsorship
+from portal.sponsorship.rules import Standing
+from portal.trust.queries import organisations_decided_by
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class GuestFilter:
+    """What the reader asked for; ``None`` asks for everything.
+
+    Attributes:
+        text: begins the address, the name, or a later word of the name.
+    """
+
+    organisation_id: UUID | None = None
+    state: State | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GuestPage:
+    """A page of guests, and where the next one begins if there is one."""
+
+    guests: tuple[GuestView, ...]
+    before: UUID | None
+
+
+def guests(
+    session: Session,
+    wanted: GuestFilter,
+    now: datetime,
+    *,
+    before: UUID | None = None,
+    limit: int = PAGE,
+) -> GuestPage:
+    """Return guests, last created first, after those on the page before (keyset by id)."""
+    query = select(Guest.id).where(*_conditions(wanted))
+    if wanted.state is not None:
+        query = query.where(Guest.state == wanted.state)
+    if before is not None:
+        query = query.where(Guest.id < before)
+    ids = list(session.scalars(query.order_by(Guest.id.desc()).limit(limit + 1)))
+    more = len(ids) > limit
+    return GuestPage(tuple(views(session, ids[:limit], now)), ids[limit - 1] if more else None)
+
+
+def counts(session: Session, wanted: GuestFilter) -> dict[State, int]:
+    """Count the guests of a filter by state, whatever state it asks for; each state is there."""
+    query = select(Guest.state, func.count()).where(*_conditions(wanted)).group_by(Guest.state)
+    found = {State(state): count for state, count in session.execute(query)}
+    return {state: found.get(state, 0) for state in State}
+
+
+def _conditions(wanted: GuestFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.organisation_id is not None:
+        conditions.append(Guest.organisation_id == wanted.organisation_id)
+    if wanted.text and (text := wanted.text.strip()):
+        conditions.append(
+            or_(
+                Guest.email.istartswith(text, autoescape=True),
+                Guest.name.istartswith(text, autoescape=True),
+                Guest.name.icontains(f" {text}", autoescape=True),
+            )
+        )
+    return conditions
+
+
+@dataclass(frozen=True, slots=True)
+class SponsorGuest:
+    """A guest who is, or was until time suspended them, in on a sponsor's word."""
+
+    guest: GuestView
+    sponsorship: SponsorshipView
+
+
+def sponsor_guests(session: Session, staff_id: UUID, now: datetime) -> list[SponsorGuest]:
+    """Return the guests whom an employee vouches for, what ends first first.
+
+    Those whom time suspended come last: they were in on this employee's word and may be again.
+    Only of organisations that the employee may decide for.
+    """
+    places = [one.id for one in organisations_decided_by(session, staff_id)]
+    own = and_(Sponsorship.sponsor_id == staff_id, Sponsorship.organisation_id.in_(places))
+    query = (
+        select(Guest.id)
+        .join(Sponsorship, Sponsorship.guest_id == Guest.id)
+        .where(
+            own,
+            or_(
+                and_(Sponsorship.state == Standing.ACTIVE, Sponsorship.approve_by.is_(None)),
+                and_(Sponsorship.state == Standing.ENDED, Guest.state == State.SUSPENDED),
+            ),
+        )
+        .distinct()
+    )
+    found = [
+        SponsorGuest(guest, sponsorship)
+        for guest in views(session, list(session.scalars(query)), now)
+        if (sponsorship := _by_sponsor(guest, staff_id))
+    ]
+    return sorted(found, key=lambda one: (one.guest.live is None, one.sponsorship.end[0]))
+
+
+def _by_sponsor(guest: GuestView, staff_id: UUID) -> SponsorshipView | None:
+    own = [
+        one
+        for one in guest.sponsorships
+        if one.sponsor_id == staff_id and one.state in (Standing.ACTIVE, Standing.ENDED)
+    ]
+    own.sort(key=lambda one: one.state != Standing.ACTIVE)
+    return next(iter(own), None)

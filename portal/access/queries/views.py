@@ -1,0 +1,375 @@
+"""Guests as people and scripts read them: who they are, who vouches, what they may use now.
+
+A page of guests costs five statements, whatever their number.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, aliased
+
+from portal.access.queries.facts import gather
+from portal.access.rules import AccessDecision, access, usable
+from portal.guests.models import FederatedIdentity, Guest
+from portal.guests.rules import Reason, State
+from portal.sponsorship.models import Sponsorship
+from portal.sponsorship.queries import OPEN, GrantRow, grants_of
+from portal.sponsorship.rules import OpenSponsorship, Standing, end_of, is_live
+from portal.staff.models import Staff
+from portal.trust.models import Contract, IdentityProvider, Organisation
+
+
+@dataclass(frozen=True, slots=True)
+class SponsorshipView:
+    """A sponsorship with the names of who vouches and who decided, and its contract."""
+
+    id: UUID
+    guest_id: UUID
+    state: Standing
+    state_reason: Reason
+    state_since: datetime
+    sponsor_id: UUID
+    sponsor: str
+    sponsor_name: str
+    contract: str
+    time_zone: str
+    contract_begins_at: datetime
+    contract_ends_at: datetime | None
+    last_day: date
+    expires_at: datetime
+    requested_at: datetime
+    lapses_at: datetime | None
+    at_once: bool
+    approve_by: datetime | None
+    decided_at: datetime | None
+    decided_by: str | None
+    decided_by_name: str | None
+    decision_note: str | None
+    review_ask_at: datetime | None
+    review_due_at: datetime | None
+    review_ends_at: datetime | None
+    why: str | None
+    works_with: str | None
+
+    @property
+    def open(self) -> OpenSponsorship | None:
+        """What the rules need of it, while it is requested or active."""
+        if self.state not in OPEN:
+            return None
+        return OpenSponsorship(
+            self.id,
+            self.state,
+            self.expires_at,
+            self.lapses_at,
+            self.approve_by,
+            self.review_ends_at,
+            self.contract_begins_at,
+            self.contract_ends_at,
+        )
+
+    @property
+    def awaits_decision(self) -> bool:
+        """Say whether a sponsor must still decide: a request, or access given at once."""
+        return self.state == Standing.REQUESTED or (
+            self.state == Standing.ACTIVE and self.approve_by is not None
+        )
+
+    @property
+    def end(self) -> tuple[datetime, Reason]:
+        """The first instant at which it no longer carries access, and why."""
+        one = self.open
+        return end_of(one) if one else (self.state_since, self.state_reason)
+
+    def live(self, now: datetime) -> bool:
+        """Say whether it carries access now."""
+        one = self.open
+        return one is not None and is_live(one, now)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what scripts read of it."""
+        return {name: getattr(self, name) for name in _SPONSORSHIP_KEYS}
+
+
+_SPONSORSHIP_KEYS = (
+    "id",
+    "state",
+    "state_reason",
+    "sponsor",
+    "sponsor_name",
+    "contract",
+    "last_day",
+    "time_zone",
+    "expires_at",
+    "requested_at",
+    "decided_at",
+    "decided_by",
+    "approve_by",
+    "review_due_at",
+    "review_ends_at",
+    "at_once",
+    "why",
+    "works_with",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GuestView:
+    """A guest with everything that a list or a page says of one.
+
+    Attributes:
+        state: as the row has it; ``decision.standing`` is how the guest stands once everything
+            due is settled.
+        sponsorships: newest first.
+        grants: proposed and active ones.
+        usable: of the grants, what may be used now.
+    """
+
+    id: UUID
+    organisation_id: UUID
+    organisation: str
+    organisation_name: str
+    identity_provider: str
+    identity_provider_name: str
+    issuer: str
+    subject: str
+    email: str | None
+    name: str | None
+    profile: dict[str, str]
+    email_aside: str | None
+    aside_until: datetime | None
+    state: State
+    state_reason: Reason
+    state_since: datetime
+    state_note: str | None
+    hold: bool
+    tombstone: bool
+    expires_at: datetime
+    inactive_at: datetime | None
+    lapses_at: datetime | None
+    removes_at: datetime | None
+    last_sign_in_at: datetime | None
+    knocked_at: datetime | None
+    created_at: datetime
+    arrived_at: datetime
+    terms_version: int
+    sponsorships: tuple[SponsorshipView, ...]
+    grants: tuple[GrantRow, ...]
+    usable: tuple[GrantRow, ...]
+    decision: AccessDecision
+
+    @property
+    def display_name(self) -> str:
+        """How people call the guest: by name, else by address."""
+        return self.name or self.email or "somebody without a name"
+
+    @property
+    def live(self) -> SponsorshipView | None:
+        """The active sponsorship that lasts longest, or none."""
+        active = [one for one in self.sponsorships if one.state == Standing.ACTIVE]
+        return max(active, key=lambda one: (one.end[0], one.requested_at), default=None)
+
+    @property
+    def leading(self) -> SponsorshipView | None:
+        """The active sponsorship that lasts longest, else the latest one."""
+        return self.live or next(iter(self.sponsorships), None)
+
+    @property
+    def review_due_at(self) -> datetime | None:
+        """When a sponsor must say next that they still vouch."""
+        due = [
+            one.review_due_at
+            for one in self.sponsorships
+            if one.state == Standing.ACTIVE and one.review_due_at is not None
+        ]
+        return min(due, default=None)
+
+    @property
+    def entitlements(self) -> list[str]:
+        """Codes (``application/entitlement``) of what may be used now."""
+        return sorted({grant.code for grant in self.usable})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what ``guest list --json`` says of a guest; the keys are stable."""
+        leading = self.leading
+        return {name: getattr(self, name) for name in _GUEST_KEYS} | {
+            "sponsor": leading.sponsor if leading else None,
+            "sponsorships": [one.as_dict() for one in self.sponsorships],
+            "access": self.decision.allowed,
+            "access_reasons": list(self.decision.reasons),
+            "until": self.decision.until,
+            "entitlements": self.entitlements,
+        }
+
+
+_GUEST_KEYS = (
+    "id",
+    "organisation",
+    "organisation_name",
+    "identity_provider",
+    "issuer",
+    "subject",
+    "email",
+    "name",
+    "state",
+    "state_reason",
+    "state_since",
+    "state_note",
+    "hold",
+    "tombstone",
+    "expires_at",
+    "review_due_at",
+    "last_sign_in_at",
+    "created_at",
+    "inactive_at",
+    "lapses_at",
+    "removes_at",
+)
+
+_OF_GUEST = (
+    "id",
+    "organisation_id",
+    "email",
+    "name",
+    "profile",
+    "email_aside",
+    "aside_until",
+    "state",
+    "state_reason",
+    "state_since",
+    "state_note",
+    "hold",
+    "tombstone",
+    "expires_at",
+    "inactive_at",
+    "lapses_at",
+    "removes_at",
+    "last_sign_in_at",
+    "knocked_at",
+    "created_at",
+    "arrived_at",
+    "terms_version",
+)
+
+
+def views(session: Session, guest_ids: Sequence[UUID], now: datetime) -> list[GuestView]:
+    """Return guests in the order of their ids given; an id that nobody has is left out."""
+    if not guest_ids:
+        return []
+    query = (
+        select(
+            *(getattr(Guest, name) for name in _OF_GUEST),
+            Organisation.slug.label("organisation"),
+            Organisation.name.label("organisation_name"),
+        )
+        .join(Organisation, Organisation.id == Guest.organisation_id)
+        .where(Guest.id.in_(guest_ids))
+    )
+    rows = {row["id"]: dict(row) for row in session.execute(query).mappings()}
+    identities = _identities(session, rows)
+    known = gather(session, rows)
+    sponsorships = sponsorships_of(session, rows)
+    grants: dict[UUID, list[GrantRow]] = {}
+    for grant in grants_of(session, rows):
+        grants.setdefault(grant.guest_id, []).append(grant)
+    found = []
+    for guest_id in guest_ids:
+        if guest_id not in rows:
+            continue
+        row = rows[guest_id]
+        row["state"], row["state_reason"] = State(row["state"]), Reason(row["state_reason"])
+        facts = known[guest_id].facts
+        decision = access(facts, now)
+        held = tuple(grants.get(guest_id, ()))
+        found.append(
+            GuestView(
+                **row,
+                **identities[guest_id],
+                sponsorships=tuple(sponsorships.get(guest_id, ())),
+                grants=held,
+                usable=usable(decision, held, facts.sponsorships, now),
+                decision=decision,
+            )
+        )
+    return found
+
+
+def guest_view(session: Session, guest_id: UUID, now: datetime) -> GuestView | None:
+    """Return one guest, or nothing."""
+    return next(iter(views(session, [guest_id], now)), None)
+
+
+def _identities(session: Session, guest_ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Return how each guest signs in; of several identities the one added last."""
+    query = (
+        select(
+            FederatedIdentity.guest_id,
+            FederatedIdentity.issuer,
+            FederatedIdentity.subject,
+            IdentityProvider.slug,
+            IdentityProvider.name,
+        )
+        .join(IdentityProvider, IdentityProvider.id == FederatedIdentity.identity_provider_id)
+        .where(FederatedIdentity.guest_id.in_(list(guest_ids)))
+        .order_by(FederatedIdentity.id)
+    )
+    return {
+        guest_id: {
+            "issuer": issuer,
+            "subject": subject,
+            "identity_provider": slug,
+            "identity_provider_name": name,
+        }
+        for guest_id, issuer, subject, slug, name in session.execute(query)
+    }
+
+
+def sponsorships_of(
+    session: Session, guest_ids: Iterable[UUID]
+) -> dict[UUID, list[SponsorshipView]]:
+    """Return all sponsorships of each guest, newest first."""
+    query = sponsorships_with_names().where(Sponsorship.guest_id.in_(list(guest_ids)))
+    query = query.order_by(Sponsorship.requested_at.desc(), Sponsorship.id.desc())
+    found: dict[UUID, list[SponsorshipView]] = {}
+    for row in session.execute(query):
+        one = sponsorship_view(row)
+        found.setdefault(one.guest_id, []).append(one)
+    return found
+
+
+_SPONSORSHIP_FIELDS = tuple(SponsorshipView.__dataclass_fields__)
+_DECIDER = aliased(Staff)
+_JOINED: dict[str, Any] = {
+    "sponsor": Staff.email,
+    "sponsor_name": Staff.name,
+    "contract": Contract.reference,
+    "time_zone": Contract.time_zone,
+    "contract_begins_at": Contract.begins_at,
+    "contract_ends_at": Contract.ends_at,
+    "decided_by": _DECIDER.email,
+    "decided_by_name": _DECIDER.name,
+}
+_SPONSORSHIP_COLUMNS: list[Any] = [
+    _JOINED[name] if name in _JOINED else getattr(Sponsorship, name) for name in _SPONSORSHIP_FIELDS
+]
+
+
+def sponsorships_with_names() -> Select[*tuple[Any, ...]]:
+    """Return the statement that reads ``SponsorshipView`` rows; conditions and order are added."""
+    return (
+        select(*_SPONSORSHIP_COLUMNS)
+        .join(Staff, Staff.id == Sponsorship.sponsor_id)
+        .join(Contract, Contract.id == Sponsorship.contract_id)
+        .outerjoin(_DECIDER, _DECIDER.id == Sponsorship.decided_by)
+    )
+
+
+def sponsorship_view(row: Sequence[Any]) -> SponsorshipView:
+    """Return the first columns of a result row as a ``SponsorshipView``."""
+    values = dict(zip(_SPONSORSHIP_FIELDS, row, strict=False))
+    values["state"] = Standing(values["state"])
+    values["state_reason"] = Reason(values["state_reason"])
+    return SponsorshipView(**values)
