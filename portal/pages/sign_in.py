@@ -187,7 +187,9 @@ def _end(tx: Tx, token: str) -> None:
 
 def connect(row: ProviderRow) -> Connection:
     """Return the connection that the conversation with a provider needs."""
-    return partner_connection(row, wanted_claims=row.wanted_claims)
+    return partner_connection(
+        row, wanted_claims=row.wanted_claims, endpoint_hosts=row.endpoint_hosts
+    )
 
 
 def _provider(organisation: str, provider: str) -> ProviderRow:

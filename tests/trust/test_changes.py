@@ -503,6 +503,24 @@ class TestProviders:
         found = queries.provider_by_id(db.session, provider_id)
         assert found is not None
         assert (found.state, found.findings) == ("draft", {"fault": "no keys"})
+        assert found.endpoint_hosts == ()
+
+    def test_a_test_that_fails_loosens_nothing(self):
+        """The hosts that a passed test saw stay pinned while the provider is down."""
+        with writing() as tx:
+            partner = factories.partner(tx)
+            for passed, hosts in ((True, ["id.acme.example"]), (False, [])):
+                changes.note_connection_test(
+                    tx,
+                    partner.provider_id,
+                    issuer=partner.issuer,
+                    passed=passed,
+                    findings={"passed": passed, "hosts": hosts},
+                )
+        found = queries.provider_by_id(db.session, partner.provider_id)
+        assert found is not None
+        assert found.endpoint_hosts == ("id.acme.example",)
+        assert (found.state, found.findings["passed"]) == ("enabled", False)
 
     @pytest.mark.parametrize(
         ("values", "state"),

@@ -45,10 +45,12 @@ class Findings:
     Attributes:
         findings: faults first.
         hosts: where the provider's addresses are; to be pinned.
+        subject_types: which kinds of subject it offers; a pairwise one depends on the client id.
     """
 
     findings: tuple[Finding, ...]
     hosts: tuple[str, ...] = ()
+    subject_types: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -65,6 +67,7 @@ class Findings:
         return {
             "passed": self.passed,
             "hosts": list(self.hosts),
+            "subject_types": list(self.subject_types),
             "findings": [
                 {
                     "level": one.level.value,
@@ -172,7 +175,7 @@ def found(
     ]
     order = (Level.FAULT, Level.NOTE, Level.GOOD)
     findings.sort(key=lambda one: order.index(one.level))
-    return Findings(tuple(findings), metadata.hosts)
+    return Findings(tuple(findings), metadata.hosts, metadata.subject_types or ())
 
 
 def _keys(usable: int) -> Finding:

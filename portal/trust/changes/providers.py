@@ -27,6 +27,7 @@ from portal.trust.rules import (
     loses_test,
 )
 
+_PINNED = ("hosts", "subject_types")
 _SETTINGS = tuple(ProviderSettings.__dataclass_fields__)
 
 
@@ -225,8 +226,14 @@ def note_connection_test(
     values: dict[str, Any] = {"findings": findings}
     if passed:
         values["tested_at"] = tx.now
+    elif isinstance(findings, Mapping) and isinstance(row.findings, Mapping):
+        # What was pinned by the test that passed stays pinned.
+        kept = {name: row.findings[name] for name in _PINNED if name in row.findings}
+        values["findings"] = {**findings, **kept}
     sets = edit(tx, row, values)
-    _record(tx, "identity_provider.tested", row.organisation_id, sets, {"findings": findings})
+    _record(
+        tx, "identity_provider.tested", row.organisation_id, sets, {"findings": values["findings"]}
+    )
 
 
 def note_trial(

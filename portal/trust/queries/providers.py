@@ -57,6 +57,12 @@ class ProviderRow:
         return decrypt(self.secret)
 
     @property
+    def endpoint_hosts(self) -> tuple[str, ...]:
+        """Hosts that the last connection test saw; an endpoint elsewhere waits for another test."""
+        found = self.findings.get("hosts") if isinstance(self.findings, Mapping) else None
+        return tuple(found) if isinstance(found, (list, tuple)) else ()
+
+    @property
     def sign_in_path(self) -> str:
         """The path of the organisation's own link to this provider."""
         return f"/sign-in/{self.organisation_slug}/{self.slug}"
