@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Insert, Table, select, update
+from sqlalchemy import ColumnElement, Insert, String, Table, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.audit.changes import record
@@ -42,6 +42,8 @@ __all__ = [
 ]
 
 _LONGEST_ERROR = 500
+# Written into the statement: a plan made for any state could not use the partial index.
+_WAITING = bindparam("waiting", State.WAITING.value, String, literal_execute=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def claim(tx: Tx, limit: int) -> list[Claimed]:
     """Take up to *limit* due messages, oldest first; they are this worker's for ``LEASE``."""
     due = (
         select(Outbox.id)
-        .where(Outbox.state == State.WAITING, Outbox.not_before <= tx.now)
+        .where(Outbox.state == _WAITING, Outbox.not_before <= tx.now)
         .order_by(Outbox.not_before, Outbox.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -150,7 +152,7 @@ def claim(tx: Tx, limit: int) -> list[Claimed]:
             Outbox.tries,
             Outbox.created_at,
         )
-    ).tuples()
+    )
     claimed = [
         Claimed(id_, kind, to, payload, reference, tries, created_at)
         for id_, kind, to, payload, reference, tries, created_at in taken

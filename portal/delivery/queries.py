@@ -59,9 +59,7 @@ def dead(session: Session, limit: int = 100) -> list[OutboxRow]:
 
 def counts(session: Session) -> Mapping[State, int]:
     """Return how many messages are in each state."""
-    found = dict(
-        session.execute(select(Outbox.state, func.count()).group_by(Outbox.state)).tuples().all()
-    )
+    found = dict(session.execute(select(Outbox.state, func.count()).group_by(Outbox.state)).all())
     return {state: found.get(state, 0) for state in State}
 
 
