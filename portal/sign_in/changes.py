@@ -228,8 +228,9 @@ def note_fetch(tx: Tx, name: str, at: datetime) -> bool:
         _insert(tx)(ProviderDocument)
         .values(issuer_hash=key, fetches=recent)
         .on_conflict_do_nothing(index_elements=["issuer_hash"])
+        .returning(ProviderDocument.issuer_hash)
     )
-    return _count(made) == 1
+    return made.first() is not None
 
 
 def shelve(tx: Tx, name: str, shelved: Shelved) -> None:
