@@ -1,0 +1,87 @@
+"""The base form, and what the templates ask of a field."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask import Flask
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, Field, RadioField, SelectField, TextAreaField
+
+from portal.foundation.refused import Refused
+from portal.web.forms.fields import ChecksField
+
+
+class PortalForm(FlaskForm):  # type: ignore[misc]
+    """The base of every form: CSRF token, texts without NUL, refusals beside their field."""
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Check every field; a value with NUL is refused at its field and never read."""
+        valid = bool(super().validate(extra_validators))
+        for field in self:
+            if _has_nul(field.raw_data):
+                field.errors = [*field.errors, "Remove the characters that cannot be shown"]
+                valid = False
+        return valid
+
+    def refuse(self, refused: Refused | None = None, *, field: str = "", message: str = "") -> None:
+        """Show what a change has refused, beside the field it is about, else on top."""
+        if refused is not None:
+            field, message = refused.field, refused.message
+        name = field.replace("-", "_")
+        if name in self._fields:
+            at = self._fields[name]
+            at.errors = [*at.errors, message]
+        else:
+            self.form_errors.append(message)
+
+    def problems(self) -> list[tuple[str, str]]:
+        """Return every error, as (id of the field or "", message), in the order of the fields."""
+        found = [("", message) for message in self.form_errors]
+        for field in self:
+            at = field.id
+            if isinstance(field, RadioField | ChecksField) and field.choices:
+                at = f"{field.id}-0"
+            found += [(at, str(message)) for message in _flat(field.errors)]
+        return found
+
+
+def init_forms(app: Flask) -> None:
+    """Let the templates ask how a field looks."""
+    app.jinja_env.tests.update(group=is_group, check=is_check)
+    app.jinja_env.filters["input_kind"] = input_kind
+    app.jinja_env.globals["aria"] = aria
+
+
+def aria(field: Field, about: str) -> dict[str, str]:
+    """Return what ties an input to its hint and error, whose ids stand in *about*."""
+    tied = {"aria-describedby": about.strip()} if about.strip() else {}
+    return tied | ({"aria-invalid": "true"} if field.errors else {})
+
+
+def is_group(field: Field) -> bool:
+    """Say whether a field is several inputs, which need a fieldset and a legend."""
+    return isinstance(field, RadioField | ChecksField)
+
+
+def is_check(field: Field) -> bool:
+    """Say whether a field is one check box, which stands before its label."""
+    return isinstance(field, BooleanField)
+
+
+def input_kind(field: Field) -> str:
+    """Return ``select``, ``area`` or ``input``: the class that its look has."""
+    if isinstance(field, SelectField) and not isinstance(field, RadioField):
+        return "select"
+    return "area" if isinstance(field, TextAreaField) else "input"
+
+
+def _has_nul(raw: Any) -> bool:
+    return any(isinstance(value, str) and "\0" in value for value in raw or ())
+
+
+def _flat(errors: Any) -> Iterable[str]:
+    for error in errors:
+        if isinstance(error, str):
+            yield error
+        else:
+            yield from _flat(error)

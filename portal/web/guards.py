@@ -1,0 +1,122 @@
+"""Who may see a page: exactly one guard on every route.
+
+Who is looking is told by a loader that ``app`` hands in; it asks the session and the access
+decision, once a request. Nobody is remembered here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Final, Literal, ParamSpec
+from urllib.parse import urlencode
+from uuid import UUID
+
+from flask import Flask, current_app, g, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.foundation.current import house
+from portal.web.errors import refuse
+from portal.web.security import here
+
+GUEST_DOOR: Final = "/sign-in"
+STAFF_DOOR: Final = "/staff/sign-in"
+
+P = ParamSpec("P")
+View = Callable[P, ResponseReturnValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks at the page.
+
+    Attributes:
+        kind: a guest, or an employee of the host.
+        id: of the guest or staff row.
+        name: as shown to the person.
+        roles: of an employee: ``sponsor``, ``admin``, both or none.
+        confined_to: endpoints that this session may see, and nothing else; the first is where it
+            is sent. Empty: everything that is the person's.
+    """
+
+    kind: Literal["guest", "staff"]
+    id: UUID
+    name: str
+    roles: frozenset[str] = frozenset()
+    confined_to: tuple[str, ...] = ()
+
+
+Loader = Callable[[], Viewer | None]
+
+
+def set_viewer_loader(app: Flask, loader: Loader) -> None:
+    """Say how the viewer of a request is found."""
+    house(app)["viewer_loader"] = loader
+
+
+def current_viewer() -> Viewer | None:
+    """Return who is signed in, or None; asked once a request."""
+    if "viewer" not in g:
+        loader: Loader | None = house(current_app).get("viewer_loader")
+        g.viewer = loader() if loader else None
+    viewer: Viewer | None = g.viewer
+    return viewer
+
+
+def me() -> Viewer:
+    """Return who is signed in, behind a guard that has made sure of it."""
+    viewer = current_viewer()
+    if viewer is None:
+        raise RuntimeError("this page has no guard that asks for somebody")
+    return viewer
+
+
+def for_anyone(view: View[P]) -> View[P]:
+    """Let everybody see it, signed in or not."""
+    return _guarded(view, "anyone", lambda _: True, None)
+
+
+def for_guest(view: View[P]) -> View[P]:
+    """Let guests see it; what of it is theirs the view asks itself."""
+    return _guarded(view, "guest", lambda viewer: viewer.kind == "guest", GUEST_DOOR)
+
+
+def for_staff(view: View[P]) -> View[P]:
+    """Let every employee with a role see it."""
+    return _guarded(view, "staff", lambda viewer: bool(viewer.roles), STAFF_DOOR)
+
+
+def for_sponsor(view: View[P]) -> View[P]:
+    """Let sponsors see it; for which organisation the view asks itself."""
+    return _guarded(view, "sponsor", lambda viewer: "sponsor" in viewer.roles, STAFF_DOOR)
+
+
+def for_admin(view: View[P]) -> View[P]:
+    """Let admins see it."""
+    return _guarded(view, "admin", lambda viewer: "admin" in viewer.roles, STAFF_DOOR)
+
+
+def _guarded(view: View[P], name: str, fits: Callable[[Viewer], bool], door: str | None) -> View[P]:
+    if hasattr(view, "guard"):
+        raise TypeError(f"{view.__name__} has two guards")
+
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+        if door is None:
+            return view(*args, **kwargs)
+        viewer = current_viewer()
+        if viewer is None:
+            back = here(default="")
+            return redirect(url_for_door(door, back), 303)
+        if not fits(viewer):
+            refuse()
+        if viewer.confined_to and request.endpoint not in viewer.confined_to:
+            return redirect(url_for(viewer.confined_to[0]), 303)
+        return view(*args, **kwargs)
+
+    guarded.guard = name  # type: ignore[attr-defined]
+    return guarded
+
+
+def url_for_door(door: str, back: str) -> str:
+    """Return the sign-in page that leads back to the wanted one."""
+    return f"{door}?{urlencode({'next': back})}" if back and back != "/" else door

@@ -1,0 +1,159 @@
+"""What every answer and every request has to obey, whatever page it is.
+
+The portal speaks under one host name and one scheme, those of ``PORTAL_PUBLIC_URL``; what a request
+says about either is checked or ignored, and no URL is ever built from it.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, current_app, request, url_for
+from flask_wtf import CSRFProtect
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from portal.foundation.crypto import derive
+from portal.foundation.current import settings_of
+from portal.foundation.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+MOST_BODY: Final = 256 * 1024  # bytes; the longest form holds the terms of use
+MOST_FIELDS: Final = 500
+MOST_NEXT: Final = 1024
+BY_ADDRESS: Final = frozenset({"/healthz", "/readyz"})  # asked by machines that know no name
+
+CONTENT_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; "  # Tabler's icons are data: URLs
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS: Final = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not no-referrer: the CSRF check on https looks at it (and on http only, so tests miss it).
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+HSTS: Final = "max-age=31536000"
+
+csrf = CSRFProtect()
+
+
+class OneHost:
+    """WSGI middleware: one host, one scheme; others are turned away before Flask sees them."""
+
+    def __init__(self, app: "WSGIApplication", settings: Settings) -> None:
+        self._app = app
+        self._host = settings.public_host
+        self._scheme = "https" if settings.https else "http"
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer 400 for a foreign host, or go on."""
+        environ["wsgi.url_scheme"] = self._scheme
+        if environ.get("PATH_INFO") in BY_ADDRESS:
+            environ["HTTP_HOST"] = self._host
+            environ.pop("HTTP_X_FORWARDED_HOST", None)
+        said = [environ.get("HTTP_HOST", "")]
+        said += environ.get("HTTP_X_FORWARDED_HOST", self._host).split(",")
+        if any(self._plain(host) != self._host for host in said):
+            body = b"This host name is not served here.\n"
+            headers = [*HEADERS.items(), ("Content-Type", "text/plain; charset=utf-8")]
+            start_response("400 Bad Request", [*headers, ("Content-Length", str(len(body)))])
+            return [body]
+        return self._app(environ, start_response)
+
+    def _plain(self, host: str) -> str:
+        usual = ":443" if self._scheme == "https" else ":80"
+        return host.strip().lower().removesuffix(usual)
+
+
+def init_security(app: Flask) -> None:
+    """Configure an application: keys, cookies, hosts, limits of a request, headers of an answer."""
+    settings = settings_of(app)
+    first, *others = (derive(key, "signature of forms").hex() for key in settings.secret_keys)
+    app.config.update(
+        SECRET_KEY=first,
+        SECRET_KEY_FALLBACKS=others,
+        # This cookie holds the CSRF seed and flashed messages; sessions have their own.
+        SESSION_COOKIE_NAME="__Host-portal-form" if settings.https else "portal-form",
+        SESSION_COOKIE_SECURE=settings.https,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+        PREFERRED_URL_SCHEME="https" if settings.https else "http",
+        TRUSTED_HOSTS=[urlsplit(settings.public_url).hostname],
+        MAX_CONTENT_LENGTH=MOST_BODY,
+        MAX_FORM_MEMORY_SIZE=MOST_BODY,
+        MAX_FORM_PARTS=MOST_FIELDS,
+        WTF_CSRF_TIME_LIMIT=None,  # as long as its cookie: a page may stand open over lunch
+    )
+    csrf.init_app(app)
+    # In front of the CSRF check, which would read the form first.
+    app.before_request_funcs.setdefault(None, []).insert(0, _check_request)
+    app.after_request(_add_headers)
+    app.jinja_env.globals["public_url"] = public_url
+    app.wsgi_app = OneHost(app.wsgi_app, settings)  # type: ignore[method-assign]
+    if settings.trusted_hops:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.trusted_hops, x_proto=0, x_host=0, x_port=0, x_prefix=0
+        )
+
+
+def public_url(endpoint: str, **values: object) -> str:
+    """Return the absolute URL of a page, built from the configured public URL alone."""
+    path = url_for(endpoint, _external=False, **values)  # type: ignore[arg-type]
+    return settings_of(current_app).public_url + path
+
+
+def safe_next(text: str | None, default: str = "/") -> str:
+    r"""Return the page to go to after signing in: a path of ours, or *default*.
+
+    Browsers read ``//evil``, ``/\evil`` and a path with tabs or line breaks as another site.
+    """
+    if not text or len(text) > MOST_NEXT or not text.startswith("/") or not text.isascii():
+        return default
+    if text.startswith("//") or "\\" in text or not text.isprintable() or " " in text:
+        return default
+    parts = urlsplit(text)
+    if parts.scheme or parts.netloc or "//" in parts.path:
+        return default
+    return text
+
+
+def here(default: str = "/") -> str:
+    """Return the page to come back to: this one, or the page whose form was sent."""
+    if request.method in {"GET", "HEAD"}:
+        query = request.query_string.decode("ascii", "replace")
+        return safe_next(f"{request.path}?{query}" if query else request.path, default)
+    public = settings_of(current_app).public_url
+    if request.referrer and request.referrer.startswith(f"{public}/"):
+        return safe_next(request.referrer.removeprefix(public), default)
+    return default
+
+
+def _check_request() -> None:
+    """Refuse what no page of ours sends: NUL in an address, a form of very many fields."""
+    if "\0" in request.path or "\0" in "".join(
+        f"{k}{v}" for k, v in request.args.items(multi=True)
+    ):
+        abort(400)
+    if request.method == "POST" and sum(1 for _ in request.form.items(multi=True)) > MOST_FIELDS:
+        raise RequestEntityTooLarge
+
+
+def _add_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if settings_of(current_app).https:
+        response.headers["Strict-Transport-Security"] = HSTS
+    # What may be kept says so itself; everything else tells of a person.
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,30 @@
+// Every page works without this. It shows instants in the viewer's zone, copies, and puts the
+// keyboard where the problems are.
+"use strict";
+
+const FORMATS = {
+  minute: { day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" },
+  day: { day: "numeric", month: "long", year: "numeric" },
+};
+
+for (const time of document.querySelectorAll("time[data-show]")) {
+  const format = FORMATS[time.dataset.show];
+  const moment = new Date(time.dateTime);
+  if (!format || Number.isNaN(moment.getTime())) continue;
+  time.title = time.textContent;
+  time.textContent = new Intl.DateTimeFormat("en-GB", format).format(moment).replace(" at ", ", ");
+}
+
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  if (!navigator.clipboard) break;
+  button.hidden = false;
+  const words = button.innerHTML;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.textContent = "Copied";
+    button.setAttribute("aria-live", "polite");
+    setTimeout(() => { button.innerHTML = words; }, 2000);
+  });
+}
+
+document.querySelector("[data-focus]")?.focus();
