@@ -187,12 +187,6 @@ class Settings(BaseSettings):
     """Hosts, `name` or `name:port`, that may be fetched from although their address is private
     or their port unusual. Only an operator says so, never a partner."""
 
-    session_hours: Annotated[int, Field(ge=1, le=72)] = 12
-    """Hours after which everybody signs in again."""
-
-    session_idle_minutes: Annotated[int, Field(ge=5, le=24 * 60)] = 60
-    """Minutes without a request after which a session ends."""
-
     limit_per_address: Limit = "600 per minute"
     """Most requests of one client address."""
 

@@ -104,6 +104,19 @@ def lines(text: str) -> Markup:
     return Markup("<br>").join(escape(line) for line in text.splitlines())
 
 
+def contact(text: str) -> Markup:
+    """Return the host's own support contact as a link: mail, https or telephone, else as text."""
+    if text.startswith("https://"):
+        target = text
+    elif "@" in text and " " not in text:
+        target = f"mailto:{text}"
+    elif text.lstrip("+").replace(" ", "").isdigit():
+        target = f"tel:{text.replace(' ', '')}"
+    else:
+        return escape(text)
+    return Markup('<a href="{}">{}</a>').format(target, text)
+
+
 def init_display(app: Flask) -> None:
     """Give the templates these words."""
     app.jinja_env.filters.update(

@@ -1,20 +1,21 @@
 """Who may see a page: exactly one guard on every route.
 
 Who is looking is told by a loader that ``app`` hands in; it asks the session and the access
-decision, once a request. Nobody is remembered here.
+decision, once a request. Flask-Login carries the answer, by its request loader: our session row
+alone counts, nothing is put into Flask's cookie, and nobody is remembered.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Final, Literal, ParamSpec
+from typing import ClassVar, Final, Literal, ParamSpec
 from urllib.parse import urlencode
 from uuid import UUID
 
-from flask import Flask, current_app, g, redirect, request, url_for
+from flask import Flask, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import LoginManager, current_user
 
-from portal.foundation.current import house
 from portal.web.errors import refuse
 from portal.web.security import here
 
@@ -44,22 +45,32 @@ class Viewer:
     roles: frozenset[str] = frozenset()
     confined_to: tuple[str, ...] = ()
 
+    # What Flask-Login asks of a user.
+    is_authenticated: ClassVar[bool] = True
+    is_active: ClassVar[bool] = True
+    is_anonymous: ClassVar[bool] = False
+
+    def get_id(self) -> str:
+        """Return the id as text."""
+        return str(self.id)
+
 
 Loader = Callable[[], Viewer | None]
 
 
-def set_viewer_loader(app: Flask, loader: Loader) -> None:
+def init_guards(app: Flask, loader: Loader) -> None:
     """Say how the viewer of a request is found."""
-    house(app)["viewer_loader"] = loader
+    manager = LoginManager()
+    manager.session_protection = None  # the session row knows better than Flask's cookie
+    manager.request_loader(lambda _request: loader())
+    # Not init_app, which would also write remember cookies after each request.
+    app.login_manager = manager  # type: ignore[attr-defined]
 
 
 def current_viewer() -> Viewer | None:
     """Return who is signed in, or None; asked once a request."""
-    if "viewer" not in g:
-        loader: Loader | None = house(current_app).get("viewer_loader")
-        g.viewer = loader() if loader else None
-    viewer: Viewer | None = g.viewer
-    return viewer
+    viewer: Viewer = current_user._get_current_object()  # noqa: SLF001 - the proxy's own way
+    return viewer if viewer.is_authenticated else None
 
 
 def me() -> Viewer:

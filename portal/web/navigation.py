@@ -37,7 +37,7 @@ class Shown:
 
 GUEST: Final = (Item("Where I stand", "/me"), Item("My data", "/me/data"))
 SPONSOR: Final = (
-    Item("Decisions", "/sponsor/decisions", count="decisions"),
+    Item("Decisions", "/sponsor", count="decisions"),
     Item("My guests", "/sponsor/guests"),
     Item("Past decisions", "/sponsor/past"),
     Item("Removed people who knock", "/sponsor/removed", count="knocking"),

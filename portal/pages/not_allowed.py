@@ -1,0 +1,43 @@
+"""What is asked for and not allowed (another's page, a form without its token) is audited."""
+
+import time
+from threading import Lock
+from typing import Final
+
+from portal.audit.changes import record
+from portal.audit.rules import Event
+from portal.foundation import clock
+from portal.foundation.transaction import ANONYMOUS, Actor, transaction
+from portal.web.errors import Refusal
+from portal.web.guards import current_viewer
+
+MOST_A_MINUTE: Final = 120  # of one process: a flood is logged, but does not fill the database
+
+_lock = Lock()
+_window = [0.0, 0]
+
+
+def write_down(refusal: Refusal) -> None:
+    """Record a refusal under the number that the person sees."""
+    if _is_flood():
+        return
+    viewer = current_viewer()
+    actor = Actor(viewer.kind, viewer.id) if viewer else ANONYMOUS
+    with transaction(actor=actor, now=clock.policy_now(), reference=refusal.reference) as tx:
+        event = Event(
+            "access.refused",
+            guest_id=viewer.id if viewer and viewer.kind == "guest" else None,
+            reason=refusal.code,
+            data={"path": refusal.path[:200]},
+            personal={"seen": {"address": refusal.address, "method": refusal.method}},
+        )
+        record(tx, [event])
+
+
+def _is_flood() -> bool:
+    with _lock:
+        now = time.monotonic()
+        if now - _window[0] >= 60:  # noqa: PLR2004
+            _window[:] = [now, 0]
+        _window[1] += 1
+        return _window[1] > MOST_A_MINUTE
