@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal.admission.identity import VerifiedIdentity
@@ -177,3 +177,9 @@ def open_arrival(session: Session, token: str, now: datetime) -> OpenArrival | N
         return None
     key, organisation_id, provider_id, identity, next_url, expires_at = row
     return OpenArrival(key, organisation_id, provider_id, unsealed(identity), next_url, expires_at)
+
+
+def count_expired(session: Session, now: datetime) -> int:
+    """Count the arrivals past their life, which the next sweep deletes."""
+    query = select(func.count()).select_from(Arrival).where(Arrival.expires_at <= now)
+    return session.scalar(query) or 0

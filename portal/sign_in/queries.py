@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from hmac import compare_digest
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session as Database
 
 from portal.foundation.crypto import decrypt, hash_token
@@ -131,3 +131,14 @@ def shelved(database: Database, name: str) -> Shelved | None:
     if row is None or row.fetched_at is None:
         return None
     return Shelved(document=row.document, keys=row.keys, fetched_at=row.fetched_at)
+
+
+def count_expired(database: Database, at: datetime) -> int:
+    """Count the attempts and sessions past their life, which the next sweep deletes."""
+    return sum(
+        database.scalar(select(func.count()).select_from(table).where(over)) or 0
+        for table, over in (
+            (SignInAttempt, SignInAttempt.expires_at <= at),
+            (Session, Session.ends_at <= at),
+        )
+    )
