@@ -1,0 +1,272 @@
+"""What every command shares: the portal's context, two voices, one line when it is refused."""
+
+import functools
+import getpass
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import date
+from typing import IO, Any, Final, NoReturn, ParamSpec, TypeVar
+
+import click
+import structlog
+from flask import Flask, has_app_context
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from portal.audit.rules import plain
+from portal.foundation import clock
+from portal.foundation.current import current_settings, house
+from portal.foundation.db import db, init_database
+from portal.foundation.refused import Refused
+from portal.foundation.settings import BadSettings, Settings, load_settings
+from portal.foundation.transaction import Actor, Tx, transaction
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+Row = Mapping[str, Any]
+
+# How commands call the fields of rules, where that is not just the name with hyphens.
+_OPTIONS: Final[Mapping[str, str]] = {
+    "slug": "SLUG",
+    "email": "EMAIL",
+    "first_day": "--start",
+    "last_day": "--end",
+    "most_guests": "--max-guests",
+    "most_new_per_hour": "--max-new-per-hour",
+    "client_secret": "--client-secret-file",
+    "claim_map": "--claim",
+    "required_claims": "--require",
+    "scopes": "--scope",
+    "body": "FILE",
+    "entitlement": "APP/SLUG",
+}
+# These stand for the whole thing that was named, not for an input.
+_NO_OPTION: Final = frozenset({"organisation", "state"})
+
+
+class Refusal(click.ClickException):
+    """The portal says no: one line on stderr, exit code 1."""
+
+    exit_code = 1
+
+
+def refuse(message: str) -> NoReturn:
+    """End the command with one line on stderr that says what to do, and exit code 1."""
+    raise Refusal(message)
+
+
+class PortalGroup(click.Group):
+    """The `portal` command: whatever goes wrong is one line on stderr."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run; exit 0 on success, 2 on wrong use, 1 on refusal."""
+        try:
+            sys.exit(super().main(*args, **{**kwargs, "standalone_mode": False}) or 0)
+        except click.exceptions.NoArgsIsHelpError as fault:
+            click.echo(fault.format_message(), err=True)
+            sys.exit(fault.exit_code)
+        except click.UsageError as fault:
+            hint = f" See: {fault.ctx.command_path} --help" if fault.ctx else ""
+            click.echo(f"{_one_line(fault.format_message())}{hint}", err=True)
+            sys.exit(fault.exit_code)
+        except click.ClickException as fault:
+            click.echo(_one_line(fault.format_message()), err=True)
+            sys.exit(fault.exit_code)
+        except click.Abort:
+            click.echo("Stopped.", err=True)
+            sys.exit(1)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+@contextmanager
+def portal_context(settings: Settings | None = None) -> Iterator[Flask]:
+    """Open what a command needs of the portal: settings, database, clock; no pages.
+
+    Raises:
+        BadSettings: with one line for every fault.
+    """
+    settings = settings or load_settings()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    clock.set_offset(settings.clock_offset)
+    app = Flask("portal")
+    house(app)["settings"] = settings
+    init_database(app, settings.database)
+    with app.app_context():
+        try:
+            yield app
+        finally:
+            db.session.remove()
+            db.engine.dispose()
+
+
+def in_portal(**options: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Run a command in the portal's context; what is refused becomes one line.
+
+    Args:
+        options: what this command calls a field of the rules, where it is not the usual name.
+    """
+
+    def decorate(command: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(command)
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                if has_app_context():
+                    return command(*args, **kwargs)
+                with portal_context():
+                    return command(*args, **kwargs)
+            except BadSettings as bad:
+                for line in bad.lines[:-1]:
+                    click.echo(line, err=True)
+                refuse(bad.lines[-1])
+            except Refused as refused:
+                refuse(_named(refused, options))
+            except LookupError as lookup:
+                refuse(_sentence(str(lookup.args[0])))
+            except (OperationalError, ProgrammingError) as fault:
+                refuse(database_fault(fault))
+
+        return run
+
+    return decorate
+
+
+def _named(refused: Refused, options: Mapping[str, str]) -> str:
+    field = refused.field
+    if field in _NO_OPTION:
+        return refused.message
+    usual = _OPTIONS.get(field, f"--{field.replace('_', '-')}")
+    return f"{options.get(field, usual)}: {refused.message}"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def database_fault(fault: OperationalError | ProgrammingError) -> str:
+    """Return what to do when the database does not answer as it should."""
+    said = str(fault.orig)
+    if "no such table" in said or "does not exist" in said or "no such column" in said:
+        return "The database is not up to date: portal db upgrade"
+    if "locked" in said:
+        return "The database is busy: try again in a moment"
+    first = said.strip().partition("\n")[0][:200]
+    return f"The database cannot be reached ({first}): check PORTAL_DATABASE_URL"
+
+
+def shell_actor() -> Actor:
+    """Return who works at this shell, for the audit log."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "unknown"
+    return Actor.shell(user)
+
+
+def writing() -> AbstractContextManager[Tx]:
+    """Open the writing transaction of a command."""
+    return transaction(actor=shell_actor(), now=clock.policy_now())
+
+
+def public_url(path: str) -> str:
+    """Return an address of the portal, from the configured public URL."""
+    return current_settings().public_url + path
+
+
+def known(row: T | None, what: str, name: str, where: str) -> T:
+    """Return a row that was asked for by name.
+
+    Args:
+        row: what was found.
+        what: kind of thing, such as *organisation*.
+        name: as typed.
+        where: the command that shows which there are.
+    """
+    if row is None:
+        refuse(f"There is no {what} {name[:80]!r}: {where} shows which there are")
+    return row
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON with stable keys instead of text."
+)
+
+
+def say_rows(rows: Sequence[Row], as_json: bool, *columns: str, nothing: str) -> None:
+    """Print rows once, in one of two voices: one JSON array, or a table of these columns."""
+    if as_json:
+        click.echo(to_json([dict(row) for row in rows]))
+    elif rows:
+        click.echo(table(rows, *columns))
+    else:
+        click.echo(nothing)
+
+
+def say_row(row: Row, as_json: bool, sentence: str) -> None:
+    """Print what was done: one JSON object, or a sentence."""
+    click.echo(to_json(dict(row)) if as_json else sentence)
+
+
+def to_json(value: object) -> str:
+    """Return one line of JSON; instants in UTC with Z, days as ISO 8601."""
+    return json.dumps(plain(value), ensure_ascii=False)
+
+
+def table(rows: Sequence[Row], *columns: str) -> str:
+    """Return rows as aligned columns with a line of headings."""
+    lines = [[column.replace("_", " ").upper() for column in columns]]
+    lines += [[_cell(row.get(column)) for column in columns] for row in rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def _cell(value: object) -> str:
+    said = plain(value)
+    if said is None or said == "":
+        return "-"
+    if isinstance(said, bool):
+        return "yes" if said else "no"
+    if isinstance(said, list):
+        return ", ".join(_cell(one) for one in said) or "-"
+    if isinstance(said, dict):
+        return ", ".join(f"{name}={_cell(one)}" for name, one in said.items()) or "-"
+    return " ".join(str(said).split())
+
+
+class Day(click.ParamType[date]):
+    """A day as ``2027-03-01``."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Return the day, or say how to write one."""
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no day: write it like 2027-03-01", param, ctx)
+
+
+DAY: Final = Day()
+
+
+def read_text(file: IO[str], what: str) -> str:
+    """Return the text of a file that a command was given.
+
+    Args:
+        file: open for reading, or standard input.
+        what: for the refusal, such as *the client secret*.
+    """
+    try:
+        return file.read()
+    except (OSError, UnicodeDecodeError) as fault:
+        refuse(f"{what[:1].upper()}{what[1:]} could not be read from {file.name}: {fault}")
