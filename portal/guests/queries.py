@@ -81,6 +81,19 @@ def by_identity(
     return row_of(row) if row else None
 
 
+def known_people(session: Session, organisation_id: UUID, issuer: str) -> int:
+    """Count the identities by which people of an organisation are known at an issuer."""
+    query = (
+        select(func.count())
+        .select_from(FederatedIdentity)
+        .where(
+            FederatedIdentity.organisation_id == organisation_id,
+            FederatedIdentity.issuer == issuer,
+        )
+    )
+    return session.scalar(query) or 0
+
+
 def address_taken(session: Session, email: str, except_guest: UUID | None = None) -> list[GuestRow]:
     """Return the guests who hold an address: any but those removed by time."""
     query = select(*COLUMNS).where(
