@@ -124,7 +124,7 @@ def open_requests(session: Session, staff_ids: Iterable[UUID]) -> dict[UUID, int
         .where(Sponsorship.sponsor_id.in_(list(staff_ids)), awaiting())
         .group_by(Sponsorship.sponsor_id)
     )
-    return dict(session.execute(query).tuples())
+    return dict(session.execute(query).all())
 
 
 def awaiting() -> ColumnElement[bool]:
@@ -235,7 +235,7 @@ def staff_people(session: Session, staff_ids: Iterable[UUID]) -> dict[UUID, Pers
 def organisation_names(session: Session, ids: Iterable[UUID]) -> dict[UUID, str]:
     """Return the names of organisations."""
     query = select(Organisation.id, Organisation.name).where(Organisation.id.in_(list(ids)))
-    return dict(session.execute(query).tuples())
+    return dict(session.execute(query).all())
 
 
 def due(
