@@ -8,6 +8,7 @@ from portal.lifecycle.changes.contracts import (
 )
 from portal.lifecycle.changes.organisations import (
     resume_organisation,
+    settle_organisation,
     suspend_organisation,
     withdraw_offer,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "name_sponsors",
     "resume_organisation",
     "settle_contract",
+    "settle_organisation",
     "suspend_organisation",
     "withdraw_offer",
 ]

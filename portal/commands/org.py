@@ -1,0 +1,341 @@
+"""`portal org`: connected organisations."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import click
+
+from portal.commands import _organisation
+from portal.commands._organisation import by_slug
+from portal.commands._shared import (
+    DAY,
+    in_portal,
+    json_option,
+    say_row,
+    say_rows,
+    shell_actor,
+    writing,
+)
+from portal.foundation.current import current_settings
+from portal.foundation.db import db
+from portal.foundation.refused import Refused
+from portal.foundation.transaction import Tx
+from portal.lifecycle.changes import (
+    change_contract,
+    end_organisation,
+    resume_organisation,
+    settle_organisation,
+    suspend_organisation,
+)
+from portal.trust import changes, queries
+from portal.trust.queries import OrganisationRow, house_of
+from portal.trust.rules import APPROVALS, RANGES
+
+DEFAULT = "default"  # the word that gives a policy value back to the portal-wide default
+
+# Option of the command line to field of the policy.
+_NUMBERS = {
+    "approval_days": "approval_days",
+    "longest_days": "longest_days",
+    "review_days": "review_days",
+    "grace_days": "grace_days",
+    "inactivity_days": "inactivity_days",
+    "max_guests": "most_guests",
+    "max_new_per_hour": "most_new_per_hour",
+}
+_NUMBER_HELP = {
+    "approval_days": "Days within which access given at once must be approved.",
+    "longest_days": "Longest stay in days that a sponsor may approve.",
+    "review_days": "Days after which the sponsor is asked again.",
+    "grace_days": "Days after a review was due in which access goes on.",
+    "inactivity_days": "Days without a sign-in after which a guest is suspended.",
+    "max_guests": "Most guests.",
+    "max_new_per_hour": "Most new guests in any hour.",
+}
+
+
+class Number(click.ParamType[int | str]):
+    """A whole number, or the word ``default``."""
+
+    name = f"number|{DEFAULT}"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        """Return the number or the word."""
+        if value == DEFAULT or isinstance(value, int):
+            return value  # type: ignore[no-any-return] # one of the two, as just seen
+        try:
+            return int(value)
+        except ValueError:
+            self.fail(f"{value!r} is no number: write one, or {DEFAULT}", param, ctx)
+
+
+def _options(*, required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return the options that `org add` and `org set` have in common."""
+    several: dict[str, Any] = {"multiple": True}
+    plain = [
+        click.option("--name", required=required, help="As people know it."),
+        click.option("--domain", "domains", required=required, help="E-mail domain.", **several),
+        click.option("--contract-reference", required=required, help="Of its contract."),
+        click.option("--contract-start", type=DAY, required=required, help="First day."),
+        click.option("--contract-end", type=DAY, help="Last day, inclusive."),
+        click.option("--open-ended", is_flag=True, help="The contract has no last day."),
+        click.option("--time-zone", required=required, help="IANA name, like Europe/Berlin."),
+        click.option("--sponsor", "sponsors", required=required, help="E-mail.", **several),
+        click.option("--deputy", help="E-mail of who stands in; empty: nobody."),
+        click.option("--lead", help="Sponsor who is always asked first; empty: nobody."),
+        click.option("--approval", type=click.Choice([*APPROVALS, DEFAULT])),
+        *(
+            click.option(f"--{name.replace('_', '-')}", type=Number(), help=_number_help(name))
+            for name in _NUMBERS
+        ),
+        click.option("--accepted-acr", help="Sign-in strength; empty: no demand.", **several),
+        click.option("--accepted-amr", help="Sign-in method; empty: no demand.", **several),
+        click.option(
+            "--unlisted/--listed", default=None, help="Whether the door finds it by domain."
+        ),
+        json_option,
+    ]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(plain):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _number_help(name: str) -> str:
+    lowest, highest = RANGES[_NUMBERS[name]]
+    return f"{_NUMBER_HELP[name]} From {lowest} to {highest}."
+
+
+_NAMES = {
+    "first_day": "--contract-start",
+    "last_day": "--contract-end",
+    "reference": "--contract-reference",
+}
+
+
+@click.group()
+def org() -> None:
+    """Connected organisations: whom we trust, with what, until when."""
+
+
+@org.command()
+@click.argument("slug")
+@_options(required=True)
+@in_portal(**_NAMES)
+def add(slug: str, as_json: bool, **given: Any) -> None:
+    """Add an organisation with its domains, contract, sponsors and policy."""
+    with writing() as tx:
+        organisation_id = changes.add_organisation(
+            tx, slug=slug, name=given["name"], unlisted=bool(given["unlisted"])
+        )
+        _set_domains(tx, organisation_id, given)
+        _add_contract(tx, organisation_id, given)
+        _name_sponsors(tx, organisation_id, given)
+        if policy := _policy(given):
+            changes.set_policy(tx, organisation_id, policy)
+    row = by_slug(slug.strip())
+    done = f"{row.name} is added. Next: portal idp add-oidc {row.slug} IDP --name NAME --issuer URL"
+    say_row(_organisation.as_dict(row), as_json, done)
+
+
+@org.command("set")
+@click.argument("slug")
+@_options(required=False)
+@in_portal(**_NAMES)
+def set_(slug: str, as_json: bool, **given: Any) -> None:
+    """Change an organisation; what is not said stays as it is.
+
+    --domain and --sponsor say all of them: others are taken away. The word default gives a policy
+    value back to the portal-wide default; an empty --accepted-acr or --accepted-amr asks for none.
+    A contract that is not there yet is added.
+    """
+    row = by_slug(slug)
+    with writing() as tx:
+        changes.change_organisation(tx, row.id, name=given["name"], unlisted=given["unlisted"])
+        if given["domains"]:
+            _set_domains(tx, row.id, given)
+        if any(given[name] for name in _CONTRACT):
+            _set_contract(tx, row, given)
+        if given["sponsors"] or given["deputy"] is not None or given["lead"] is not None:
+            _name_sponsors(tx, row.id, given)
+        if policy := _policy(given):
+            # A looser policy must not save anybody whose time was up already.
+            settle_organisation(tx, row.id)
+            changes.set_policy(tx, row.id, policy)
+    row = by_slug(slug)
+    say_row(_organisation.as_dict(row), as_json, f"{row.name} is changed.")
+
+
+_CONTRACT = (
+    "contract_reference",
+    "contract_start",
+    "contract_end",
+    "open_ended",
+    "time_zone",
+)
+
+
+def _set_domains(tx: Tx, organisation_id: UUID, given: Mapping[str, Any]) -> None:
+    changes.set_domains(
+        tx,
+        organisation_id,
+        given["domains"],
+        vouched_by=shell_actor().text,
+        house=house_of(current_settings()),
+    )
+
+
+def _add_contract(tx: Tx, organisation_id: UUID, given: Mapping[str, Any]) -> None:
+    for name in ("contract_start", "time_zone"):
+        if not given[name]:
+            option = name.replace("_", "-")
+            raise click.UsageError(f"A new contract needs --{option}.")
+    changes.add_contract(
+        tx,
+        organisation_id,
+        reference=given["contract_reference"],
+        first_day=given["contract_start"],
+        last_day=given["contract_end"],
+        open_ended=given["open_ended"],
+        time_zone=given["time_zone"],
+    )
+
+
+def _set_contract(tx: Tx, row: OrganisationRow, given: Mapping[str, Any]) -> None:
+    held = queries.contracts(tx.session, row.id)
+    reference = given["contract_reference"]
+    if reference is None and len(held) != 1:
+        raise click.UsageError("Say which contract: --contract-reference R.")
+    found = [one for one in held if reference in {None, one.reference}]
+    if not found:
+        _add_contract(tx, row.id, given)
+        return
+    contract = found[0]
+    fixed = {"first_day": contract.first_day, "time_zone": contract.time_zone}
+    for field, option in (("first_day", "contract_start"), ("time_zone", "time_zone")):
+        if given[option] and given[option] != fixed[field]:
+            raise Refused(
+                field,
+                f"It cannot change for contract {contract.reference}: add another contract, under "
+                "another reference",
+            )
+    if given["contract_end"] or given["open_ended"]:
+        change_contract(
+            tx, contract.id, last_day=given["contract_end"], open_ended=given["open_ended"]
+        )
+
+
+def _name_sponsors(tx: Tx, organisation_id: UUID, given: Mapping[str, Any]) -> None:
+    """Name who is said; who is not said about stays named."""
+    named = queries.sponsors(tx.session, organisation_id)
+    sponsors = [changes.sponsor_by_email(tx, "sponsor", one) for one in given["sponsors"]]
+    if not sponsors:
+        sponsors = [one.staff_id for one in named if one.role == "sponsor"]
+    kept = {"deputy": None, "lead": None} | {
+        "lead" if one.lead else one.role: one.staff_id
+        for one in named
+        if one.role == "deputy" or (one.lead and one.staff_id in sponsors)
+    }
+    for field in ("deputy", "lead"):
+        if given[field] is not None:
+            email = given[field]
+            kept[field] = changes.sponsor_by_email(tx, field, email) if email else None
+    changes.name_sponsors(
+        tx, organisation_id, sponsors=sponsors, deputy=kept["deputy"], lead=kept["lead"]
+    )
+
+
+def _policy(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the policy fields that were said; ``None`` goes back to the default."""
+    said: dict[str, Any] = {}
+    if given["approval"] is not None:
+        said["approval"] = given["approval"]
+    for option, field in _NUMBERS.items():
+        if given[option] is not None:
+            said[field] = given[option]
+    for name in ("accepted_acr", "accepted_amr"):
+        if given[name]:
+            said[name] = DEFAULT if DEFAULT in given[name] else list(given[name])
+    return {name: None if value == DEFAULT else value for name, value in said.items()}
+
+
+@org.command("list")
+@json_option
+@in_portal()
+def list_(as_json: bool) -> None:
+    """List organisations by name."""
+    rows = [
+        _organisation.summary(row, queries.domains(db.session(), row.id))
+        for row in queries.organisations(db.session())
+    ]
+    say_rows(
+        rows,
+        as_json,
+        "slug",
+        "name",
+        "state",
+        "domains",
+        "guests",
+        "waiting",
+        nothing="There are no organisations yet: portal org add SLUG --help",
+    )
+
+
+@org.command()
+@click.argument("slug")
+@json_option
+@in_portal()
+def show(slug: str, as_json: bool) -> None:
+    """Show an organisation: contracts, domains, policy, sponsors, identity providers, offers."""
+    row = _organisation.as_dict(by_slug(slug))
+    say_row(row, as_json, _organisation.in_words(row))
+
+
+@org.command()
+@click.argument("slug")
+@click.option("--reason", required=True, help="Guests and sponsors can read it.")
+@json_option
+@in_portal()
+def suspend(slug: str, reason: str, as_json: bool) -> None:
+    """Suspend an organisation: its guests lose access at once."""
+    row = by_slug(slug)
+    with writing() as tx:
+        suspend_organisation(tx, row.id, reason)
+    touched = f"its {row.seats} guests have no access now"
+    say_row(_organisation.as_dict(by_slug(slug)), as_json, f"{row.name} is suspended: {touched}.")
+
+
+@org.command()
+@click.argument("slug")
+@json_option
+@in_portal()
+def resume(slug: str, as_json: bool) -> None:
+    """Lift the suspension of an organisation."""
+    row = by_slug(slug)
+    with writing() as tx:
+        resume_organisation(tx, row.id)
+    done = f"{row.name} is active again; what was due for its guests meanwhile is done."
+    say_row(_organisation.as_dict(by_slug(slug)), as_json, done)
+
+
+@org.command()
+@click.argument("slug")
+@click.option("--on", "last_day", type=DAY, help="Last day of its contracts; without it: now.")
+@json_option
+@in_portal(last_day="--on")
+def end(slug: str, last_day: date | None, as_json: bool) -> None:
+    """End every contract of an organisation: now, or after a last day where that is sooner."""
+    row = by_slug(slug)
+    with writing() as tx:
+        ended = end_organisation(tx, row.id, last_day)
+    when = f"on {last_day}" if last_day else "now"
+    contracts = "1 contract ends" if ended == 1 else f"{ended} contracts end"
+    done = {**_organisation.as_dict(by_slug(slug)), "contracts_ended": ended}
+    say_row(done, as_json, f"{contracts} with {row.name} {when}.")
