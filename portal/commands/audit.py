@@ -1,0 +1,62 @@
+"""`portal audit`: what happened, who did it, and why."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+import click
+
+from portal.audit.queries import Entry, Filter, search
+from portal.commands._shared import in_portal, json_option, say_rows
+from portal.foundation.db import db
+from portal.trust.queries import organisations
+
+
+@click.group()
+def audit() -> None:
+    """The log of events, which nobody can change."""
+
+
+@audit.command("list")
+@click.option("--reference", metavar="R", help="Only what happened under this reference number.")
+@click.option("--event", metavar="E", help="Only events of this name, such as guest.created.")
+@json_option
+@in_portal()
+def list_(reference: str | None, event: str | None, as_json: bool) -> None:
+    """List events, oldest first. Times are UTC."""
+    session = db.session()
+    wanted = Filter(reference=reference and reference.strip().upper(), event=event)
+    slugs = {row.id: row.slug for row in organisations(session)}
+    rows = [
+        _as_dict(entry, slugs) for entry in search(session, wanted, limit=None, oldest_first=True)
+    ]
+    say_rows(
+        rows,
+        as_json,
+        "at",
+        "event",
+        "actor",
+        "organisation",
+        "guest",
+        "reason",
+        "reference",
+        nothing="There is no such event.",
+    )
+
+
+def _as_dict(entry: Entry, slugs: Mapping[UUID, str]) -> dict[str, object]:
+    """Return an event; what it says of a person is there for as long as it is held."""
+    data = dict(entry.data)
+    if entry.personal:
+        data["personal"] = entry.personal
+    return {
+        "seq": entry.seq,
+        "id": entry.id,
+        "at": entry.at,
+        "event": entry.event,
+        "actor": entry.actor,
+        "organisation": slugs.get(entry.organisation_id) if entry.organisation_id else None,
+        "guest": entry.guest_id,
+        "reason": entry.reason,
+        "reference": entry.reference,
+        "data": data,
+    }

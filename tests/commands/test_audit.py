@@ -1,0 +1,98 @@
+"""`portal audit list`: a reference number finds what happened."""
+
+import json
+from uuid import UUID
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import delete
+
+from portal.audit.changes import record
+from portal.audit.models import AuditPersonal
+from portal.audit.rules import Event
+from portal.commands.audit import audit
+from portal.foundation import clock
+from portal.foundation.db import uuid7
+from portal.foundation.transaction import Actor, transaction
+from portal.trust.models import Organisation
+
+GUEST = UUID("0190b5a0-2222-7000-8000-000000000002")
+
+
+def run(*words):
+    """Run the command; return what it printed."""
+    result = CliRunner().invoke(audit, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture
+def history(database):
+    """Two events of two transactions."""
+    now = clock.policy_now()
+    with transaction(actor=Actor.shell("root"), now=now, reference="7K3F-9QX-M2D") as tx:
+        acme = Organisation(id=uuid7(), slug="acme", name="Acme", created_at=now)
+        tx.session.add(acme)
+        tx.session.flush()
+        record(
+            tx,
+            [
+                Event(
+                    "guest.created",
+                    organisation_id=acme.id,
+                    guest_id=GUEST,
+                    sets={f"guest:{GUEST}": {"state": "pending"}},
+                    personal={f"guest:{GUEST}": {"name": "Jane Roe"}},
+                )
+            ],
+        )
+    with transaction(actor=Actor.system("drain"), now=now, reference="B2CD-3FG-H4J") as tx:
+        record(tx, [Event("mail.dead", reason="mail.refused", data={"kind": "guest.lapsed"})])
+
+
+def test_stable_keys(history):
+    """Scripts find what the issue promised."""
+    created, dead = json.loads(run("list", "--json"))
+    assert set(created) >= {
+        *("id", "at", "event", "actor", "organisation", "guest", "reason", "reference", "data"),
+    }
+    assert (created["event"], created["actor"]) == ("guest.created", "shell:root")
+    assert (created["organisation"], created["guest"]) == ("acme", str(GUEST))
+    assert created["data"]["sets"] == {f"guest:{GUEST}": {"state": "pending"}}
+    assert created["data"]["personal"] == {f"guest:{GUEST}": {"name": "Jane Roe"}}
+    assert (dead["organisation"], dead["guest"]) == (None, None)
+    assert (dead["reason"], dead["data"]) == ("mail.refused", {"kind": "guest.lapsed"})
+
+
+def test_what_was_erased_is_not_shown(history):
+    """The event stays when the person's rows are gone."""
+    with transaction(actor=Actor.system("test"), now=clock.policy_now()) as tx:
+        tx.session.execute(delete(AuditPersonal))
+    created, _ = json.loads(run("list", "--json"))
+    assert "personal" not in created["data"]
+    assert "personal_digest" in created["data"]
+
+
+@pytest.mark.parametrize(
+    ("words", "events"),
+    [
+        (["--reference", "7K3F-9QX-M2D"], ["guest.created"]),
+        (["--reference", " 7k3f-9qx-m2d "], ["guest.created"]),
+        (["--event", "mail.dead"], ["mail.dead"]),
+        (["--event", "mail.dead", "--reference", "7K3F-9QX-M2D"], []),
+        (["--reference", "nothing"], []),
+    ],
+)
+def test_filters(history, words, events):
+    """As it was read out on the telephone, too."""
+    assert [row["event"] for row in json.loads(run("list", "--json", *words))] == events
+
+
+def test_as_a_table(history):
+    """People see headings and one line an event; or that there is none."""
+    heading, first, _ = run("list").splitlines()
+    assert heading.split() == [
+        *("AT", "EVENT", "ACTOR", "ORGANISATION", "GUEST", "REASON", "REFERENCE"),
+    ]
+    assert "7K3F-9QX-M2D" in first
+    assert run("list", "--event", "guest.removed") == "There is no such event.\n"
