@@ -44,7 +44,7 @@ _OPTIONS: Final[Mapping[str, str]] = {
     "entitlement": "APP/SLUG",
 }
 # These stand for the whole thing that was named, not for an input.
-_NO_OPTION: Final = frozenset({"organisation", "state"})
+_NO_OPTION: Final = frozenset({"organisation", "state", "guest"})
 
 
 class Refusal(click.ClickException):
