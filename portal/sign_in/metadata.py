@@ -8,7 +8,7 @@ become a flood of fetches.
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any, Final, TypeVar
@@ -43,6 +43,7 @@ from portal.sign_in.shelved import Shelved
 T = TypeVar("T")
 
 LIFE: Final = timedelta(hours=1)  # of a document, before it is fetched again
+MOST_WAIT: Final = 12  # seconds for somebody else's fetch: two answers of five seconds
 MOST_PROVIDERS: Final = 256  # remembered by one process
 _CODES: Final[Mapping[str, SignInReason]] = {
     "net.blocked": SignInReason.NET_BLOCKED,
@@ -63,6 +64,20 @@ class Known:
     fetched_at: datetime
 
 
+@dataclass(slots=True)
+class _Turn:
+    """Whose turn it is to fetch from a provider, and how the last ones ended."""
+
+    lock: Lock = field(default_factory=Lock)
+    failures: int = 0
+    last: Failure | None = None
+
+    def share(self, failures: int) -> None:
+        """Raise what the one who was waited for met, if it was a failure."""
+        if self.failures != failures and self.last is not None:
+            raise SignInFailure(self.last)
+
+
 class Providers:
     """Every provider that this process speaks with."""
 
@@ -80,7 +95,7 @@ class Providers:
         self._now = now
         self._bulkhead = Bulkhead()
         self._known: OrderedDict[str, Known] = OrderedDict()
-        self._locks: OrderedDict[str, Lock] = OrderedDict()
+        self._turns: OrderedDict[str, _Turn] = OrderedDict()
         self._lock = Lock()
 
     @contextmanager
@@ -223,18 +238,23 @@ class Providers:
 
     @contextmanager
     def _one_at_a_time(self, name: str) -> Iterator[None]:
-        """Let one thread fetch for all that wait; who waits longer than a fetch lasts is told."""
+        """Let one thread fetch for all that wait; they share what comes of it, a failure too."""
         with self._lock:
-            lock = self._locks.setdefault(name, Lock())
-            self._locks.move_to_end(name)
-            while len(self._locks) > MOST_PROVIDERS:
-                self._locks.popitem(last=False)
-        if not lock.acquire(timeout=12):
+            turn = self._turns.setdefault(name, _Turn())
+            self._turns.move_to_end(name)
+            while len(self._turns) > MOST_PROVIDERS:
+                self._turns.popitem(last=False)
+        failures = turn.failures
+        if not turn.lock.acquire(timeout=MOST_WAIT):
             raise SignInFailure(Failure(SignInReason.NET_LIMIT, "the provider lets others wait"))
         try:
+            turn.share(failures)
             yield
+        except SignInFailure as failure:
+            turn.failures, turn.last = turn.failures + 1, failure.failure
+            raise
         finally:
-            lock.release()
+            turn.lock.release()
 
 
 def providers() -> Providers:

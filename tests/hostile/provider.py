@@ -11,11 +11,12 @@ import gzip
 import hashlib
 import json
 import secrets
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -108,6 +109,7 @@ class HostileProvider:
         self._codes: dict[str, _Code] = {}
         self._tokens: dict[str, Mapping[str, Any]] = {}
         self._lock = threading.Lock()
+        self._connections: set[socket.socket] = set()
         self._server = ThreadingHTTPServer((host, 0), _handler(self))
         self._server.daemon_threads = True
         self.origin = f"http://{host}:{self._server.server_address[1]}"
@@ -121,6 +123,10 @@ class HostileProvider:
         """Stop answering; connections to it are refused from now on."""
         self._server.shutdown()
         self._server.server_close()
+        with self._lock:
+            for connection in self._connections:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
         self._thread.join()
 
     @contextmanager
@@ -263,6 +269,17 @@ def _handler(provider: HostileProvider) -> type[BaseHTTPRequestHandler]:  # noqa
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
+
+        def setup(self) -> None:
+            super().setup()
+            with provider._lock:
+                provider._connections.add(self.connection)
+
+        def finish(self) -> None:
+            with provider._lock:
+                provider._connections.discard(self.connection)
+            with suppress(OSError):
+                super().finish()
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
