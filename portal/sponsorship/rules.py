@@ -1,6 +1,6 @@
 """What a sponsorship's dates mean: when it ends and why, what is due, how far a sponsor may go."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -11,6 +11,7 @@ from portal.guests.rules import REMOVED_AFTER, Reason, State
 from portal.trust.rules import ContractFacts, EffectivePolicy, contract_end
 
 REVIEW_ASKED_BEFORE = timedelta(days=14)
+NOT_CHOSEN = "not_chosen"  # why a grant ended: its sponsor decided without it
 
 
 class Standing(StrEnum):
@@ -163,8 +164,10 @@ def _run(
             return tuple(steps), guest
         if moved is not None:
             # Whoever is suspended by time or removed keeps no sponsorship: coming back is decided.
-            for sponsorship_id in sorted(standing, key=str):
-                steps.append(SponsorshipEnds(sponsorship_id, moved.reason, at))
+            steps.extend(
+                SponsorshipEnds(sponsorship_id, moved.reason, at)
+                for sponsorship_id in sorted(standing, key=str)
+            )
             standing.clear()
             steps.append(moved)
             guest = after(guest, moved)
@@ -208,6 +211,26 @@ def after(guest: GuestDates, move: GuestMoves) -> GuestDates:
         hold=False,
         tombstone=move.tombstone,
         removes_at=move.at + REMOVED_AFTER if move.state == State.SUSPENDED else None,
+    )
+
+
+def latest_expiry(
+    expiries: Mapping[UUID, datetime], ends: Sequence[SponsorshipEnds]
+) -> datetime | None:
+    """Return a guest's end once *ends* are carried out: the latest of the open sponsorships'.
+
+    When none is left it stays what it was before the last of them ended, whatever ended earlier
+    in the same sweep or in one before.
+
+    Args:
+        expiries: ``expires_at`` of the sponsorships that were open, by id.
+        ends: which of them end, and when.
+    """
+    ended = {one.sponsorship_id: one.at for one in ends}
+    last = max(ended.values(), default=None)
+    open_still = [at for key, at in expiries.items() if key not in ended]
+    return max(
+        open_still or [at for key, at in expiries.items() if ended[key] == last], default=None
     )
 
 
@@ -271,6 +294,19 @@ def review_after(policy: EffectivePolicy, now: datetime, expires_at: datetime) -
     if due >= expires_at:
         return Review(None, None, None)
     return Review(max(now, due - REVIEW_ASKED_BEFORE), due, due + timedelta(days=policy.grace_days))
+
+
+def review_when_moved(
+    standing: Review, policy: EffectivePolicy, now: datetime, expires_at: datetime
+) -> Review:
+    """Return the review of a sponsorship whose end has moved.
+
+    The one that stands stays as it is, asked or not, if it still falls before the end; else the
+    next one counts from now: who prolongs a short stay into a long one is asked about that too.
+    """
+    if standing.due_at is not None and standing.due_at < expires_at:
+        return standing
+    return review_after(policy, now, expires_at)
 
 
 # -- who is asked ---------------------------------------------------------------------------------

@@ -5,11 +5,12 @@ a sweep settles in batches. Both apply the same pure steps with the same instant
 matter which of them came first. The guest's row lock guards its sponsorships too.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from portal.delivery.changes import Message, put
+from portal.delivery.rules import KINDS
 from portal.foundation.transaction import Tx
 from portal.guests import changes as guest_changes
 from portal.guests.changes import Move
@@ -31,6 +32,7 @@ from portal.sponsorship.rules import (
     SponsorshipEnds,
     Standing,
     due_steps,
+    latest_expiry,
 )
 
 NO_REVIEW = {"review_ask_at": None}
@@ -61,12 +63,18 @@ def settle(tx: Tx, guest_ids: Iterable[UUID]) -> dict[UUID, GuestRow]:
     if not steps:
         return guests
     rows = {row.id: row for row in open_rows(tx.session, steps)}
-    ends = [step for due in steps.values() for step in due if isinstance(step, SponsorshipEnds)]
-    end_sponsorships(tx, [(rows[end.sponsorship_id], end.reason, end.at) for end in ends])
-    ended = {end.sponsorship_id for end in ends}
-    reckon(
-        tx, [guests[key] for key in steps], [row for row in rows.values() if row.id not in ended]
+    ends = {
+        key: [step for step in due if isinstance(step, SponsorshipEnds)]
+        for key, due in steps.items()
+    }
+    end_sponsorships(
+        tx, [(rows[one.sponsorship_id], one.reason, one.at) for own in ends.values() for one in own]
     )
+    expiries: dict[UUID, dict[UUID, datetime]] = {}
+    for row in rows.values():
+        expiries.setdefault(row.guest_id, {})[row.id] = row.expires_at
+    latest = {key: latest_expiry(expiries.get(key, {}), own) for key, own in ends.items()}
+    guest_changes.reckon(tx, [(guests[key], end) for key, end in latest.items() if end])
     now = dict(guests)
     # A guest moves twice at most, suspended and then removed: each move is a batch of its own.
     for turn in (0, 1):
@@ -178,14 +186,18 @@ def _messages(
     lapsed = step.reason == Reason.LAPSED
     messages = []
     if guest.email:
-        kind = "lapsed" if lapsed else str(step.state)
-        own = {key: about[key] for key in ("organisation", "reason", "since")}
-        messages.append(Message(f"guest.{kind}", guest.email, f"guest.{kind}:{once}", own))
+        kind = f"guest.{'lapsed' if lapsed else step.state}"
+        messages.append(Message(kind, guest.email, f"{kind}:{once}", _told(kind, about)))
     # A contract's end is told to sponsors once, with the count, not once a guest.
     if step.state == State.SUSPENDED or lapsed:
         kind = "sponsor.request_lapsed" if lapsed else "sponsor.guest_suspended"
         messages += [
-            Message(kind, sponsor.email, f"{kind}:{once}:{sponsor.id}", about)
+            Message(kind, sponsor.email, f"{kind}:{once}:{sponsor.id}", _told(kind, about))
             for sponsor in {one.id: one for one in sponsors}.values()
         ]
     return messages
+
+
+def _told(kind: str, about: Mapping[str, str]) -> dict[str, str]:
+    """Return what a mail of this kind says of it."""
+    return {key: about[key] for key in KINDS[kind].required}

@@ -31,6 +31,17 @@ def tell_removed(tx: Tx, guest: GuestRow, reason: Reason) -> None:
     tell_guest(tx, guest, "guest.removed", payload)
 
 
+def tell_suspended(tx: Tx, guest: GuestRow, reason: Reason) -> None:
+    """Tell a guest that access has stopped."""
+    names = organisation_names(tx.session, [guest.organisation_id])
+    payload = {
+        "organisation": names[guest.organisation_id],
+        "reason": str(reason),
+        "since": tx.now.isoformat(),
+    }
+    tell_guest(tx, guest, "guest.suspended", payload)
+
+
 def tell_approved(
     tx: Tx,
     guest: GuestRow,
