@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from portal.applications.models import Application, Entitlement
 from portal.guests.rules import Reason
 from portal.sponsorship.models import Grant, Sponsorship
-from portal.sponsorship.rules import OpenSponsorship, Standing
+from portal.sponsorship.rules import NOT_CHOSEN, OpenSponsorship, Standing
 from portal.staff.models import Staff
 from portal.trust.models import Contract, Offer, Organisation
 
@@ -217,6 +217,29 @@ def grants_of_offer(session: Session, offer_id: UUID) -> list[GrantRow]:
     return [GrantRow(*row) for row in session.execute(query)]
 
 
+def turned_down(session: Session, guest_id: UUID, sponsorship_id: UUID) -> frozenset[UUID]:
+    """Return the offers that a sponsor did not choose under a sponsorship."""
+    query = select(Grant.offer_id).where(
+        Grant.guest_id == guest_id,
+        Grant.state == "ended",
+        Grant.sponsorship_id == sponsorship_id,
+        Grant.state_reason == NOT_CHOSEN,
+    )
+    return frozenset(session.scalars(query))
+
+
+# A sponsor's no to one entitlement: it is not put before them again under that sponsorship.
+TURNED_DOWN = ("not_chosen", "declined")
+
+
+def turned_down(session: Session, sponsorship_id: UUID) -> frozenset[UUID]:
+    """Return the offers that a sponsor did not want under a sponsorship."""
+    query = select(Grant.offer_id).where(
+        Grant.sponsorship_id == sponsorship_id, Grant.state_reason.in_(TURNED_DOWN)
+    )
+    return frozenset(session.scalars(query))
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Whom a message goes to."""
@@ -277,11 +300,12 @@ def open_by_sponsor(session: Session, staff_id: UUID) -> list[SponsorshipRow]:
     return [row_of(row) for row in session.execute(query.order_by(Sponsorship.id))]
 
 
-def ended_by_contract(session: Session, contract_id: UUID) -> int:
-    """Count the guests whom a contract's end took a sponsorship from."""
+def ended_by_contract(session: Session, contract_id: UUID, ends_at: datetime) -> int:
+    """Count the guests whom a contract's end at this instant took a sponsorship from."""
     query = select(func.count(Sponsorship.guest_id.distinct())).where(
         Sponsorship.contract_id == contract_id,
         Sponsorship.state == Standing.ENDED,
         Sponsorship.state_reason == Reason.CONTRACT_ENDED,
+        Sponsorship.state_since == ends_at,
     )
     return session.scalar(query) or 0

@@ -1,1 +1,1 @@
-"""Change sponsorships: ``writing`` writes, ``settling`` carries out what time did, the rest decides."""
+"""Change sponsorships: ``writing`` writes, ``settling`` does what is due, the rest decides."""

@@ -1,4 +1,4 @@
-"""What every decision has in common: who may take it, how far it may go, and letting somebody in."""
+"""What decisions have in common: who may take them, how far they may go, letting somebody in."""
 
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -7,11 +7,13 @@ from portal.foundation.transaction import Tx
 from portal.guests import changes as guest_changes
 from portal.guests.changes import Move
 from portal.guests.queries import GuestRow
-from portal.guests.rules import Reason, State
+from portal.guests.rules import Reason, State, family
 from portal.sponsorship.queries import open_rows
-from portal.sponsorship.rules import Bound, Latest, expiry_of, latest_last_day, review_after
+from portal.sponsorship.rules import Bound, Latest, Review, expiry_of, latest_last_day
 from portal.trust.queries import eligible_sponsors
-from portal.trust.rules import ContractFacts, EffectivePolicy, Refused
+from portal.trust.rules import ContractFacts, EffectivePolicy, Refused, check_name
+
+LONGEST_REASON = 500
 
 
 class NotYours(Exception):
@@ -26,6 +28,15 @@ def require_decider(tx: Tx, organisation_id: UUID, staff_id: UUID) -> None:
     """
     if staff_id not in {one.staff_id for one in eligible_sponsors(tx.session, organisation_id)}:
         raise NotYours
+
+
+def require_reason(reason: str) -> str:
+    """Return a human's reason, cleaned.
+
+    Raises:
+        Refused: at field ``reason``: there is none, or it is too long.
+    """
+    return check_name("reason", reason, LONGEST_REASON)
 
 
 def require_day(
@@ -49,11 +60,8 @@ def require_day(
     return latest
 
 
-def review_columns(
-    policy: EffectivePolicy, now: datetime, expires_at: datetime
-) -> dict[str, object]:
-    """Return the columns of the next review."""
-    review = review_after(policy, now, expires_at)
+def review_columns(review: Review) -> dict[str, object]:
+    """Return the columns of a review."""
     return {
         "review_ask_at": review.ask_at,
         "review_due_at": review.due_at,
@@ -66,14 +74,16 @@ def bring_in(tx: Tx, guest: GuestRow, policy: EffectivePolicy, reason: Reason) -
 
     Whom a human holds stays held: an approval is no lifting of a colleague's hold.
     """
-    inactive_at = tx.now + timedelta(days=policy.inactivity_days)
     standing = open_rows(tx.session, [guest.id])
     expires_at = max(row.expires_at for row in standing)
-    values = {"inactive_at": inactive_at, "expires_at": expires_at}
     if guest.hold:
-        guest_changes.write(tx, "guest.reckoned", guest, {"expires_at": expires_at})
-    elif guest.state == State.ACTIVE:
-        guest_changes.write(tx, "guest.reckoned", guest, values)
+        guest_changes.reckon(tx, [(guest, expires_at)])
+        return
+    inactive_at = tx.now + timedelta(days=policy.inactivity_days)
+    values = {"inactive_at": inactive_at, "expires_at": expires_at}
+    if guest.state == State.ACTIVE:
+        known = {"state_reason": reason, **values}
+        guest_changes.write(tx, "guest.reckoned", guest, known, family(reason))
     else:
         guest_changes.move(
             tx, "guest.activated", [Move(guest, State.ACTIVE, reason, tx.now, values)]

@@ -23,6 +23,7 @@ from portal.sponsorship.changes.bounds import (
     bring_in,
     require_day,
     require_decider,
+    require_reason,
     review_columns,
 )
 from portal.sponsorship.changes.settling import NO_REVIEW, end_sponsorships, reckon, settle
@@ -36,11 +37,18 @@ from portal.sponsorship.changes.writing import Change
 from portal.sponsorship.queries import (
     SponsorshipRow,
     get,
+    grants_under,
     open_rows,
     organisation_names,
     staff_people,
 )
-from portal.sponsorship.rules import Standing, expiry_of
+from portal.sponsorship.rules import (
+    Review,
+    Standing,
+    expiry_of,
+    review_after,
+    review_when_moved,
+)
 from portal.trust.queries import contract_facts, eligible_sponsors, policy_for, standing_offers
 from portal.trust.rules import Refused
 
@@ -87,7 +95,7 @@ def approve(
                     "approve_by": None,
                     "decided_at": tx.now,
                     "decided_by": staff_id,
-                    **review_columns(policy, tx.now, expires_at),
+                    **review_columns(review_after(policy, tx.now, expires_at)),
                 },
             )
         ],
@@ -103,7 +111,9 @@ def reject(tx: Tx, sponsorship_id: UUID, staff_id: UUID, reason: str) -> Lost | 
 
     Raises:
         NotYours: the employee may not decide for this organisation.
+        Refused: no reason is given.
     """
+    reason = require_reason(reason)
     row, guest = _open(tx, sponsorship_id, staff_id)
     if not row.awaits_decision:
         return _lost(tx, row, "reject")
@@ -128,7 +138,9 @@ def reject(tx: Tx, sponsorship_id: UUID, staff_id: UUID, reason: str) -> Lost | 
         ],
     )
     grants.end_with(tx, {row.id: ("rejected", tx.now)})
-    if not _others(tx, row):
+    if others := _others(tx, row):
+        reckon(tx, [guest], others)
+    else:
         _out(tx, guest, Reason.REJECTED)
         organisation = organisation_names(tx.session, [row.organisation_id])
         tell_guest(tx, guest, "guest.rejected", {"organisation": organisation[row.organisation_id]})
@@ -196,7 +208,10 @@ def change_last_day(tx: Tx, sponsorship_id: UUID, staff_id: UUID, last_day: date
     policy = policy_for(tx.session, row.organisation_id)
     contract = contract_facts(tx.session, row.contract_id)
     require_day(last_day, policy, contract, tx.now)
-    values = {"last_day": last_day, "expires_at": expiry_of(last_day, contract)}
+    expires_at = expiry_of(last_day, contract)
+    standing = Review(row.review_ask_at, row.review_due_at, row.review_ends_at)
+    review = review_when_moved(standing, policy, tx.now, expires_at)
+    values = {"last_day": last_day, "expires_at": expires_at, **review_columns(review)}
     writing.change(tx, "sponsorship.extended", [Change(row, row.state, values)])
     reckon(tx, [guest], open_rows(tx.session, [guest.id]))
     return None
@@ -212,8 +227,42 @@ def keep(tx: Tx, sponsorship_id: UUID, staff_id: UUID) -> Lost | None:
     if row.state != Standing.ACTIVE or row.awaits_decision:
         return _lost(tx, row, "keep")
     policy = policy_for(tx.session, row.organisation_id)
-    values = {"sponsor_id": staff_id, **review_columns(policy, tx.now, row.expires_at)}
+    review = review_after(policy, tx.now, row.expires_at)
+    values = {"sponsor_id": staff_id, **review_columns(review)}
     writing.change(tx, "sponsorship.reviewed", [Change(row, row.state, values)])
+    return None
+
+
+def choose(tx: Tx, sponsorship_id: UUID, staff_id: UUID, chosen: Collection[UUID]) -> Lost | None:
+    """Choose anew what a guest has under a sponsorship: take up a proposal, or turn it down.
+
+    Raises:
+        NotYours: the employee may not decide for this organisation.
+    """
+    row, _guest = _open(tx, sponsorship_id, staff_id)
+    if row.state != Standing.ACTIVE or row.awaits_decision:
+        return _lost(tx, row, "choose")
+    grants.decide(tx, row, standing_offers(tx.session, row.organisation_id), chosen)
+    return None
+
+
+def answer_proposal(
+    tx: Tx, sponsorship_id: UUID, staff_id: UUID, grant_id: UUID, *, accept: bool
+) -> Lost | None:
+    """Give somebody who is in what a claim newly proposes for them, or turn it down for good.
+
+    Raises:
+        NotYours: the employee may not decide for this organisation.
+    """
+    row, _guest = _open(tx, sponsorship_id, staff_id)
+    waiting = {
+        grant.id: grant
+        for grant in grants_under(tx.session, [row.id])
+        if grant.state == "proposed" and grant.offer_withdrawn_at is None
+    }
+    if row.state != Standing.ACTIVE or row.awaits_decision or grant_id not in waiting:
+        return _lost(tx, row, "answer_proposal")
+    grants.answer(tx, waiting[grant_id], accept=accept)
     return None
 
 
@@ -222,7 +271,9 @@ def end(tx: Tx, sponsorship_id: UUID, staff_id: UUID, reason: str) -> Lost | Non
 
     Raises:
         NotYours: the employee may not decide for this organisation.
+        Refused: no reason is given.
     """
+    reason = require_reason(reason)
     row, guest = _open(tx, sponsorship_id, staff_id)
     if row.state != Standing.ACTIVE or row.awaits_decision:
         return _lost(tx, row, "end")

@@ -10,7 +10,14 @@ from uuid import UUID
 from portal.foundation.db import uuid7
 from portal.foundation.transaction import Tx
 from portal.sponsorship.changes import writing
-from portal.sponsorship.queries import GrantRow, SponsorshipRow, grants_of_offer, grants_under
+from portal.sponsorship.queries import (
+    GrantRow,
+    SponsorshipRow,
+    grants_of_offer,
+    grants_under,
+    turned_down,
+)
+from portal.sponsorship.rules import NOT_CHOSEN
 from portal.trust.rules import OfferFacts, Proposal
 
 
@@ -65,6 +72,8 @@ def decide(
     """Make a sponsor's choice of offers what the guest has under a sponsorship: no more, no less.
 
     Args:
+        tx: the open transaction.
+        sponsorship: under which the guest has it.
         offers: what stands offered to the organisation now.
         chosen: ids of the offers that the sponsor ticked.
     """
@@ -91,7 +100,7 @@ def decide(
     writing.add_grants(tx, "grant.given", organisation_id, give)
     started = {"state": "active", "state_reason": "approved", "starts_at": tx.now}
     writing.change_grants(tx, "grant.given", [(grant, started) for grant in begin])
-    ended = {"state": "ended", "state_reason": "not_chosen", "ended_at": tx.now}
+    ended = {"state": "ended", "state_reason": NOT_CHOSEN, "ended_at": tx.now}
     writing.change_grants(tx, "grant.ended", [(grant, ended) for grant in end])
 
 
@@ -102,6 +111,8 @@ def follow_claims(
     standing: Sequence[GrantRow],
 ) -> tuple[Proposal, ...]:
     """End what a claim chose and no longer says; propose what it says now.
+
+    What the sponsor turned down under this sponsorship is not proposed again at every sign-in.
 
     Returns:
         What is newly proposed, so that the sponsor can be told.
@@ -114,8 +125,22 @@ def follow_claims(
     new = tuple(
         proposal for proposal in proposals if proposal.by_claim and proposal.offer.id not in held
     )
+    if new:
+        declined = turned_down(tx.session, sponsorship.guest_id, sponsorship.id)
+        new = tuple(proposal for proposal in new if proposal.offer.id not in declined)
+    if new:
+        unwanted = turned_down(tx.session, sponsorship.id)
+        new = tuple(proposal for proposal in new if proposal.offer.id not in unwanted)
     propose(tx, sponsorship.organisation_id, sponsorship.guest_id, sponsorship.id, new)
     return new
+
+
+def answer(tx: Tx, grant: GrantRow, *, accept: bool) -> None:
+    """Give what was proposed, or turn it down."""
+    given = {"state": "active", "state_reason": "approved", "starts_at": tx.now}
+    declined = {"state": "ended", "state_reason": "declined", "ended_at": tx.now}
+    event, values = ("grant.given", given) if accept else ("grant.ended", declined)
+    writing.change_grants(tx, event, [(grant, values)])
 
 
 def end_with(tx: Tx, ended: Mapping[UUID, tuple[str, datetime]]) -> None:

@@ -10,10 +10,15 @@ from portal.guests import changes as guest_changes
 from portal.guests.changes import Move
 from portal.guests.queries import GuestRow
 from portal.guests.rules import LAPSES_AFTER, REMOVED_AFTER, Reason, State
-from portal.sponsorship.changes.bounds import NotYours, require_decider
+from portal.sponsorship.changes.bounds import NotYours, require_decider, require_reason
 from portal.sponsorship.changes.requesting import Request, request
 from portal.sponsorship.changes.settling import end_sponsorships, settle
-from portal.sponsorship.changes.telling import display_name, tell_guest, tell_removed
+from portal.sponsorship.changes.telling import (
+    display_name,
+    tell_guest,
+    tell_removed,
+    tell_suspended,
+)
 from portal.sponsorship.models import Sponsorship
 from portal.sponsorship.queries import open_rows, organisation_names
 from portal.sponsorship.rules import Standing, expiry_of, latest_last_day
@@ -25,8 +30,9 @@ def suspend(tx: Tx, guest_id: UUID, reason: str) -> GuestRow:
     """Hold a guest: no access until somebody lifts it; what runs out meanwhile runs out.
 
     Raises:
-        Refused: the guest waits for a decision or is gone already.
+        Refused: the guest waits for a decision or is gone already, or no reason is given.
     """
+    reason = require_reason(reason)
     guest = _settled(tx, guest_id)
     if guest.state not in (State.ACTIVE, State.SUSPENDED) or guest.hold:
         raise Refused("guest", _WHY_NOT_SUSPEND.get(guest.state, "A colleague holds it already"))
@@ -36,17 +42,7 @@ def suspend(tx: Tx, guest_id: UUID, reason: str) -> GuestRow:
     values = {"hold": True, "state_note": reason, "inactive_at": None, "removes_at": removes_at}
     moved = Move(guest, State.SUSPENDED, Reason.SUSPENDED_BY_STAFF, since, values)
     guest_changes.move(tx, "guest.suspended", [moved])
-    names = organisation_names(tx.session, [guest.organisation_id])
-    tell_guest(
-        tx,
-        guest,
-        "guest.suspended",
-        {
-            "organisation": names[guest.organisation_id],
-            "reason": str(Reason.SUSPENDED_BY_STAFF),
-            "since": tx.now.isoformat(),
-        },
-    )
+    tell_suspended(tx, guest, Reason.SUSPENDED_BY_STAFF)
     return guest
 
 
@@ -93,8 +89,9 @@ def remove(tx: Tx, guest_id: UUID, reason: str) -> GuestRow:
     """Remove a guest by a human's decision, behind a tombstone that a sponsor must lift.
 
     Raises:
-        Refused: it is removed already and stands behind a tombstone.
+        Refused: it is removed already and stands behind a tombstone, or no reason is given.
     """
+    reason = require_reason(reason)
     guest = _settled(tx, guest_id)
     if guest.tombstone:
         raise Refused("guest", "The guest is removed already")

@@ -20,7 +20,7 @@ from portal.sponsorship.changes.bounds import (
 from portal.sponsorship.changes.settling import settle
 from portal.sponsorship.changes.telling import tell_approved
 from portal.sponsorship.queries import get, open_rows, organisation_names, staff_people
-from portal.sponsorship.rules import Standing, expiry_of, latest_last_day
+from portal.sponsorship.rules import Standing, expiry_of, latest_last_day, review_after
 from portal.trust.queries import policy_for, running_contract, standing_offers
 from portal.trust.rules import ContractFacts, EffectivePolicy, Proposal, Refused
 
@@ -105,7 +105,7 @@ def request(tx: Tx, asked: Request, *, guest_name: str, guest_email: str) -> UUI
 
 
 def vouch(tx: Tx, guest_id: UUID, staff_id: UUID, last_day: date, chosen: Collection[UUID]) -> None:
-    """Vouch for a guest of one's own accord: for one whom time suspended, or beside another sponsor.
+    """Vouch of one's own accord: for a guest whom time suspended, or beside another sponsor.
 
     Raises:
         NotYours, Refused: as ``approve``; Refused also where a human holds the guest, nobody
@@ -154,7 +154,7 @@ def vouch(tx: Tx, guest_id: UUID, staff_id: UUID, last_day: date, chosen: Collec
             "decision_note": None,
             "why": None,
             "works_with": None,
-            **review_columns(policy, tx.now, expires_at),
+            **review_columns(review_after(policy, tx.now, expires_at)),
         },
     )
     fresh = get(tx.session, sponsorship_id)
