@@ -95,13 +95,14 @@ def _apply(
     ids = list(dict.fromkeys(guest_ids))
     try:
         with transaction(actor=ACTOR, now=now) as tx:
-            report.settled[kind] += apply(tx, ids)
+            done = apply(tx, ids)
+        report.settled[kind] += done
     except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
         if len(ids) > 1:
             for guest_id in ids:
                 _apply(report, kind, now, [guest_id], apply)
             return
-        log.error("guest not settled", guest=str(ids[0]), kind=kind, error=repr(error))
+        log.exception("guest not settled", guest=str(ids[0]), kind=kind)
         report.failed.append(ids[0])
         with transaction(actor=ACTOR, now=now) as tx:
             failed = Event(

@@ -47,6 +47,8 @@ def end_organisation(tx: Tx, organisation_id: UUID, last_day: date | None) -> in
     """
     ended = 0
     for contract in contracts(tx.session, organisation_id):
+        settle_contract(tx, contract.id)
+        conclude_contract(tx, contract.id)
         if contract.ends_at is not None and contract.ends_at <= tx.now:
             continue
         if last_day is None:
@@ -91,7 +93,7 @@ def conclude_contract(tx: Tx, contract_id: UUID) -> int | None:
         return None
     if open_under_contract(tx.session, contract_id, None, 1):
         return None
-    count = ended_by_contract(tx.session, contract_id)
+    count = ended_by_contract(tx.session, contract_id, row.ends_at)
     values = {"settled_at": row.ends_at}
     tx.session.execute(
         update(Contract)

@@ -6,6 +6,7 @@ from portal.foundation.transaction import Tx
 from portal.lifecycle.queries import guests_of
 from portal.sponsorship.changes.grants import end_offer
 from portal.sponsorship.changes.settling import settle
+from portal.sponsorship.queries import grants_of_offer
 from portal.trust import changes as trust_changes
 
 BATCH = 500
@@ -32,6 +33,8 @@ def settle_organisation(tx: Tx, organisation_id: UUID) -> None:
 
 def withdraw_offer(tx: Tx, offer_id: UUID) -> int:
     """Withdraw an offer and end what was given by it; return how many grants that ended."""
+    # What time has ended already ended for that reason, whether or not a sweep has said so.
+    settle(tx, {grant.guest_id for grant in grants_of_offer(tx.session, offer_id)})
     ended = end_offer(tx, offer_id)
     trust_changes.withdraw_offer(tx, offer_id)
     return ended

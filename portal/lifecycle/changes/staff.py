@@ -8,7 +8,8 @@ from portal.guests import changes as guest_changes
 from portal.guests.changes import Move
 from portal.guests.rules import REMOVED_AFTER, Reason, State
 from portal.sponsorship.changes.deciding import pass_on
-from portal.sponsorship.changes.settling import end_sponsorships, settle
+from portal.sponsorship.changes.settling import end_sponsorships, reckon, settle
+from portal.sponsorship.changes.telling import tell_removed, tell_suspended
 from portal.sponsorship.queries import SponsorshipRow, open_by_sponsor, open_requests, open_rows
 from portal.sponsorship.rules import Candidate, who_is_asked
 from portal.trust import changes as trust_changes
@@ -54,7 +55,7 @@ def name_sponsors(
     # Guests are locked before their organisation, everywhere.
     settle(tx, {row.guest_id for own in rows.values() for row in own})
     trust_changes.name_sponsors(tx, organisation_id, sponsors=sponsors, deputy=deputy, lead=lead)
-    for staff_id in gone:
+    for staff_id in sorted(gone, key=str):
         standing = open_by_sponsor(tx.session, staff_id)
         own = [row for row in standing if row.organisation_id == organisation_id]
         _pass_or_end(tx, own, staff_id)
@@ -96,7 +97,9 @@ def _heir(tx: Tx, organisation_id: UUID, leaving: UUID) -> UUID | None:
 def _strand(tx: Tx, guest_ids: set[UUID]) -> None:
     """Suspend guests whom nobody vouches for any more; whoever only waited is removed by time."""
     guests = settle(tx, guest_ids) if guest_ids else {}
-    vouched = {row.guest_id for row in open_rows(tx.session, guests)}
+    standing = open_rows(tx.session, guests)
+    vouched = {row.guest_id for row in standing}
+    reckon(tx, guests.values(), standing)
     alone = [guest for guest in guests.values() if guest.id not in vouched]
     guest_changes.move(
         tx,
@@ -128,3 +131,8 @@ def _strand(tx: Tx, guest_ids: set[UUID]) -> None:
             if guest.state == State.PENDING
         ],
     )
+    for guest in alone:
+        if guest.state == State.ACTIVE:
+            tell_suspended(tx, guest, Reason.SPONSOR_LEFT)
+        elif guest.state == State.PENDING:
+            tell_removed(tx, guest, Reason.SPONSOR_LEFT)
