@@ -51,7 +51,7 @@ class Move:
 
 
 def lock_places(tx: Tx, organisation_id: UUID) -> int:
-    """Return how many places an organisation's guests take; nobody else arrives until the commit."""
+    """Count the places that an organisation's guests take; nobody else arrives until the commit."""
     query = select(Organisation.seats + Organisation.waiting).where(
         Organisation.id == organisation_id
     )

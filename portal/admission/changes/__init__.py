@@ -1,4 +1,4 @@
-"""Carry an admission decision out: ``door`` decides, ``refusing``, ``arriving``, ``refreshing`` do."""
+"""Carry admission out: ``door`` decides, ``refusing``, ``arriving`` and ``refreshing`` do it."""
 
 from portal.admission.changes.arriving import accept, delete_expired
 from portal.admission.changes.door import knock, trial
