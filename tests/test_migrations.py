@@ -5,7 +5,10 @@ Alembic's own comparison misses triggers, CHECKs and the WHERE of partial indexe
 
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, NullPool, create_engine, text
@@ -16,6 +19,7 @@ from portal.foundation.db import Base, listen
 from tests.infra.databases import KINDS, Databases, Kind
 from tests.infra.schema import import_every_table
 
+ROOT = Path(__file__).parent.parent
 OURS = "nspname = 'public'"
 POSTGRESQL_CATALOGUE = {
     "columns": f"""
@@ -135,6 +139,21 @@ def test_upgrade_again_changes_nothing(empty):
     once = catalogue(engine)
     database.upgrade_database(address(engine))
     assert catalogue(engine) == once
+    assert database.database_revision(address(engine)) == database.newest_revision()
+
+
+def test_two_machines_may_upgrade_at_once(empty):
+    """Both start together: one builds, the other waits and finds nothing to do."""
+    engine = empty()
+    program = (
+        "import sys; from portal.commands.database import upgrade_database;"
+        "upgrade_database(sys.argv[1])"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", program, address(engine)], cwd=ROOT)
+        for _ in range(2)
+    ]
+    assert [process.wait(60) for process in processes] == [0, 0]
     assert database.database_revision(address(engine)) == database.newest_revision()
 
 

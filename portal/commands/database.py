@@ -58,9 +58,11 @@ def _config(connection: Connection) -> Config:
 def _connection(url: str) -> Iterator[Connection]:
     """Open a connection of its own; the folder of an embedded database is made at need."""
     where = make_url(url)
+    patience = {}
     if where.get_backend_name() == "sqlite" and where.database:
         Path(where.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = create_engine(where, poolclass=NullPool)
+        patience["timeout"] = 60  # seconds: another process may be upgrading it
+    engine = create_engine(where, poolclass=NullPool, connect_args=patience)
     listen(engine)
     try:
         with engine.connect() as connection:

@@ -11,6 +11,7 @@ from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, select_autoescape
 
@@ -43,21 +44,24 @@ def compose(settings: Settings, message: Claimed) -> EmailMessage:
 
 
 def _words(settings: Settings, message: Claimed, payload: Mapping[str, Any]) -> dict[str, Any]:
+    values = {"reference": one_line(message.reference), **shown(payload)}
     return {
         "host_name": one_line(settings.host_name),
         "support_contact": one_line(settings.support_contact).removeprefix("https://"),
         "colour": settings.colour,
-        "reference": message.reference,
-        **shown(payload),
-        "link": _link(settings, message.kind, payload),
+        **values,
+        "link": _link(settings, message.kind, payload, values),
     }
 
 
-def _link(settings: Settings, kind: str, payload: Mapping[str, Any]) -> str:
+def _link(
+    settings: Settings, kind: str, payload: Mapping[str, Any], values: Mapping[str, Any]
+) -> str:
     """Return the one link of the mail; it leads to the portal and nowhere else."""
     path = PATHS[kind]
     if path is not None:
-        return settings.public_url + path.format_map(shown(payload))
+        parts = {name: quote(str(value), safe="") for name, value in values.items()}
+        return settings.public_url + path.format_map(parts)
     url = str(payload["url"])
     if not url.startswith(f"{settings.public_url}/") or not url.isascii() or not url.isprintable():
         raise ValueError("a link in a mail must lead to the public URL")

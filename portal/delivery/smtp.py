@@ -56,6 +56,14 @@ class Postbox:
     ) -> None:
         self._hang_up()
 
+    def knock(self) -> None:
+        """Open the conversation and send nothing.
+
+        Raises:
+            Undeliverable: the server could not be reached, or does not take our password.
+        """
+        self._connected()
+
     def send(self, mail: EmailMessage) -> None:
         """Hand one mail to the server, for its one recipient.
 

@@ -165,6 +165,12 @@ def test_n13_a_recipient_is_one_address(to, render):
     assert "\n" not in refused.value.message
 
 
+def test_the_link_finds_the_event(render):
+    """An admin who is told of something strange lands on its line of the audit log."""
+    text = text_of(render("admin.break_glass"))
+    assert "https://guests.host.example/admin/audit?reference=7K3F-9QX-M2D\n" in text
+
+
 def test_a_request_that_waits_with_access_says_so(render):
     """At once: the access is there, and ends unless somebody approves."""
     first = text_of(render("sponsor.request"))
