@@ -24,13 +24,13 @@ def start(
     command: Sequence[str],
     *,
     stdin: int | IO[Any] | None = subprocess.DEVNULL,
-    env: dict[str, str] | None = None,
+    stdout: int | None = None,
 ) -> "subprocess.Popen[bytes]":
     """Start a child in a group of its own: Ctrl-C reaches the parent alone, who ends it."""
     return subprocess.Popen(  # noqa: S603 - programs of ours, no shell
         command,
         stdin=stdin,
-        env=env,
+        stdout=stdout,
         process_group=0,
         preexec_fn=_with(os.getpid()),  # noqa: PLW1509 - called before any thread is started
     )

@@ -182,7 +182,9 @@ class EmbeddedQueue:
             "loglevel warning",
         )
         # The configuration goes in by standard input: the password is in no process list.
-        process = processes.start([server_binary(), "-"], stdin=subprocess.PIPE)
+        process = processes.start(
+            [server_binary(), "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+        )
         stdin = cast("Any", process.stdin)
         stdin.write("\n".join(lines).encode())
         stdin.close()

@@ -1,0 +1,70 @@
+"""Does everything answer? One clear line for each thing the portal leans on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal.commands.database import database_revision, newest_revision
+from portal.delivery.smtp import Postbox, Undeliverable
+from portal.foundation.queues import connect
+from portal.foundation.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of one thing.
+
+    Attributes:
+        fine: whether the portal can work with it.
+        line: says so, and what to do if not.
+    """
+
+    fine: bool
+    line: str
+
+
+def check(settings: Settings) -> Iterator[Finding]:
+    """Try database, queue and mail server, one after the other."""
+    for probe in (_database, _queue, _mail):
+        yield probe(settings)
+
+
+def _database(settings: Settings) -> Finding:
+    kind = "PostgreSQL" if settings.database.startswith("postgresql") else "SQLite"
+    try:
+        found, wanted = database_revision(settings.database), newest_revision()
+    except SQLAlchemyError as fault:
+        return Finding(fine=False, line=f"database: {_first(fault)}; see PORTAL_DATABASE_URL")
+    if found is None:
+        return Finding(fine=False, line="database: it is empty; run `portal db upgrade`")
+    if found != wanted:
+        return Finding(
+            fine=False, line=f"database: it is at {found}, not at {wanted}; run `portal db upgrade`"
+        )
+    return Finding(fine=True, line=f"database: {kind}, up to date ({found})")
+
+
+def _queue(settings: Settings) -> Finding:
+    try:
+        with connect(settings) as redis:
+            redis.ping()
+            waiting = redis.llen("rq:queue:portal")
+    except (RedisError, OSError, ValueError) as fault:
+        return Finding(fine=False, line=f"queue: {_first(fault)}; see PORTAL_REDIS_URL")
+    return Finding(fine=True, line=f"queue: answers, {waiting} waiting")
+
+
+def _mail(settings: Settings) -> Finding:
+    try:
+        with Postbox(settings) as postbox:
+            postbox.knock()
+    except Undeliverable as fault:
+        return Finding(fine=False, line=f"mail: {fault.message}; see PORTAL_SMTP_URL")
+    return Finding(fine=True, line="mail: the server answers")
+
+
+def _first(fault: Exception) -> str:
+    original = getattr(fault, "orig", None) or fault
+    return str(original).strip().partition("\n")[0][:200] or type(fault).__name__

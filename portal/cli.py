@@ -1,0 +1,78 @@
+"""The ``portal`` command: mounts what the rooms offer at the shell."""
+
+import sys
+
+import click
+
+import portal
+from portal import worker as workers
+from portal.check import check as probes
+from portal.commands import (
+    application,
+    audit,
+    contract,
+    guest,
+    idp,
+    lifecycle,
+    org,
+    outbox,
+    run,
+    staff,
+    terms,
+)
+from portal.commands._shared import PortalGroup, refuse
+
+
+@click.group(cls=PortalGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(portal.__version__, prog_name="portal")
+def main() -> None:
+    """Guest portal: people of other companies, through their own company's sign-in."""
+
+
+@main.command()
+def worker() -> None:
+    """Start a worker alone."""
+    workers.work(run.settings_or_refuse())
+
+
+@main.command()
+def scheduler() -> None:
+    """Start the scheduler alone. Two of them do no harm."""
+    workers.schedule(run.settings_or_refuse())
+
+
+@main.command()
+def check() -> None:
+    """Say whether settings, database, queue and mail server are fine."""
+    settings = run.settings_or_refuse()
+    click.echo(f"settings: fine ({settings.env}, {settings.public_url})")
+    failed = 0
+    for found in probes(settings):
+        click.echo(found.line, err=not found.fine)
+        failed += not found.fine
+    if failed:
+        refuse(f"{failed} of these want you")
+
+
+MOUNTED = (
+    run.init,
+    run.up,
+    run.web,
+    run.database,
+    org.org,
+    contract.contract,
+    idp.idp,
+    staff.staff,
+    application.app,
+    application.entitlement,
+    guest.guest,
+    terms.terms,
+    lifecycle.lifecycle,
+    outbox.outbox,
+    audit.audit,
+)
+for command in MOUNTED:
+    main.add_command(command)
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""Start the portal: all of it on one machine, or one part of it."""
+
+import fcntl
+import os
+import secrets
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal.commands._shared import refuse
+from portal.commands.database import database_revision, newest_revision, upgrade_database
+from portal.commands.supervisor import Part, Supervisor, python
+from portal.foundation import processes
+from portal.foundation.queues import EmbeddedQueue
+from portal.foundation.settings import (
+    DEFAULT_FILE,
+    PREFIX,
+    BadSettings,
+    Settings,
+    load_settings,
+)
+
+WEB_PROCESSES: Final = 2
+WEB_THREADS: Final = 16
+_LOOPBACK: Final = "http://127.0.0.1:8000"
+# No query string: it holds codes and states of sign-ins.
+_ACCESS_LOG: Final = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
+
+
+def settings_or_refuse() -> Settings:
+    """Return the settings, or end with one line on stderr for every fault, exit code 1."""
+    try:
+        return load_settings()
+    except BadSettings as bad:
+        for line in bad.lines[:-1]:
+            click.echo(line, err=True)
+        refuse(bad.lines[-1])
+
+
+@click.command()
+@click.option("--public-url", default=_LOOPBACK, help="Address that people will type.")
+@click.option("--host-name", default="", help="Name of the host organisation.")
+@click.option("--file", "file", default=DEFAULT_FILE, help="Where to write.", show_default=True)
+def init(public_url: str, host_name: str, file: str) -> None:
+    """Write a first settings file with fresh secrets."""
+    path = Path(file)
+    values = {
+        "env": "development" if public_url.startswith("http:") else "production",
+        "public_url": public_url,
+        "secret_keys": secrets.token_urlsafe(48),
+        "data_dir": str(path.absolute().parent / "var"),
+        "host_name": host_name or str(Settings.model_fields["host_name"].default),
+    }
+    try:
+        Settings.checked(None, **values)
+    except BadSettings as bad:
+        refuse(bad.lines[0])
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        refuse(f"{file} is there already: edit it, or remove it first")
+    except OSError as fault:
+        refuse(f"{file} cannot be written: {fault.strerror}")
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(first_settings(values))
+    click.echo(f"{file} is written, with fresh secrets. Look through it, then: portal up")
+
+
+def first_settings(values: dict[str, str]) -> str:
+    """Return the text of a settings file: these values, and every other setting explained."""
+    parts = ["# Settings of the guest portal. A line that begins with # is not set."]
+    for name, field in Settings.model_fields.items():
+        words = " ".join((field.description or "").split())
+        told = "\n".join(f"# {line}" for line in textwrap.wrap(words, 90))
+        line = f"{PREFIX}{name.upper()}={values.get(name, '')}"
+        parts.append(f"{told}\n{line if name in values else '#' + line}")
+    return "\n\n".join(parts) + "\n"
+
+
+@click.command()
+def up() -> None:
+    """Start everything on this machine; Ctrl-C stops all of it."""
+    settings = settings_or_refuse()
+    with _alone(settings):
+        _upgrade(settings)
+        parts = [
+            Part("web", lambda: processes.start(python("portal.cli", "web"))),
+            Part("worker", lambda: processes.start(python("portal.cli", "worker"))),
+            Part("scheduler", lambda: processes.start(python("portal.cli", "scheduler"))),
+        ]
+        if not settings.redis_url:
+            queue = EmbeddedQueue(settings)
+            parts.insert(0, Part("queue", queue.start, cleanup=queue.stop))
+        say = lambda line: click.echo(line, err=True)  # noqa: E731
+        try:
+            code = Supervisor(parts, say).run(
+                lambda: say(f"The guest portal is at {settings.public_url} - Ctrl-C stops it")
+            )
+        except (OSError, RuntimeError) as fault:
+            refuse(str(fault))
+    raise SystemExit(code)
+
+
+@click.command()
+def web() -> None:
+    """Start the web server alone (gunicorn)."""
+    settings = settings_or_refuse()
+    _require_upgraded(settings)
+    shm = Path("/dev/shm")  # noqa: S108 - gunicorn's heartbeat must not wait for a disk
+    options = {
+        "bind": settings.bind,
+        "workers": str(WEB_PROCESSES),
+        "threads": str(WEB_THREADS),
+        "worker-class": "gthread",
+        "timeout": "30",
+        "graceful-timeout": "8",
+        "keep-alive": "15",
+        "limit-request-line": "8190",
+        "access-logfile": "-",
+        "access-logformat": _ACCESS_LOG,
+        "log-level": "warning",
+        "worker-tmp-dir": str(shm) if shm.is_dir() and os.access(shm, os.W_OK) else "",
+    }
+    arguments = [f"--{name}={value}" for name, value in options.items() if value]
+    command = python(
+        "gunicorn", *arguments, "--preload", "--no-control-socket", "portal.app:from_environment()"
+    )
+    # It becomes gunicorn: whoever started us watches the web server itself.
+    os.execv(command[0], command)  # noqa: S606 - no shell
+
+
+@click.group("db")
+def database() -> None:
+    """Look after the database."""
+
+
+@database.command("upgrade")
+def upgrade() -> None:
+    """Bring the database to what this version needs."""
+    settings = settings_or_refuse()
+    _upgrade(settings)
+    click.echo(f"The database is up to date ({newest_revision()}).")
+
+
+def _upgrade(settings: Settings) -> None:
+    try:
+        upgrade_database(settings.database)
+    except SQLAlchemyError as fault:
+        refuse(_unreachable(fault))
+
+
+def _require_upgraded(settings: Settings) -> None:
+    """Refuse to start on a database that is away, or not what this version needs."""
+    try:
+        found = database_revision(settings.database)
+    except SQLAlchemyError as fault:
+        refuse(_unreachable(fault))
+    if found != newest_revision():
+        refuse("The database is not up to date: portal db upgrade")
+
+
+def _unreachable(fault: SQLAlchemyError) -> str:
+    said = str(getattr(fault, "orig", None) or fault).strip().partition("\n")[0][:200]
+    return f"The database cannot be reached ({said}): check PORTAL_DATABASE_URL"
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Hold the data folder: two portals on one queue socket would take it from each other."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(settings.data_dir / "up.lock", "w") as lock:
+        _lock(lock, settings)
+        yield
+
+
+def _lock(lock: IO[str], settings: Settings) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        refuse(f"`portal up` runs already with {settings.data_dir}: stop it first")
