@@ -228,18 +228,6 @@ def turned_down(session: Session, guest_id: UUID, sponsorship_id: UUID) -> froze
     return frozenset(session.scalars(query))
 
 
-# A sponsor's no to one entitlement: it is not put before them again under that sponsorship.
-TURNED_DOWN = ("not_chosen", "declined")
-
-
-def turned_down(session: Session, sponsorship_id: UUID) -> frozenset[UUID]:
-    """Return the offers that a sponsor did not want under a sponsorship."""
-    query = select(Grant.offer_id).where(
-        Grant.sponsorship_id == sponsorship_id, Grant.state_reason.in_(TURNED_DOWN)
-    )
-    return frozenset(session.scalars(query))
-
-
 @dataclass(frozen=True, slots=True)
 class Person:
     """Whom a message goes to."""

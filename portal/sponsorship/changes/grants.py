@@ -128,9 +128,6 @@ def follow_claims(
     if new:
         declined = turned_down(tx.session, sponsorship.guest_id, sponsorship.id)
         new = tuple(proposal for proposal in new if proposal.offer.id not in declined)
-    if new:
-        unwanted = turned_down(tx.session, sponsorship.id)
-        new = tuple(proposal for proposal in new if proposal.offer.id not in unwanted)
     propose(tx, sponsorship.organisation_id, sponsorship.guest_id, sponsorship.id, new)
     return new
 
@@ -138,7 +135,7 @@ def follow_claims(
 def answer(tx: Tx, grant: GrantRow, *, accept: bool) -> None:
     """Give what was proposed, or turn it down."""
     given = {"state": "active", "state_reason": "approved", "starts_at": tx.now}
-    declined = {"state": "ended", "state_reason": "declined", "ended_at": tx.now}
+    declined = {"state": "ended", "state_reason": NOT_CHOSEN, "ended_at": tx.now}
     event, values = ("grant.given", given) if accept else ("grant.ended", declined)
     writing.change_grants(tx, event, [(grant, values)])
 
