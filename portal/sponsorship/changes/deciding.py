@@ -37,7 +37,6 @@ from portal.sponsorship.changes.writing import Change
 from portal.sponsorship.queries import (
     SponsorshipRow,
     get,
-    grants_under,
     open_rows,
     organisation_names,
     staff_people,
@@ -243,26 +242,6 @@ def choose(tx: Tx, sponsorship_id: UUID, staff_id: UUID, chosen: Collection[UUID
     if row.state != Standing.ACTIVE or row.awaits_decision:
         return _lost(tx, row, "choose")
     grants.decide(tx, row, standing_offers(tx.session, row.organisation_id), chosen)
-    return None
-
-
-def answer_proposal(
-    tx: Tx, sponsorship_id: UUID, staff_id: UUID, grant_id: UUID, *, accept: bool
-) -> Lost | None:
-    """Give somebody who is in what a claim newly proposes for them, or turn it down for good.
-
-    Raises:
-        NotYours: the employee may not decide for this organisation.
-    """
-    row, _guest = _open(tx, sponsorship_id, staff_id)
-    waiting = {
-        grant.id: grant
-        for grant in grants_under(tx.session, [row.id])
-        if grant.state == "proposed" and grant.offer_withdrawn_at is None
-    }
-    if row.state != Standing.ACTIVE or row.awaits_decision or grant_id not in waiting:
-        return _lost(tx, row, "answer_proposal")
-    grants.answer(tx, waiting[grant_id], accept=accept)
     return None
 
 

@@ -132,14 +132,6 @@ def follow_claims(
     return new
 
 
-def answer(tx: Tx, grant: GrantRow, *, accept: bool) -> None:
-    """Give what was proposed, or turn it down."""
-    given = {"state": "active", "state_reason": "approved", "starts_at": tx.now}
-    declined = {"state": "ended", "state_reason": NOT_CHOSEN, "ended_at": tx.now}
-    event, values = ("grant.given", given) if accept else ("grant.ended", declined)
-    writing.change_grants(tx, event, [(grant, values)])
-
-
 def end_with(tx: Tx, ended: Mapping[UUID, tuple[str, datetime]]) -> None:
     """End every grant of sponsorships that have ended, for the same reason at the same instant."""
     grants = grants_under(tx.session, ended) if ended else []
