@@ -7,7 +7,7 @@ from portal.foundation.current import house
 from portal.foundation.db import init_database
 from portal.foundation.logs import init_logs
 from portal.foundation.settings import Settings, load_settings
-from portal.pages import arrival, home, not_allowed, sign_in, staff_sign_in, viewer
+from portal.pages import admin, arrival, home, not_allowed, sign_in, staff_sign_in, viewer
 from portal.web import probes
 from portal.web.assets import init_assets
 from portal.web.display import contact, init_display
@@ -24,6 +24,7 @@ BLUEPRINTS = (
     sign_in.bp,
     arrival.bp,
     staff_sign_in.bp,
+    *admin.BLUEPRINTS,
 )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal.audit.models import AuditEvent, AuditPersonal
@@ -91,6 +91,21 @@ def search(
         )
         for row, personal in session.execute(query)
     ]
+
+
+def refused_by_organisation(session: Session, since: datetime) -> list[tuple[UUID, str, int]]:
+    """Count refused sign-ins since an instant by organisation and reason, most first."""
+    query = (
+        select(AuditEvent.organisation_id, AuditEvent.reason, func.count())
+        .where(
+            AuditEvent.event == "sign_in.refused",
+            AuditEvent.at >= since,
+            AuditEvent.organisation_id.is_not(None),
+        )
+        .group_by(AuditEvent.organisation_id, AuditEvent.reason)
+        .order_by(func.count().desc())
+    )
+    return [(key, reason or "", count) for key, reason, count in session.execute(query) if key]
 
 
 def replayable(session: Session) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:

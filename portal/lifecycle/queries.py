@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -115,3 +115,28 @@ def last_runs(session: Session, n: int = 10) -> list[RunRow]:
     query = select(SweepRun.began_at, SweepRun.ended_at, SweepRun.settled, SweepRun.failed)
     rows = session.execute(query.order_by(SweepRun.began_at.desc()).limit(n))
     return [RunRow(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """What falls into a week: how many reviews are due, how many sponsorships end."""
+
+    begins: date
+    reviews: int
+    ends: int
+
+
+def coming(session: Session, now: datetime, ahead: timedelta) -> list[Week]:
+    """Return the weeks until *ahead* in which something falls due, by their Monday (UTC)."""
+    found: dict[date, list[int]] = {}
+    dates = (Sponsorship.review_due_at, Sponsorship.expires_at)
+    for place, column in enumerate(dates):
+        query = select(column).where(
+            Sponsorship.state == Standing.ACTIVE, column > now, column <= now + ahead
+        )
+        for moment in session.scalars(query):
+            if moment is not None:
+                day = moment.date()
+                week = found.setdefault(day - timedelta(days=day.weekday()), [0, 0])
+                week[place] += 1
+    return [Week(monday, *counts) for monday, counts in sorted(found.items())]

@@ -4,8 +4,6 @@ from flask import Blueprint, current_app, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
-from wtforms import BooleanField, TextAreaField
-from wtforms.validators import InputRequired
 
 from portal.admission import changes as admission
 from portal.admission.changes import Arrived, LostRace, Result, SignedIn, TurnedAway
@@ -26,7 +24,7 @@ from portal.trust.queries import (
     policy_for,
     provider_by_id,
 )
-from portal.web.forms import PortalForm, TextField, text_validators
+from portal.web.forms import CheckField, NoteField, PortalForm, TextField
 from portal.web.guards import for_anyone
 
 bp = Blueprint("arrival", __name__)
@@ -37,11 +35,9 @@ TRIES = 3
 class ArrivalForm(PortalForm):
     """What a person may add, and their yes to the terms."""
 
-    why = TextAreaField("Why do you need access?", text_validators(500))
-    works_with = TextField("Whom do you work with here?", text_validators(254))
-    terms = BooleanField(
-        "I accept the terms of use", [InputRequired("Accept the terms of use to go on")]
-    )
+    why = NoteField("Why do you need access?", limit=500)
+    works_with = TextField("Whom do you work with here?", limit=254)
+    terms = CheckField("I accept the terms of use", "Accept the terms of use to go on")
 
 
 @bp.get("/arrival")
@@ -92,10 +88,11 @@ def _accept(
                     if isinstance(result, SignedIn)
                     else None
                 )
-            return result, started
         except (LostRace, IntegrityError):
             if not left:
                 raise
+        else:
+            return result, started
     raise AssertionError("unreachable")
 
 

@@ -41,7 +41,7 @@ WANTED = "wanted_page"
 class SignInForm(PortalForm):
     """One field: the address tells which company."""
 
-    email = EmailField("Work e-mail address", thing="your work e-mail address")
+    email = EmailField("Work e-mail address", "your work e-mail address")
 
 
 @bp.get("/sign-in")

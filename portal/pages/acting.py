@@ -1,0 +1,48 @@
+"""One way to carry a form out: a transaction as the signed-in employee, refusals at the field."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from flask import flash
+
+from portal.foundation import clock
+from portal.foundation.refused import Refused
+from portal.foundation.transaction import Actor, Tx, transaction
+from portal.web.errors import current_reference
+from portal.web.forms import PortalForm
+from portal.web.guards import me
+
+T = TypeVar("T")
+
+
+def act(change: Callable[[Tx], T]) -> T:
+    """Run a change as the employee who is signed in, in one transaction.
+
+    Raises:
+        Refused: by the change; nothing is written.
+    """
+    actor = Actor.staff(me().id)
+    with transaction(actor=actor, now=clock.policy_now(), reference=current_reference()) as tx:
+        return change(tx)
+
+
+def try_act(form: PortalForm, change: Callable[[Tx], object], done: str) -> bool:
+    """Run a change; a refusal is shown in the form, success is said on the next page.
+
+    Returns:
+        Whether it was done.
+    """
+    try:
+        act(change)
+    except Refused as refused:
+        form.refuse(refused)
+        return False
+    flash(done)
+    return True
+
+
+def need(value: T | None) -> T:
+    """Return what a field that needs an answer holds once its form is valid."""
+    if value is None:
+        raise ValueError("the form was not validated")
+    return value

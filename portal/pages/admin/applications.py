@@ -1,0 +1,86 @@
+"""Applications, and what can be entitled to in them."""
+
+from flask import Blueprint, abort, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.applications import changes
+from portal.applications.queries import (
+    ApplicationRow,
+    application_by_slug,
+    applications,
+    entitlements,
+)
+from portal.foundation.db import db
+from portal.pages.acting import try_act
+from portal.pages.admin.forms import ApplicationForm, EntitlementForm
+from portal.web.guards import for_admin
+
+bp = Blueprint("applications", __name__, url_prefix="/admin/applications")
+
+
+@bp.get("")
+@for_admin
+def listed() -> ResponseReturnValue:
+    """List applications."""
+    return _page(ApplicationForm())
+
+
+def _page(form: ApplicationForm, status: int = 200) -> ResponseReturnValue:
+    session = db.session()
+    rows = [(row, entitlements(session, row.id)) for row in applications(session)]
+    return render_template("admin/applications/list.html", rows=rows, form=form), status
+
+
+@bp.post("")
+@for_admin
+def add() -> ResponseReturnValue:
+    """Add an application."""
+    form = ApplicationForm()
+    if form.validate_on_submit() and try_act(
+        form,
+        lambda tx: changes.add_application(
+            tx, slug=form.slug.data, name=form.name.data, url=form.url.data
+        ),
+        f"{form.name.data} is added. Say what can be used in it",
+    ):
+        return redirect(url_for("applications.one", slug=form.slug.data), 303)
+    return _page(form, 422)
+
+
+def _wanted(slug: str) -> ApplicationRow:
+    row = application_by_slug(db.session(), slug)
+    if row is None:
+        abort(404)
+    return row
+
+
+@bp.get("/<slug>")
+@for_admin
+def one(slug: str) -> ResponseReturnValue:
+    """Show one application with its entitlements."""
+    return _one(_wanted(slug), EntitlementForm())
+
+
+def _one(row: ApplicationRow, form: EntitlementForm, status: int = 200) -> ResponseReturnValue:
+    page = render_template(
+        "admin/applications/one.html",
+        application=row,
+        entitlements=entitlements(db.session(), row.id),
+        form=form,
+    )
+    return page, status
+
+
+@bp.post("/<slug>")
+@for_admin
+def add_entitlement(slug: str) -> ResponseReturnValue:
+    """Add something that can be used in an application."""
+    row = _wanted(slug)
+    form = EntitlementForm()
+    if form.validate_on_submit() and try_act(
+        form,
+        lambda tx: changes.add_entitlement(tx, row.id, slug=form.slug.data, name=form.name.data),
+        f"{form.name.data} is added. Offer it to an organisation next",
+    ):
+        return redirect(url_for("applications.one", slug=row.slug), 303)
+    return _one(row, form, 422)

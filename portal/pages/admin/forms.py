@@ -1,0 +1,306 @@
+"""Forms of the admin pages; whatever a change refuses is shown beside the field it names."""
+
+from typing import Any
+
+from portal.foundation.text import canonical_domain, canonical_email
+from portal.trust.rules import RANGES
+from portal.web.forms import (
+    CheckField,
+    ChoiceField,
+    DateField,
+    EmailField,
+    LinesField,
+    NoteField,
+    NumberField,
+    PortalForm,
+    SecretField,
+    SelectOneField,
+    TextField,
+)
+
+TRUSTED = (
+    "Also without, within this organisation's domains: most providers never say email_verified. "
+    "Choose this when the company's IT alone gives out its addresses"
+)
+SLUG_HINT = "Small letters, digits and hyphens. It stands in addresses and never changes"
+
+
+class ContractFields:
+    """A contract's days and zone."""
+
+    reference = TextField("Contract reference", "the reference of the contract", limit=100)
+    first_day = DateField("First day", "the first day of the contract")
+    last_day = DateField("Last day", description="The last day on which access is possible")
+    open_ended = CheckField("Open-ended: this contract has no last day")
+    time_zone = TextField(
+        "Time zone",
+        "the time zone of the contract",
+        limit=64,
+        description="An IANA name, such as Europe/Berlin. Days begin and end there",
+    )
+
+
+class ContractForm(ContractFields, PortalForm):
+    """A new contract."""
+
+
+class ContractEndForm(PortalForm):
+    """Move a contract's end."""
+
+    last_day = DateField("Last day")
+    open_ended = CheckField("Open-ended: this contract has no last day")
+
+
+class SponsorFields:
+    """Who vouches for an organisation's people."""
+
+    sponsor = LinesField(
+        "Sponsors",
+        "the e-mail address of at least one sponsor",
+        each=canonical_email,
+        description="E-mail addresses of employees, one a line",
+    )
+    deputy = EmailField("Deputy", description="Stands in for all of them")
+
+
+class SponsorsForm(SponsorFields, PortalForm):
+    """Who vouches from now on."""
+
+    lead = EmailField(
+        "Asked first", description="One of the sponsors. Empty: whoever has fewest open requests"
+    )
+
+
+class OrganisationForm(ContractFields, SponsorFields, PortalForm):
+    """A new organisation: what we trust it with, until when, who stands for it."""
+
+    name = TextField("Name", "the name of the organisation", limit=200)
+    slug = TextField("Short name", "a short name", limit=63, description=SLUG_HINT)
+    domain = LinesField(
+        "E-mail domains",
+        "at least one e-mail domain",
+        each=canonical_domain,
+        description="One a line, such as acme.example. You vouch that they belong to it",
+    )
+    unlisted = CheckField("Unlisted: its sign-in opens by its own link only, not by e-mail domain")
+    approval = ChoiceField(
+        "What may a new person do before a sponsor decides?",
+        choices=[
+            ("first", "Nothing: a sponsor approves first"),
+            ("at-once", "Work with restricted access at once, until a sponsor decides"),
+        ],
+        default="first",
+    )
+
+
+class DetailsForm(PortalForm):
+    """What can change about an organisation itself."""
+
+    name = TextField("Name", "the name of the organisation", limit=200)
+    domain = LinesField("E-mail domains", "at least one e-mail domain", each=canonical_domain)
+    unlisted = CheckField("Unlisted: its sign-in opens by its own link only, not by e-mail domain")
+
+
+def number(label: str, field: str, **kwargs: Any) -> NumberField:
+    """Return a policy number with the bounds that the rules have."""
+    least, most = RANGES[field]
+    return NumberField(label, least, most, **kwargs)
+
+
+class PolicyForm(PortalForm):
+    """The terms for guests. Of an organisation, an empty answer follows the portal-wide default."""
+
+    approval = ChoiceField(
+        "Before a sponsor decides, a new person",
+        choices=[
+            ("", "does what the portal-wide default says"),
+            ("first", "waits: a sponsor approves first"),
+            ("at-once", "has restricted access at once"),
+        ],
+    )
+    approval_days = number("Days for the sponsor to approve access given at once", "approval_days")
+    longest_days = number("Longest stay that a sponsor may approve, in days", "longest_days")
+    review_days = number("Ask the sponsor again every, in days", "review_days")
+    grace_days = number("Access goes on without an answer for, in days", "grace_days")
+    inactivity_days = number("Suspend after silence of, in days", "inactivity_days")
+    most_guests = number("Most guests", "most_guests")
+    most_new_per_hour = number("Most new guests in an hour", "most_new_per_hour")
+    address_days = number(
+        "Put up with a new address outside the domains for, in days", "address_days"
+    )
+    accepted_acr = LinesField(
+        "Accepted sign-in classes (acr)", description="One a line. Empty: no demand"
+    )
+    accepted_amr = LinesField(
+        "Accepted sign-in methods (amr)", description="One a line, such as mfa or hwk"
+    )
+
+
+class ProviderForm(PortalForm):
+    """What the partner's identity provider needs from us, and gave us."""
+
+    name = TextField("Name", "what people call it", limit=200, description="Such as Acme login")
+    slug = TextField("Short name", "a short name", limit=63, description=SLUG_HINT)
+    issuer = TextField(
+        "Issuer",
+        "the issuer",
+        limit=2048,
+        description="As the provider states it, to the letter: https://login.acme.example",
+    )
+    client_id = TextField("Client id", "the client id", limit=255)
+    client_secret = SecretField(
+        "Client secret", description="Kept encrypted, and never shown again"
+    )
+    client_auth = ChoiceField(
+        "How the portal proves itself",
+        choices=[
+            ("client_secret_basic", "In the header (client_secret_basic), the usual way"),
+            ("client_secret_post", "In the form (client_secret_post)"),
+        ],
+        default="client_secret_basic",
+    )
+    scopes = LinesField("Scopes", description="One a line", default=("openid", "email", "profile"))
+    claim = LinesField(
+        "Claim mapping",
+        description="FIELD=CLAIM, one a line, such as department=ou",
+    )
+    subject_claim = TextField(
+        "Subject claim",
+        "the claim that knows a person",
+        limit=100,
+        default="sub",
+        description="sub; for Entra oid, with tid among the required claims",
+    )
+    require = LinesField(
+        "Required claims",
+        description="CLAIM=VALUE, one a line, such as hd=acme.example. Demanded of everybody",
+    )
+    addresses = ChoiceField(
+        "When does an e-mail address count?",
+        choices=[
+            ("verified", "Only when the provider says email_verified"),
+            (
+                "trusted",
+                TRUSTED,
+            ),
+        ],
+        default="verified",
+    )
+
+
+class SecretForm(PortalForm):
+    """Replace the client secret; nothing is disabled meanwhile."""
+
+    client_secret = SecretField("New client secret", "the new client secret")
+
+
+class ReasonForm(PortalForm):
+    """Why something is done to somebody."""
+
+    reason = TextField("Reason", "the reason", limit=500)
+
+
+class EndForm(PortalForm):
+    """End an organisation, now or on a day."""
+
+    last_day = DateField("Last day", description="Empty: now, within this minute")
+
+
+class OfferForm(PortalForm):
+    """Offer an entitlement to an organisation's people."""
+
+    entitlement = SelectOneField("Entitlement", required="the entitlement")
+    how = ChoiceField(
+        "When is it proposed?",
+        choices=[
+            ("always", "Never by itself: a sponsor may choose it"),
+            ("default", "To everybody"),
+            ("when", "When a claim has a value"),
+        ],
+        default="always",
+    )
+    when = TextField(
+        "Claim and value", limit=360, description="CLAIM=VALUE, such as department=Finance"
+    )
+
+
+class StaffForm(PortalForm):
+    """Put an employee in beforehand."""
+
+    email = EmailField("Work e-mail address", "the e-mail address")
+    name = TextField("Name", "the name", limit=200)
+    role = ChoiceField(
+        "Role",
+        choices=[("sponsor", "Sponsor: vouches for guests"), ("admin", "Admin: sets up trust")],
+        default="sponsor",
+    )
+    subject = TextField(
+        "Subject at your identity provider",
+        limit=255,
+        description="Empty: a single-use link is mailed, which binds them at their first sign-in",
+    )
+
+
+class ApplicationForm(PortalForm):
+    """An application that guests reach by a link."""
+
+    name = TextField("Name", "the name of the application", limit=200)
+    slug = TextField("Short name", "a short name", limit=63, description=SLUG_HINT)
+    url = TextField("Address", "the address of the application", limit=2048)
+
+
+class EntitlementForm(PortalForm):
+    """One thing that can be used in an application."""
+
+    name = TextField("Name", "the name of the entitlement", limit=200)
+    slug = TextField("Short name", "a short name", limit=63, description=SLUG_HINT)
+
+
+class TermsForm(PortalForm):
+    """The next version of the terms of use."""
+
+    body = NoteField(
+        "Terms of use",
+        "the terms of use",
+        limit=50_000,
+        description="Plain text; an empty line ends a paragraph. Every guest is asked again",
+        render_kw={"rows": "20"},
+    )
+
+
+class AuditForm(PortalForm):
+    """Filters of the audit log; they stand in the address."""
+
+    class Meta:
+        """A form that is sent by GET and changes nothing needs no token."""
+
+        csrf = False
+
+    reference = TextField("Reference", limit=32)
+    event = TextField("Event", limit=64)
+    organisation = TextField("Organisation", limit=63, description="Its short name")
+    guest = TextField("Guest", limit=36, description="Id")
+    since = DateField("From")
+    until = DateField("Until")
+
+
+class GuestFilterForm(PortalForm):
+    """Filters of the guest list."""
+
+    class Meta:
+        """A form that is sent by GET and changes nothing needs no token."""
+
+        csrf = False
+
+    text = TextField("Name or address begins with", limit=254)
+    organisation = TextField("Organisation", limit=63, description="Its short name")
+    state = SelectOneField(
+        "State",
+        choices=[
+            ("", "any"),
+            ("pending", "pending"),
+            ("active", "active"),
+            ("suspended", "suspended"),
+            ("removed", "removed"),
+        ],
+    )

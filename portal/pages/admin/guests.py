@@ -1,0 +1,135 @@
+"""Guests: who is in, why, and until when; one guest with everything in order of time."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.access.queries import GuestFilter, GuestView, counts, guest_view, guests
+from portal.audit.queries import Filter, search
+from portal.foundation import clock
+from portal.foundation.db import db
+from portal.guests.rules import State
+from portal.pages.acting import try_act
+from portal.pages.admin.forms import GuestFilterForm, ReasonForm
+from portal.sponsorship.changes import people
+from portal.trust.queries import organisation_by_slug
+from portal.web.guards import for_admin
+
+NOBODY = UUID(int=0)
+
+bp = Blueprint("admin_guests", __name__, url_prefix="/admin/guests")
+
+
+@bp.get("")
+@for_admin
+def listed() -> ResponseReturnValue:
+    """List guests, filters in the address."""
+    form = GuestFilterForm(request.args)
+    form.validate()
+    session = db.session()
+    wanted = _filter(form)
+    before = request.args.get("before", type=UUID)
+    found = guests(session, wanted, clock.policy_now(), before=before)
+    kept: dict[str, Any] = {
+        key: value for key, value in request.args.items() if key != "before" and value
+    }
+    older = url_for("admin_guests.listed", before=found.before, **kept) if found.before else ""
+    return render_template(
+        "admin/guests/list.html",
+        form=form,
+        guests=found.guests,
+        counts=counts(session, wanted),
+        older=older,
+    )
+
+
+def _filter(form: GuestFilterForm) -> GuestFilter:
+    """Return what the reader asked for; what nobody has finds nothing."""
+    organisation_id = None
+    if form.organisation.data:
+        row = organisation_by_slug(db.session(), form.organisation.data)
+        organisation_id = row.id if row else NOBODY
+    state = State(form.state.data) if form.state.data in set(State) else None
+    return GuestFilter(organisation_id, state, form.text.data or None)
+
+
+def _wanted(guest_id: UUID) -> GuestView:
+    view = guest_view(db.session(), guest_id, clock.policy_now())
+    if view is None:
+        abort(404)
+    return view
+
+
+@bp.get("/<uuid:guest_id>")
+@for_admin
+def one(guest_id: UUID) -> ResponseReturnValue:
+    """Show one guest."""
+    return _page(_wanted(guest_id))
+
+
+def _page(
+    view: GuestView,
+    suspend: ReasonForm | None = None,
+    remove: ReasonForm | None = None,
+    status: int = 200,
+) -> ResponseReturnValue:
+    page = render_template(
+        "admin/guests/one.html",
+        guest=view,
+        events=search(db.session(), Filter(guest_id=view.id), limit=200),
+        suspend_form=suspend or ReasonForm(prefix="suspend-"),
+        remove_form=remove or ReasonForm(prefix="remove-"),
+        now=clock.policy_now(),
+    )
+    return page, status
+
+
+@bp.post("/<uuid:guest_id>/suspend")
+@for_admin
+def suspend(guest_id: UUID) -> ResponseReturnValue:
+    """Hold a guest: no access until somebody lifts it."""
+    view = _wanted(guest_id)
+    form = ReasonForm(prefix="suspend-")
+    if form.validate_on_submit() and try_act(
+        form,
+        lambda tx: people.suspend(tx, guest_id, form.reason.data),
+        f"{view.display_name} is suspended and has no access from now on",
+    ):
+        return _back(guest_id)
+    return _page(view, suspend=form, status=422)
+
+
+@bp.post("/<uuid:guest_id>/resume")
+@for_admin
+def resume(guest_id: UUID) -> ResponseReturnValue:
+    """Lift a human's hold."""
+    view = _wanted(guest_id)
+    form = ReasonForm(prefix="suspend-")
+    if try_act(
+        form,
+        lambda tx: people.resume(tx, guest_id),
+        f"The hold on {view.display_name} is lifted. What ran out, a sponsor must approve",
+    ):
+        return _back(guest_id)
+    return _page(view, suspend=form, status=422)
+
+
+@bp.post("/<uuid:guest_id>/remove")
+@for_admin
+def remove(guest_id: UUID) -> ResponseReturnValue:
+    """Remove a guest behind a tombstone."""
+    view = _wanted(guest_id)
+    form = ReasonForm(prefix="remove-")
+    if form.validate_on_submit() and try_act(
+        form,
+        lambda tx: people.remove(tx, guest_id, form.reason.data),
+        f"{view.display_name} is removed, and comes back only if a sponsor says so",
+    ):
+        return _back(guest_id)
+    return _page(view, remove=form, status=422)
+
+
+def _back(guest_id: UUID) -> ResponseReturnValue:
+    return redirect(url_for("admin_guests.one", guest_id=guest_id), 303)

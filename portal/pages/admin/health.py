@@ -1,0 +1,62 @@
+"""Do the jobs run? The last sweeps, what is overdue, the outbox, dead letters."""
+
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.delivery import changes
+from portal.delivery.jobs import send_test
+from portal.delivery.queries import counts, dead, oldest_waiting
+from portal.delivery.smtp import Undeliverable
+from portal.foundation import clock
+from portal.foundation.db import db
+from portal.lifecycle.queries import count_due, last_runs
+from portal.pages.acting import act
+from portal.staff.queries import staff_by_id
+from portal.web.guards import for_admin, me
+from portal.web.limits import degraded
+
+bp = Blueprint("health", __name__, url_prefix="/admin/health")
+
+
+@bp.get("")
+@for_admin
+def show() -> ResponseReturnValue:
+    """Show whether everything runs."""
+    session = db.session()
+    now = clock.policy_now()
+    return render_template(
+        "admin/health.html",
+        runs=last_runs(session),
+        due={kind: count for kind, count in count_due(session, now).items() if count},
+        counts=counts(session),
+        oldest=oldest_waiting(session),
+        dead=dead(session),
+        degraded=degraded(),
+        now=now,
+    )
+
+
+@bp.post("/test-mail")
+@for_admin
+def test_mail() -> ResponseReturnValue:
+    """Send a test mail to the admin who asks, now."""
+    row = staff_by_id(db.session(), me().id)
+    db.session.rollback()
+    assert row is not None
+    try:
+        send_test(row.email)
+        flash(f"A test mail is on its way to {row.email}")
+    except Undeliverable as fault:
+        flash(f"The mail could not be sent: {fault.message}", "bad")
+    return redirect(url_for("health.show"), 303)
+
+
+@bp.post("/outbox/<uuid:message_id>/send-again")
+@for_admin
+def send_again(message_id: UUID) -> ResponseReturnValue:
+    """Try a dead letter again."""
+    act(lambda tx: changes.send_again(tx, message_id))
+    flash("It is tried again")
+    return redirect(url_for("health.show"), 303)

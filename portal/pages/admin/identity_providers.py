@@ -1,0 +1,264 @@
+"""One identity provider: five steps that stay visible, each with its state and its one fix."""
+
+from typing import Any
+
+from flask import Blueprint, abort, current_app, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.foundation import clock
+from portal.foundation.current import settings_of
+from portal.foundation.db import db
+from portal.foundation.refused import Refused
+from portal.foundation.transaction import Tx
+from portal.guests.queries import known_people
+from portal.pages import refusals
+from portal.pages.acting import act, try_act
+from portal.pages.admin.forms import ProviderForm, SecretForm
+from portal.pages.admin.organisations import wanted
+from portal.sign_in.attempt import Errand, Purpose
+from portal.sign_in.changes import end_sessions_of_provider
+from portal.sign_in.connection import partner_connection
+from portal.sign_in.journey import depart
+from portal.sign_in.metadata import findings_of
+from portal.sign_in.rules import SignInFailure
+from portal.trust import changes
+from portal.trust.queries import (
+    OrganisationRow,
+    ProviderRow,
+    connection_for,
+    domains,
+    house_of,
+)
+from portal.trust.rules import ProviderSettings, check_pairs
+from portal.web.forms import PortalForm
+from portal.web.guards import for_admin, me
+
+bp = Blueprint("providers", __name__, url_prefix="/admin/organisations/<slug>/providers")
+
+
+def _wanted(slug: str, idp: str) -> tuple[OrganisationRow, ProviderRow]:
+    row = wanted(slug)
+    provider = connection_for(db.session(), slug, idp)
+    if provider is None:
+        abort(404)
+    return row, provider
+
+
+def _said(form: ProviderForm) -> ProviderSettings:
+    """Return what an admin typed.
+
+    Raises:
+        Refused: a pair without its equals sign.
+    """
+    given: dict[str, Any] = {}
+    if form.claim.data:
+        given["claim_map"] = check_pairs("claim", form.claim.data)
+    return ProviderSettings(
+        name=form.name.data,
+        issuer=form.issuer.data,
+        client_id=form.client_id.data,
+        client_auth=form.client_auth.data,
+        scopes=form.scopes.data or ("openid",),
+        subject_claim=form.subject_claim.data,
+        required_claims=check_pairs("require", form.require.data or ()),
+        addresses=form.addresses.data,
+        **given,
+    )
+
+
+@bp.get("/new")
+@for_admin
+def new(slug: str) -> ResponseReturnValue:
+    """Show the form for an identity provider."""
+    form = ProviderForm(slug="main", name=f"{wanted(slug).name} login")
+    return _form_page(wanted(slug), None, form)
+
+
+def _form_page(
+    row: OrganisationRow, provider: ProviderRow | None, form: PortalForm, status: int = 200
+) -> ResponseReturnValue:
+    page = render_template(
+        "admin/identity_providers/form.html",
+        organisation=row,
+        provider=provider,
+        form=form,
+        public_url=settings_of(current_app).public_url,
+    )
+    return page, status
+
+
+@bp.post("/new")
+@for_admin
+def add(slug: str) -> ResponseReturnValue:
+    """Add an identity provider as a draft."""
+    row = wanted(slug)
+    form = ProviderForm()
+
+    def change(tx: Tx) -> None:
+        changes.add_identity_provider(
+            tx,
+            row.id,
+            slug=form.slug.data,
+            settings=_said(form),
+            client_secret=form.client_secret.data or "",
+            house=house_of(settings_of(current_app)),
+        )
+
+    if form.validate_on_submit() and try_act(
+        form, change, "The identity provider is added. Test the connection next"
+    ):
+        return redirect(url_for("providers.one", slug=row.slug, idp=form.slug.data), 303)
+    return _form_page(row, None, form, 422)
+
+
+@bp.get("/<idp>")
+@for_admin
+def one(slug: str, idp: str) -> ResponseReturnValue:
+    """Show the steps."""
+    return _page(*_wanted(slug, idp))
+
+
+def _page(
+    row: OrganisationRow, provider: ProviderRow, problem: str = "", status: int = 200
+) -> ResponseReturnValue:
+    page = render_template(
+        "admin/identity_providers/one.html",
+        organisation=row,
+        provider=provider,
+        people=known_people(db.session(), row.id, provider.issuer),
+        domains=sorted(domains(db.session(), row.id)),
+        redirect_uri=settings_of(current_app).public_url + provider.callback_path,
+        sign_in_url=settings_of(current_app).public_url + provider.sign_in_path,
+        secret_form=SecretForm(),
+        problem=problem,
+    )
+    return page, status
+
+
+@bp.get("/<idp>/edit")
+@for_admin
+def edit(slug: str, idp: str) -> ResponseReturnValue:
+    """Show the form with what is set."""
+    row, provider = _wanted(slug, idp)
+    form = ProviderForm(
+        name=provider.name,
+        slug=provider.slug,
+        issuer=provider.issuer,
+        client_id=provider.client_id,
+        client_auth=provider.client_auth,
+        scopes=provider.scopes,
+        claim=tuple(f"{field}={claim}" for field, claim in provider.claim_map.items()),
+        subject_claim=provider.subject_claim,
+        require=tuple(f"{claim}={value}" for claim, value in provider.required_claims.items()),
+        addresses=provider.addresses,
+    )
+    return _form_page(row, provider, form)
+
+
+@bp.post("/<idp>/edit")
+@for_admin
+def save(slug: str, idp: str) -> ResponseReturnValue:
+    """Change it; another issuer, client or subject claim must be tested again."""
+    row, provider = _wanted(slug, idp)
+    form = ProviderForm()
+
+    def change(tx: Tx) -> None:
+        said = _said(form)
+        values = {name: getattr(said, name) for name in said.__dataclass_fields__}
+        retest = changes.change_identity_provider(
+            tx,
+            provider.id,
+            values,
+            house=house_of(settings_of(current_app)),
+            people=known_people(tx.session, row.id, provider.issuer),
+        )
+        if retest:
+            end_sessions_of_provider(tx, provider.id, clock.protocol_now())
+
+    if form.validate_on_submit() and try_act(form, change, "The identity provider is changed"):
+        return _back(row, provider)
+    return _form_page(row, provider, form, 422)
+
+
+@bp.post("/<idp>/secret")
+@for_admin
+def replace_secret(slug: str, idp: str) -> ResponseReturnValue:
+    """Replace the client secret without disabling anything."""
+    row, provider = _wanted(slug, idp)
+    form = SecretForm()
+    if form.validate_on_submit() and try_act(
+        form,
+        lambda tx: changes.replace_secret(tx, provider.id, form.client_secret.data or ""),
+        "The secret is replaced. Sign-ins from now on use the new one",
+    ):
+        return _back(row, provider)
+    return _page(row, provider, "Enter the new client secret", 422)
+
+
+@bp.post("/<idp>/test")
+@for_admin
+def test(slug: str, idp: str) -> ResponseReturnValue:
+    """Fetch discovery and keys, and keep what was found."""
+    row, provider = _wanted(slug, idp)
+    connection = partner_connection(provider, wanted_claims=provider.wanted_claims)
+    db.session.rollback()
+    findings = findings_of(connection)
+    try:
+        act(
+            lambda tx: changes.note_connection_test(
+                tx,
+                provider.id,
+                issuer=provider.issuer,
+                passed=findings.passed,
+                findings=findings.as_json(),
+            )
+        )
+    except Refused as refused:
+        return _page(row, provider, refused.message, 409)
+    return _back(row, provider)
+
+
+@bp.get("/<idp>/try")
+@for_admin
+def try_out(slug: str, idp: str) -> ResponseReturnValue:
+    """Leave for a full round trip that creates nothing."""
+    _, provider = _wanted(slug, idp)
+    errand = Errand(purpose=Purpose.TRIAL, staff_id=me().id, select_account=True)
+    connection = partner_connection(provider, wanted_claims=provider.wanted_claims)
+    try:
+        return depart(connection, errand)
+    except SignInFailure as failure:
+        return refusals.failed(failure, provider)
+
+
+@bp.post("/<idp>/enable")
+@for_admin
+def enable(slug: str, idp: str) -> ResponseReturnValue:
+    """Let people in through it."""
+    row, provider = _wanted(slug, idp)
+    try:
+        act(lambda tx: changes.enable(tx, provider.id))
+    except Refused as refused:
+        return _page(row, provider, refused.message, 422)
+    return _back(row, provider)
+
+
+@bp.post("/<idp>/disable")
+@for_admin
+def disable(slug: str, idp: str) -> ResponseReturnValue:
+    """Let nobody in through it, and end the sessions that came through it."""
+    row, provider = _wanted(slug, idp)
+
+    def change(tx: Tx) -> None:
+        changes.disable(tx, provider.id)
+        end_sessions_of_provider(tx, provider.id, clock.protocol_now())
+
+    try:
+        act(change)
+    except Refused as refused:
+        return _page(row, provider, refused.message, 422)
+    return _back(row, provider)
+
+
+def _back(row: OrganisationRow, provider: ProviderRow) -> ResponseReturnValue:
+    return redirect(url_for("providers.one", slug=row.slug, idp=provider.slug), 303)

@@ -1,0 +1,223 @@
+"""Organisations: whom we trust, with what, until when, who stands for them."""
+
+from flask import Blueprint, abort, current_app, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.access.queries import GuestFilter, counts
+from portal.foundation import clock
+from portal.foundation.current import settings_of
+from portal.foundation.db import db
+from portal.foundation.transaction import Tx
+from portal.lifecycle import changes as lifecycle
+from portal.lifecycle.queries import guests_under_contract
+from portal.pages.acting import need, try_act
+from portal.pages.admin.forms import DetailsForm, EndForm, OrganisationForm, ReasonForm
+from portal.trust import changes
+from portal.trust.queries import (
+    OrganisationRow,
+    contracts,
+    domain_rows,
+    house_of,
+    offers,
+    organisation_by_slug,
+    organisations,
+    policy_for,
+    policy_own,
+    providers,
+    running_contract,
+    sponsors,
+)
+from portal.web.guards import for_admin, me
+
+bp = Blueprint("organisations", __name__, url_prefix="/admin/organisations")
+
+
+def wanted(slug: str) -> OrganisationRow:
+    """Return the organisation of an address, or answer 404."""
+    row = organisation_by_slug(db.session(), slug)
+    if row is None:
+        abort(404)
+    return row
+
+
+@bp.get("")
+@for_admin
+def listed() -> ResponseReturnValue:
+    """List organisations with what runs for each."""
+    now = clock.policy_now()
+    session = db.session()
+    rows = [
+        (row, running_contract(session, row.id, now), providers(session, row.id))
+        for row in organisations(session)
+    ]
+    return render_template("admin/organisations/list.html", rows=rows)
+
+
+@bp.get("/new")
+@for_admin
+def new() -> ResponseReturnValue:
+    """Show the form for a new organisation."""
+    return render_template("admin/organisations/new.html", form=OrganisationForm())
+
+
+@bp.post("/new")
+@for_admin
+def add() -> ResponseReturnValue:
+    """Trust a new organisation: all of it in one transaction, or nothing."""
+    form = OrganisationForm()
+    if form.validate_on_submit() and try_act(
+        form, lambda tx: _add(tx, form), f"{form.name.data} is connected. Add its identity provider"
+    ):
+        return redirect(url_for("organisations.one", slug=form.slug.data), 303)
+    return render_template("admin/organisations/new.html", form=form), 422
+
+
+def _add(tx: Tx, form: OrganisationForm) -> None:
+    organisation_id = changes.add_organisation(
+        tx, slug=form.slug.data, name=form.name.data, unlisted=form.unlisted.data
+    )
+    changes.set_domains(
+        tx,
+        organisation_id,
+        form.domain.data,
+        vouched_by=me().name,
+        house=house_of(settings_of(current_app)),
+    )
+    changes.add_contract(
+        tx,
+        organisation_id,
+        reference=form.reference.data,
+        first_day=need(form.first_day.data),
+        last_day=form.last_day.data,
+        open_ended=form.open_ended.data,
+        time_zone=form.time_zone.data,
+    )
+    named = [changes.sponsor_by_email(tx, "sponsor", email) for email in form.sponsor.data]
+    deputy = form.deputy.data
+    changes.name_sponsors(
+        tx,
+        organisation_id,
+        sponsors=named,
+        deputy=changes.sponsor_by_email(tx, "deputy", deputy) if deputy else None,
+    )
+    if form.approval.data == "at-once":
+        changes.set_policy(tx, organisation_id, {"approval": "at-once"})
+
+
+@bp.get("/<slug>")
+@for_admin
+def one(slug: str) -> ResponseReturnValue:
+    """Show one organisation."""
+    return _page(wanted(slug))
+
+
+def _page(
+    row: OrganisationRow,
+    *,
+    suspend: ReasonForm | None = None,
+    end: EndForm | None = None,
+    status: int = 200,
+) -> ResponseReturnValue:
+    session = db.session()
+    now = clock.policy_now()
+    standing = contracts(session, row.id)
+    page = render_template(
+        "admin/organisations/one.html",
+        organisation=row,
+        domains=domain_rows(session, row.id),
+        contracts=standing,
+        touched={one.id: guests_under_contract(session, one.id) for one in standing},
+        running=running_contract(session, row.id, now),
+        sponsors=sponsors(session, row.id),
+        policy=policy_for(session, row.id),
+        own=policy_own(session, row.id),
+        providers=providers(session, row.id),
+        offers=offers(session, row.id),
+        counts=counts(session, GuestFilter(organisation_id=row.id)),
+        suspend_form=suspend or ReasonForm(),
+        end_form=end or EndForm(),
+        now=now,
+    )
+    return page, status
+
+
+@bp.get("/<slug>/edit")
+@for_admin
+def edit(slug: str) -> ResponseReturnValue:
+    """Show the form for name, domains and listing."""
+    row = wanted(slug)
+    held = tuple(domain.name for domain in domain_rows(db.session(), row.id))
+    form = DetailsForm(name=row.name, domain=held, unlisted=row.unlisted)
+    return render_template("admin/organisations/edit.html", organisation=row, form=form)
+
+
+@bp.post("/<slug>/edit")
+@for_admin
+def save(slug: str) -> ResponseReturnValue:
+    """Change name, domains and listing."""
+    row = wanted(slug)
+    form = DetailsForm()
+
+    def change(tx: Tx) -> None:
+        changes.change_organisation(tx, row.id, name=form.name.data, unlisted=form.unlisted.data)
+        changes.set_domains(
+            tx,
+            row.id,
+            form.domain.data,
+            vouched_by=me().name,
+            house=house_of(settings_of(current_app)),
+        )
+
+    if form.validate_on_submit() and try_act(form, change, "The organisation is changed"):
+        return _back(row)
+    page = render_template("admin/organisations/edit.html", organisation=row, form=form)
+    return page, 422
+
+
+@bp.post("/<slug>/suspend")
+@for_admin
+def suspend(slug: str) -> ResponseReturnValue:
+    """Shut an organisation's people out at once."""
+    row = wanted(slug)
+    form = ReasonForm()
+    done = f"{row.name} is suspended. Its {row.seats} guests have no access from now on"
+    if form.validate_on_submit() and try_act(
+        form, lambda tx: lifecycle.suspend_organisation(tx, row.id, form.reason.data), done
+    ):
+        return _back(row)
+    return _page(row, suspend=form, status=422)
+
+
+@bp.post("/<slug>/resume")
+@for_admin
+def resume(slug: str) -> ResponseReturnValue:
+    """Let an organisation's people in again, as far as time has left them a sponsorship."""
+    row = wanted(slug)
+    form = ReasonForm()
+    if try_act(
+        form,
+        lambda tx: lifecycle.resume_organisation(tx, row.id),
+        f"{row.name} is active again. What ran out meanwhile stays out",
+    ):
+        return _back(row)
+    return _page(row, suspend=form, status=422)
+
+
+@bp.post("/<slug>/end")
+@for_admin
+def end(slug: str) -> ResponseReturnValue:
+    """End every contract of an organisation, now or after a last day."""
+    row = wanted(slug)
+    form = EndForm()
+    if form.validate_on_submit() and try_act(
+        form,
+        lambda tx: lifecycle.end_organisation(tx, row.id, form.last_day.data),
+        f"The contracts of {row.name} end "
+        + (f"after {form.last_day.data:%-d %B %Y}" if form.last_day.data else "now"),
+    ):
+        return _back(row)
+    return _page(row, end=form, status=422)
+
+
+def _back(row: OrganisationRow) -> ResponseReturnValue:
+    return redirect(url_for("organisations.one", slug=row.slug), 303)

@@ -1,0 +1,101 @@
+"""Employees who use the portal: sponsors and admins."""
+
+from uuid import UUID
+
+from flask import Blueprint, abort, current_app, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.foundation import clock
+from portal.foundation.current import settings_of
+from portal.foundation.db import db
+from portal.foundation.transaction import Tx
+from portal.lifecycle.changes import hand_over_all
+from portal.pages.acting import try_act
+from portal.pages.admin.forms import StaffForm
+from portal.sign_in.changes import end_sessions_of_staff
+from portal.sponsorship.queries import open_by_sponsor
+from portal.staff import changes
+from portal.staff.queries import listed as all_staff
+from portal.staff.queries import staff_by_id
+from portal.web.forms import PortalForm
+from portal.web.guards import for_admin
+
+bp = Blueprint("admin_staff", __name__, url_prefix="/admin/staff")
+
+
+@bp.get("")
+@for_admin
+def listed() -> ResponseReturnValue:
+    """List employees."""
+    return _page(StaffForm())
+
+
+def _page(form: StaffForm, status: int = 200) -> ResponseReturnValue:
+    settings = settings_of(current_app)
+    page = render_template(
+        "admin/staff/list.html",
+        staff=all_staff(db.session()),
+        form=form,
+        by_claim=settings.host_oidc_role_claim,
+    )
+    return page, status
+
+
+@bp.post("")
+@for_admin
+def add() -> ResponseReturnValue:
+    """Put an employee in, or give one a further role."""
+    form = StaffForm()
+    settings = settings_of(current_app)
+    if form.validate_on_submit() and try_act(
+        form,
+        lambda tx: changes.add_staff(
+            tx,
+            email=form.email.data,
+            name=form.name.data,
+            role=form.role.data,
+            host_issuer=settings.host_oidc_issuer,
+            public_url=settings.public_url,
+            at=clock.protocol_now(),
+            subject=form.subject.data or None,
+        ),
+        f"{form.name.data} is added",
+    ):
+        return redirect(url_for("admin_staff.listed"), 303)
+    return _page(form, 422)
+
+
+@bp.get("/<uuid:staff_id>")
+@for_admin
+def one(staff_id: UUID) -> ResponseReturnValue:
+    """Show one employee, and what letting them go would touch."""
+    return _one(staff_id, PortalForm())
+
+
+def _one(staff_id: UUID, form: PortalForm, status: int = 200) -> ResponseReturnValue:
+    row = staff_by_id(db.session(), staff_id)
+    if row is None:
+        abort(404)
+    page = render_template(
+        "admin/staff/one.html",
+        person=row,
+        vouched=len(open_by_sponsor(db.session(), staff_id)),
+        form=form,
+    )
+    return page, status
+
+
+@bp.post("/<uuid:staff_id>/remove")
+@for_admin
+def remove(staff_id: UUID) -> ResponseReturnValue:
+    """Let an employee go; whom they vouched for is handed over at once."""
+    form = PortalForm()
+
+    def change(tx: Tx) -> None:
+        changes.remove(tx, staff_id)
+        hand_over_all(tx, staff_id)
+        end_sessions_of_staff(tx, [staff_id], clock.protocol_now())
+
+    if form.validate_on_submit() and try_act(form, change, "Done. Their guests are handed over"):
+        return redirect(url_for("admin_staff.listed"), 303)
+    return _one(staff_id, form, 422)

@@ -1,0 +1,326 @@
+"""What stands under an organisation: contracts, sponsors, policy, offers; and the defaults."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, abort, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.applications.queries import entitlements
+from portal.foundation.db import db
+from portal.foundation.refused import Refused
+from portal.foundation.transaction import Tx
+from portal.lifecycle import changes as lifecycle
+from portal.lifecycle.queries import guests_under_contract
+from portal.pages.acting import need, try_act
+from portal.pages.admin.forms import (
+    ContractEndForm,
+    ContractForm,
+    OfferForm,
+    PolicyForm,
+    ReasonForm,
+    SponsorsForm,
+)
+from portal.pages.admin.organisations import wanted
+from portal.trust import changes
+from portal.trust.queries import (
+    ContractRow,
+    OrganisationRow,
+    contract_by_id,
+    default_policy,
+    offers,
+    policy_for,
+    policy_history,
+    policy_row,
+    sponsors,
+)
+from portal.trust.rules import POLICY_FIELDS
+from portal.web.forms import PortalForm
+from portal.web.guards import for_admin
+
+bp = Blueprint("trust", __name__, url_prefix="/admin")
+PATH = "/organisations/<slug>"
+
+
+def _back(row: OrganisationRow) -> ResponseReturnValue:
+    return redirect(url_for("organisations.one", slug=row.slug), 303)
+
+
+def _form(
+    row: OrganisationRow | None, form: PortalForm, title: str, button: str, status: int = 200,
+    **more: Any,
+) -> ResponseReturnValue:  # fmt: skip
+    page = render_template(
+        "admin/organisations/form.html",
+        organisation=row,
+        form=form,
+        title=title,
+        words=button,
+        **more,
+    )
+    return page, status
+
+
+@bp.get(f"{PATH}/contracts/new")
+@for_admin
+def new_contract(slug: str) -> ResponseReturnValue:
+    """Show the form for a further contract."""
+    row = wanted(slug)
+    return _form(row, ContractForm(), f"New contract with {row.name}", "Add the contract")
+
+
+@bp.post(f"{PATH}/contracts/new")
+@for_admin
+def add_contract(slug: str) -> ResponseReturnValue:
+    """Add a contract beside the others."""
+    row = wanted(slug)
+    form = ContractForm()
+    if form.validate_on_submit() and try_act(
+        form,
+        lambda tx: changes.add_contract(
+            tx,
+            row.id,
+            reference=form.reference.data,
+            first_day=need(form.first_day.data),
+            last_day=form.last_day.data,
+            open_ended=form.open_ended.data,
+            time_zone=form.time_zone.data,
+        ),
+        f"Contract {form.reference.data} is added",
+    ):
+        return _back(row)
+    return _form(row, form, f"New contract with {row.name}", "Add the contract", 422)
+
+
+def _contract(row: OrganisationRow, contract_id: UUID) -> ContractRow:
+    contract = contract_by_id(db.session(), contract_id)
+    if contract is None or contract.organisation_id != row.id:
+        abort(404)
+    return contract
+
+
+@bp.get(f"{PATH}/contracts/<uuid:contract_id>")
+@for_admin
+def contract(slug: str, contract_id: UUID) -> ResponseReturnValue:
+    """Show the form for a contract's end."""
+    row = wanted(slug)
+    standing = _contract(row, contract_id)
+    form = ContractEndForm(last_day=standing.last_day, open_ended=standing.open_ended)
+    return _contract_page(row, standing, form)
+
+
+def _contract_page(
+    row: OrganisationRow, standing: ContractRow, form: ContractEndForm, status: int = 200
+) -> ResponseReturnValue:
+    touched = guests_under_contract(db.session(), standing.id)
+    note = (
+        f"{touched} guests are vouched for or wait under this contract. A last day in the past "
+        f"removes them now; a later one keeps what their sponsors approved. "
+        f"Days end in {standing.time_zone}."
+    )
+    title = f"Contract {standing.reference} with {row.name}"
+    return _form(row, form, title, "Move the end", status, note=note)
+
+
+@bp.post(f"{PATH}/contracts/<uuid:contract_id>")
+@for_admin
+def move_contract(slug: str, contract_id: UUID) -> ResponseReturnValue:
+    """Move a contract's end; what the old end did stays done."""
+    row = wanted(slug)
+    standing = _contract(row, contract_id)
+    form = ContractEndForm()
+    if form.validate_on_submit() and try_act(
+        form,
+        lambda tx: lifecycle.change_contract(
+            tx,
+            contract_id,
+            last_day=form.last_day.data,
+            open_ended=form.open_ended.data,
+        ),
+        f"The end of contract {standing.reference} is moved",
+    ):
+        return _back(row)
+    return _contract_page(row, standing, form, 422)
+
+
+@bp.get(f"{PATH}/sponsors")
+@for_admin
+def who_vouches(slug: str) -> ResponseReturnValue:
+    """Show the form for sponsors and deputy."""
+    row = wanted(slug)
+    named = sponsors(db.session(), row.id)
+    form = SponsorsForm(
+        sponsor=tuple(one.email for one in named if one.role == "sponsor"),
+        lead=next((one.email for one in named if one.lead), None),
+        deputy=next((one.email for one in named if one.role == "deputy"), None),
+    )
+    return _form(row, form, f"Who vouches for people of {row.name}", "Save", note=SPONSORS_NOTE)
+
+
+SPONSORS_NOTE = (
+    "Whom a former sponsor vouched for goes to the deputy, else to the sponsor with the fewest "
+    "open requests."
+)
+
+
+@bp.post(f"{PATH}/sponsors")
+@for_admin
+def name_sponsors(slug: str) -> ResponseReturnValue:
+    """Name sponsors and deputy."""
+    row = wanted(slug)
+    form = SponsorsForm()
+
+    def change(tx: Tx) -> None:
+        lead, deputy = form.lead.data, form.deputy.data
+        lifecycle.name_sponsors(
+            tx,
+            row.id,
+            sponsors=[
+                changes.sponsor_by_email(tx, "sponsor", email) for email in form.sponsor.data
+            ],
+            lead=changes.sponsor_by_email(tx, "lead", lead) if lead else None,
+            deputy=changes.sponsor_by_email(tx, "deputy", deputy) if deputy else None,
+        )
+
+    if form.validate_on_submit() and try_act(form, change, "The sponsors are named"):
+        return _back(row)
+    title = f"Who vouches for people of {row.name}"
+    return _form(row, form, title, "Save", 422, note=SPONSORS_NOTE)
+
+
+POLICY_NOTE = (
+    "A change counts from now on: for new requests, and for those already in from their next "
+    "period. Empty follows the portal-wide default."
+)
+
+
+def _values(form: PolicyForm) -> dict[str, Any]:
+    values = {name: form[name].data for name in POLICY_FIELDS}
+    values["approval"] = values["approval"] or None
+    for name in ("accepted_acr", "accepted_amr"):
+        values[name] = list(values[name] or ()) or None
+    return values
+
+
+@bp.get(f"{PATH}/policy")
+@for_admin
+def policy(slug: str) -> ResponseReturnValue:
+    """Show an organisation's own policy and its history."""
+    row = wanted(slug)
+    own = policy_row(db.session(), row.id)
+    return _policy_page(row, PolicyForm(**(dict(own.values) if own else {})))
+
+
+def _policy_page(
+    row: OrganisationRow | None, form: PolicyForm, status: int = 200
+) -> ResponseReturnValue:
+    session = db.session()
+    page = render_template(
+        "admin/policy.html",
+        organisation=row,
+        form=form,
+        note=POLICY_NOTE if row else "",
+        policy=policy_for(session, row.id) if row else default_policy(session),
+        defaults=default_policy(session),
+        history=policy_history(session, row.id if row else None),
+        fields=POLICY_FIELDS,
+    )
+    return page, status
+
+
+@bp.post(f"{PATH}/policy")
+@for_admin
+def set_policy(slug: str) -> ResponseReturnValue:
+    """Write an organisation's next policy."""
+    row = wanted(slug)
+    form = PolicyForm()
+    if form.validate_on_submit() and try_act(
+        form, lambda tx: changes.set_policy(tx, row.id, _values(form)), "The policy is changed"
+    ):
+        return _back(row)
+    return _policy_page(row, form, 422)
+
+
+@bp.get("/policy")
+@for_admin
+def defaults() -> ResponseReturnValue:
+    """Show the portal-wide defaults."""
+    own = policy_row(db.session(), None)
+    return _policy_page(None, PolicyForm(**(dict(own.values) if own else {})))
+
+
+@bp.post("/policy")
+@for_admin
+def set_defaults() -> ResponseReturnValue:
+    """Write the next portal-wide defaults."""
+    form = PolicyForm()
+
+    def change(tx: Tx) -> None:
+        values = _values(form)
+        for name in ("accepted_acr", "accepted_amr"):
+            values[name] = values[name] or []
+        changes.set_policy(tx, None, values)
+
+    if form.validate_on_submit() and try_act(form, change, "The portal-wide defaults are changed"):
+        return redirect(url_for("trust.defaults"), 303)
+    return _policy_page(None, form, 422)
+
+
+def _offer_form() -> OfferForm:
+    form = OfferForm()
+    form.entitlement.choices = [
+        (str(one.id), f"{one.application_name}: {one.name}") for one in entitlements(db.session())
+    ]
+    return form
+
+
+@bp.get(f"{PATH}/offers/new")
+@for_admin
+def new_offer(slug: str) -> ResponseReturnValue:
+    """Show the form for an offer."""
+    row = wanted(slug)
+    return _form(row, _offer_form(), f"Offer something to people of {row.name}", "Offer it")
+
+
+@bp.post(f"{PATH}/offers/new")
+@for_admin
+def make_offer(slug: str) -> ResponseReturnValue:
+    """Offer an entitlement: on asking, to everybody, or by a claim's value."""
+    row = wanted(slug)
+    form = _offer_form()
+    if form.validate_on_submit() and try_act(
+        form, lambda tx: _offer(tx, row.id, form), "It is offered"
+    ):
+        return _back(row)
+    return _form(row, form, f"Offer something to people of {row.name}", "Offer it", 422)
+
+
+def _offer(tx: Tx, organisation_id: UUID, form: OfferForm) -> None:
+    when = None
+    if form.how.data == "when":
+        claim, equals, value = (form.when.data or "").partition("=")
+        if not equals or not claim or not value:
+            raise Refused("when", "Enter a claim and its value, like department=Finance")
+        when = (claim, value)
+    changes.offer(
+        tx,
+        organisation_id,
+        UUID(form.entitlement.data),
+        default=form.how.data == "default",
+        when=when,
+    )
+
+
+@bp.post(f"{PATH}/offers/<uuid:offer_id>/withdraw")
+@for_admin
+def withdraw(slug: str, offer_id: UUID) -> ResponseReturnValue:
+    """Withdraw an offer; what was given by it ends now."""
+    row = wanted(slug)
+    if offer_id not in {one.id for one in offers(db.session(), row.id)}:
+        abort(404)
+    try_act(
+        ReasonForm(),
+        lambda tx: lifecycle.withdraw_offer(tx, offer_id),
+        "The offer is withdrawn, and what was given by it has ended",
+    )
+    return _back(row)

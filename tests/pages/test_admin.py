@@ -1,0 +1,116 @@
+"""Every admin page shows; what an admin types is carried out or said at its field."""
+
+import pytest
+from flask import Flask
+
+from portal.foundation.db import db
+from portal.trust.queries import organisation_by_slug, policy_for, sponsors
+from tests import factories
+from tests.infra.client import PortalClient
+from tests.pages.sessions import as_staff
+
+
+@pytest.fixture
+def admin(app: Flask, client: PortalClient) -> PortalClient:
+    """An admin's browser, on a portal that trusts Acme."""
+    with app.app_context():
+        with factories.writing() as tx:
+            staff_id = factories.admin(tx)
+            factories.partner(tx, "acme")
+            factories.offer(tx, organisation_by_slug(tx.session, "acme").id)
+        db.session.remove()
+    as_staff(app, client, staff_id)
+    return client
+
+
+PAGES = [
+    "/admin",
+    "/admin/organisations",
+    "/admin/organisations/new",
+    "/admin/organisations/acme",
+    "/admin/organisations/acme/edit",
+    "/admin/organisations/acme/contracts/new",
+    "/admin/organisations/acme/sponsors",
+    "/admin/organisations/acme/policy",
+    "/admin/organisations/acme/offers/new",
+    "/admin/organisations/acme/providers/new",
+    "/admin/organisations/acme/providers/main",
+    "/admin/organisations/acme/providers/main/edit",
+    "/admin/policy",
+    "/admin/guests",
+    "/admin/guests?state=active&text=x&organisation=nobody",
+    "/admin/staff",
+    "/admin/applications",
+    "/admin/terms",
+    "/admin/audit",
+    "/admin/audit?event=organisation.added",
+    "/admin/audit/export.csv",
+    "/admin/audit/export.jsonl",
+    "/admin/health",
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_shows(admin, page):
+    """A page answers with one heading and no trace of a fault."""
+    answer = admin.get(page)
+    assert answer.status_code == 200
+    if "export" not in page:
+        assert answer.text.count("<h1") == 1
+
+
+NEW = {
+    "name": "Globex",
+    "slug": "globex",
+    "domain": "globex.example",
+    "reference": "G-1",
+    "first_day": "2026-01-01",
+    "last_day": "2027-12-31",
+    "time_zone": "Europe/Berlin",
+    "sponsor": "sam@host.example",
+    "approval": "at-once",
+}
+
+
+def test_connects_an_organisation(app, admin):
+    """All of it is there after one form: domains, contract, sponsors, policy."""
+    answer = admin.submit("/admin/organisations/new", NEW)
+    assert answer.status_code == 303
+    assert answer.location == "/admin/organisations/globex"
+    with app.app_context():
+        row = organisation_by_slug(db.session(), "globex")
+        assert [one.email for one in sponsors(db.session(), row.id)] == ["sam@host.example"]
+        assert policy_for(db.session(), row.id).at_once
+        db.session.remove()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("slug", "acme", "acme"),
+        ("domain", "acme.example", "already held by"),
+        ("last_day", "2025-12-31", "end before it starts"),
+        ("last_day", "", "Enter the last day"),
+        ("time_zone", "Europe/Atlantis", "There is no time zone"),
+        ("sponsor", "nobody@host.example", "portal staff add"),
+    ],
+)
+def test_bad_input_is_said_and_nothing_is_kept(app, admin, field, value, says):
+    """A wrong field is named beside it, what was typed stays, the database is unchanged."""
+    answer = admin.submit("/admin/organisations/new", NEW | {field: value})
+    assert answer.status_code == 422
+    assert says in answer.text
+    assert 'value="Globex"' in answer.text
+    with app.app_context():
+        assert organisation_by_slug(db.session(), "globex") is None
+        db.session.remove()
+
+
+def test_a_sponsor_is_no_admin(app, client, admin):
+    """An admin's page is refused to a sponsor, and the refusal is in the audit log (W13)."""
+    with app.app_context():
+        with factories.writing() as tx:
+            sponsor = factories.staff(tx, "sam@host.example")
+        db.session.remove()
+    as_staff(app, client, sponsor)
+    assert client.get("/admin/organisations").status_code == 403
