@@ -89,7 +89,7 @@ def canonical_domain(text: str) -> str:
     if len(text) > DOMAIN_LIMIT:
         raise BadText("input.length", f"A domain name has {DOMAIN_LIMIT} characters at most")
     require_printable(text)
-    labels = [_canonical_label(label) for label in _lower(text).split(".")]
+    labels = [_canonical_label(label) for label in text.split(".")]
     domain = ".".join(labels)
     if len(labels) < 2 or labels[-1].isdigit():  # noqa: PLR2004 - a host alone is no domain
         raise BadText("input.field", _DOMAIN_HELP)
@@ -100,7 +100,7 @@ def canonical_domain(text: str) -> str:
 
 def _canonical_label(label: str) -> str:
     try:
-        encoded = idna.encode(label, uts46=True, std3_rules=True, transitional=False).decode()
+        encoded = idna.encode(_lower(label), uts46=True, std3_rules=True, transitional=False).decode()
     except (idna.IDNAError, UnicodeError) as fault:
         raise BadText("input.field", _DOMAIN_HELP) from fault
     folded = not label.isascii() and not encoded.startswith("xn--")

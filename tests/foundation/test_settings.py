@@ -1,0 +1,174 @@
+"""Settings: every fault at once, one clear line each."""
+
+from pathlib import Path
+
+import pytest
+
+from portal.foundation.settings import BadSettings, Settings, load_settings
+
+SECRET = "fzQ7x2Lk9mVb4Rt1Yp8Wc3Nd6Hs5Jg0A"
+GOOD = {"public_url": "https://guests.example.org", "secret_keys": SECRET}
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in ("PORTAL_SETTINGS_FILE", "PORTAL_PUBLIC_URL", "PORTAL_SECRET_KEYS", "PORTAL_ENV"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def lines(**values: object) -> list[str]:
+    with pytest.raises(BadSettings) as caught:
+        Settings.checked(None, **(GOOD | values))
+    return caught.value.lines
+
+
+@pytest.mark.parametrize(
+    ("values", "begins"),
+    [
+        ({"public_url": "http://guests.example.org"}, "PORTAL_PUBLIC_URL: use https"),
+        ({"public_url": "https://guests.example.org/x"}, "PORTAL_PUBLIC_URL: write scheme and"),
+        ({"public_url": "https://u@guests.example.org"}, "PORTAL_PUBLIC_URL: write scheme and"),
+        ({"public_url": "guests.example.org"}, "PORTAL_PUBLIC_URL: write scheme and"),
+        ({"public_url": "https://Guests.example.org"}, "PORTAL_PUBLIC_URL: write the host in"),
+        ({"secret_keys": "short"}, "PORTAL_SECRET_KEYS: use 32 random"),
+        ({"secret_keys": "a" * 40}, "PORTAL_SECRET_KEYS: use random characters"),
+        ({"secret_keys": "changeme-" + SECRET}, "PORTAL_SECRET_KEYS: use random characters"),
+        ({"secret_keys": f"{SECRET},short"}, "PORTAL_SECRET_KEYS: use 32 random"),
+        ({"secret_keys": " , "}, "PORTAL_SECRET_KEYS: set at least one"),
+        ({"redis_url": "redis://queue:6379/0"}, "PORTAL_REDIS_URL: put a password"),
+        ({"redis_url": "http://queue"}, "PORTAL_REDIS_URL: begin with redis://"),
+        ({"database_url": "mysql://x"}, "PORTAL_DATABASE_URL: begin with postgresql://"),
+        ({"clock_offset": 60}, "PORTAL_CLOCK_OFFSET: the clock can only be moved"),
+        ({"env": "prod"}, "PORTAL_ENV: input should be 'production' or"),
+        ({"colour": "green"}, "PORTAL_COLOUR: write it as #rrggbb"),
+        ({"colour": "#eeee00"}, "PORTAL_COLOUR: choose a darker one"),
+        ({"logo": "/nowhere/logo.png"}, "PORTAL_LOGO: there is no file"),
+        ({"logo": "/etc/passwd"}, "PORTAL_LOGO: name a PNG"),
+        ({"ca_file": "/nowhere/ca.pem"}, "PORTAL_CA_FILE: there is no file"),
+        ({"trusted_hops": 11}, "PORTAL_TRUSTED_HOPS: input should be less"),
+        ({"limit_per_address": "lots"}, "PORTAL_LIMIT_PER_ADDRESS: write it as in"),
+        ({"mail_from": "Portal <a@b.example>"}, "PORTAL_MAIL_FROM: enter one bare address"),
+        ({"host_domains": "example.org,nothing"}, "PORTAL_HOST_DOMAINS: 'nothing' is no domain"),
+        ({"smtp_url": "mail.example.org"}, "PORTAL_SMTP_URL: write smtp://"),
+        ({"bind": "8000"}, "PORTAL_BIND: write address and port"),
+        ({"egress_private_hosts": "https://idp"}, "PORTAL_EGRESS_PRIVATE_HOSTS: 'https://idp' is"),
+        ({"host_oidc_issuer": "http://idp.example.org"}, "PORTAL_HOST_OIDC_ISSUER: use https"),
+        ({"host_oidc_role_claim": "groups"}, "PORTAL_HOST_OIDC_ROLE_CLAIM and at least one"),
+    ],
+)
+def test_a_fault_has_its_line(values, begins):
+    """Each says which variable it is and what to do; none shows a secret."""
+    found = lines(**values)
+    assert [line for line in found if begins in line], found
+    assert SECRET not in "".join(found)
+
+
+def test_w15_every_fault_is_told_at_once():
+    """A start that is refused is refused once, not fault by fault."""
+    found = lines(
+        public_url="http://x.example", secret_keys="secret", redis_url="redis://q", clock_offset=1,
+        host_oidc_issuer="https://idp.example.org",
+    )  # fmt: skip
+    names = [line.partition(":")[0].removeprefix("PORTAL_") for line in found]
+    assert names == [
+        "PUBLIC_URL",
+        "SECRET_KEYS",
+        "REDIS_URL",
+        "HOST_OIDC_CLIENT_ID",
+        "HOST_OIDC_CLIENT_SECRET",
+        "CLOCK_OFFSET",
+    ]
+
+
+def test_w15_without_a_secret_nothing_starts(monkeypatch):
+    """Nothing is set: nothing is assumed."""
+    with pytest.raises(BadSettings) as caught:
+        load_settings()
+    assert [line.partition(":")[0] for line in caught.value.lines] == [
+        "PORTAL_PUBLIC_URL",
+        "PORTAL_SECRET_KEYS",
+    ]
+
+
+def test_j01_redis_without_password_is_for_development_only():
+    """Who can write to Redis starts jobs."""
+    assert "password" in lines(redis_url="redis://queue:6379/0")[0]
+    assert Settings.checked(None, **GOOD, env="development", redis_url="redis://queue").redis_url
+    assert Settings.checked(None, **GOOD, redis_url="redis://:hush@queue:6379/0").redis_url
+
+
+def test_development_allows_what_loopback_needs():
+    """http, a moved clock."""
+    values = GOOD | {"public_url": "http://127.0.0.1:8000"}
+    found = Settings.checked(None, **values, env="development", clock_offset=86_400)
+    assert (found.https, found.public_host) == (False, "127.0.0.1:8000")
+
+
+def test_what_is_not_set_has_a_sense(tmp_path):
+    """SQLite in the data folder, a sender of the public host."""
+    found = Settings.checked(None, **GOOD, data_dir=tmp_path)
+    assert found.database == f"sqlite:///{tmp_path}/portal.sqlite3"
+    assert found.mail_from == "no-reply@guests.example.org"
+    assert found.env == "production"
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_postgresql_is_reached_through_psycopg(scheme):
+    """However it is spelled."""
+    found = Settings.checked(None, **GOOD, database_url=f"{scheme}://u:p@h/d")
+    assert found.database == "postgresql+psycopg://u:p@h/d"
+
+
+def test_lists_are_separated_by_commas():
+    """And cleaned."""
+    found = Settings.checked(None, **GOOD, host_domains="Example.org, b\u00fccher.example ,")
+    assert found.host_domains == ("example.org", "xn--bcher-kva.example")
+
+
+def test_a_file_is_read_and_the_environment_wins(monkeypatch, tmp_path: Path):
+    """Secrets may come from the environment, the rest from the file."""
+    file = tmp_path / "my.env"
+    file.write_text(
+        "PORTAL_PUBLIC_URL=https://from-file.example\nPORTAL_HOST_NAME=File Ltd\nPORTAL_LOGO=\n"
+    )
+    monkeypatch.setenv("PORTAL_SETTINGS_FILE", str(file))
+    monkeypatch.setenv("PORTAL_SECRET_KEYS", SECRET)
+    monkeypatch.setenv("PORTAL_PUBLIC_URL", "https://from-env.example")
+    found = load_settings()
+    assert (found.public_url, found.host_name) == ("https://from-env.example", "File Ltd")
+
+
+def test_a_misspelled_name_in_the_file_is_told(monkeypatch, tmp_path: Path):
+    """With the one that was meant."""
+    (tmp_path / "portal.env").write_text(
+        f"PORTAL_PUBLIC_URI=https://x.example\nPORTAL_SECRET_KEYS={SECRET}\n"
+    )
+    with pytest.raises(BadSettings) as caught:
+        load_settings()
+    assert any(
+        line == "PORTAL_PUBLIC_URI: there is no such setting; did you mean PORTAL_PUBLIC_URL?"
+        for line in caught.value.lines
+    )
+
+
+def test_a_settings_file_that_is_not_there(monkeypatch):
+    """A named file must exist; the usual one may be missing."""
+    monkeypatch.setenv("PORTAL_SETTINGS_FILE", "/nowhere/portal.env")
+    with pytest.raises(BadSettings, match="there is no file /nowhere"):
+        load_settings()
+
+
+def test_secrets_are_not_in_the_text_of_the_settings():
+    """A log line or a traceback that shows them shows no secret."""
+    found = Settings.checked(
+        None, **GOOD, redis_url="redis://:hush@q", host_oidc_issuer="https://i.example",
+        host_oidc_client_id="x", host_oidc_client_secret="hush",
+    )  # fmt: skip
+    assert SECRET not in repr(found)
+    assert "hush" not in repr(found)
+
+
+def test_every_setting_is_documented():
+    """The text under the field is all the documentation there is."""
+    assert [n for n, field in Settings.model_fields.items() if not field.description] == []

@@ -1,0 +1,244 @@
+"""One canonical form, whoever types it (cases, part 11)."""
+
+import csv
+import io
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.foundation.text import (
+    BadText,
+    canonical_domain,
+    canonical_email,
+    canonical_json,
+    clean_lines,
+    clean_name,
+    csv_cell,
+    csv_line,
+    csv_value,
+    domain_of,
+)
+
+CYRILLIC = "\u0430cme.com"
+BIDI = "\u202e\u2066\u200f"
+ZERO_WIDTH = "\u200b\u200d\ufeff\u00ad"
+
+
+def code(function, *arguments) -> str:
+    with pytest.raises(BadText) as caught:
+        function(*arguments)
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("typed", "canonical"),
+    [
+        ("name@acme.com", "name@acme.com"),
+        ("Name.Family@ACME.com", "name.family@acme.com"),
+        ("  name@acme.com  ", "name@acme.com"),
+        ("o'neil+orders@acme.co.uk", "o'neil+orders@acme.co.uk"),
+        ("a@b\u00fccher.example", "a@xn--bcher-kva.example"),
+        ("a@XN--BCHER-KVA.example", "a@xn--bcher-kva.example"),
+        ("a@corp.local", "a@corp.local"),
+        ("a@acme.test", "a@acme.test"),
+    ],
+)
+def test_an_address_has_one_form(typed, canonical):
+    """Case, white space around and the spelling of the domain do not make another address."""
+    assert canonical == canonical_email(typed)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "a@acme.com,b@evil.org",
+        "a@acme.com;b@evil.org",
+        "a@acme.com b@evil.org",
+        "a@evil.org(@acme.com)",
+        '"a@acme.com"@evil.org',
+        '"a b"@acme.com',
+        "A <a@acme.com>",
+        "<a@acme.com>",
+        "a@acme.com@evil.org",
+        "a@[192.0.2.1]",
+        "a@192.0.2.1",
+        "a@localhost",
+        "a@acme.com.",
+        "a@.com",
+        "a@acme..com",
+        "a@-acme.com",
+        "a@acme_x.com",
+        "a..b@acme.com",
+        ".a@acme.com",
+        "@acme.com",
+        "a@",
+        "acme.com",
+        "a%40acme.com",
+        "mailto:a@acme.com",
+        "",
+        " ",
+    ],
+)
+def test_n08_only_one_bare_address_is_one(typed):
+    """Lists, comments, quoted local parts, display names and literals are no address."""
+    with pytest.raises(BadText, match="like name@example"):
+        canonical_email(typed)
+    assert code(canonical_email, typed) == "input.email"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "name@acme.com\r\nBcc: x@evil.org",
+        "name\r\n@acme.com",
+        "name@acme.com\n",
+        "name%0d%0a@acme.com\0",
+        "na\0me@acme.com",
+        f"name@ac{ZERO_WIDTH[0]}me.com",
+        f"{BIDI[0]}name@acme.com",
+        "name@acme.com\u2028x",
+    ],
+)
+def test_n13_no_control_character_in_an_address(typed):
+    """Line breaks would write mail headers; zero width and bidi would hide what it is."""
+    assert code(canonical_email, typed) == "input.char"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["a" * 65 + "@acme.com", "a@" + "b" * 250 + ".com", "a" * 10_000, "\u00e9" * 40 + "@acme.com"],
+)
+def test_n01_a_long_address_is_refused(typed):
+    """RFC 5321 gives 64 octets to the local part and 254 to the whole."""
+    assert code(canonical_email, typed) in {"input.length", "input.email"}
+
+
+@pytest.mark.parametrize("domain", [CYRILLIC, "xn--cme-5cd.com", "XN--CME-5CD.COM"])
+def test_n05_a_homograph_is_another_domain(domain):
+    """A Cyrillic letter gives another name; what is kept and shown is the xn-- form."""
+    assert canonical_domain(domain) == "xn--cme-5cd.com"
+    assert domain_of(canonical_email(f"name@{domain}")) == "xn--cme-5cd.com"
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        "\uff41cme.com",  # full width
+        "\u24d0cme.com",  # circled
+        "acme.\u212aom",  # Kelvin sign
+        "acme\u3002com",  # ideographic full stop
+        "\u2100cme.com",
+    ],
+)
+def test_n05_a_letter_that_folds_to_ascii_is_refused(domain):
+    """Mapped by Unicode it would *be* another company's domain."""
+    assert code(canonical_domain, domain) == "input.field"
+
+
+@pytest.mark.parametrize(
+    "domain", ["acme", "1.2.3.4", "acme.123", "a b.com", "a/b.com", "-.com", ""]
+)
+def test_what_is_no_domain(domain):
+    """A host alone, an address, anything with other characters."""
+    assert code(canonical_domain, domain) == "input.field"
+
+
+def test_a_domain_may_end_with_its_root():
+    """``acme.com.`` is how DNS writes it."""
+    assert canonical_domain("ACME.com.") == "acme.com"
+
+
+def test_n07_nfc_and_nfd_are_one():
+    """Two spellings of a name or local part do not make two."""
+    for text in ("Zo\u00eb", "\u00c5ngstr\u00f6m", "\ud55c\uae00"):
+        other = unicodedata.normalize("NFD", text)
+        assert other != text
+        assert clean_name(text, 50) == clean_name(other, 50)
+        assert canonical_email(f"{text}@acme.com") == canonical_email(f"{other}@acme.com")
+
+
+def test_n03_floods_and_hidden_characters_are_stripped():
+    """Bidi controls, zero width and piles of marks do not reach a page, a mail or a file."""
+    assert clean_name(f"{BIDI}Ann{ZERO_WIDTH} Example", 50) == "Ann Example"
+    flooded = clean_name("Z" + "\u0301\u0302\u0336" * 200, 50)
+    assert len(flooded) < 10
+    assert clean_name("Nguy\u1ec5n V\u0103n", 50) == "Nguy\u1ec5n V\u0103n"
+
+
+def test_n13_line_breaks_in_a_name_become_a_space():
+    """A name is one line, so it writes no header."""
+    assert clean_name("Ann\r\nBcc: x@evil.org", 50) == "Ann Bcc: x@evil.org"
+    assert clean_lines("one\r\ntwo\x07\n\n", 50) == "one\ntwo"
+
+
+@pytest.mark.parametrize("bad", ["a\0b", "\0", "a\ud800"])
+@pytest.mark.parametrize("clean", [clean_name, clean_lines])
+def test_n02_nul_is_refused(bad, clean):
+    """PostgreSQL takes neither NUL nor half a surrogate pair: told, not a crash."""
+    assert code(clean, bad, 50) == "input.char"
+
+
+def test_n01_a_long_name_is_refused():
+    """What is too long is refused, not cut."""
+    assert clean_name("a" * 120, 120) == "a" * 120
+    assert code(clean_name, "a" * 10_000, 120) == "input.length"
+    assert code(clean_lines, "a\n" * 501, 1000) == "input.length"
+
+
+ANYTHING = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+
+
+@given(ANYTHING.map(lambda text: text.replace("\0", "")))
+def test_a_clean_name_is_clean(text):
+    """Cleaning twice is cleaning once; what is left is one printable line in NFC."""
+    once = clean_name(text, 1000)
+    assert clean_name(once, 1000) == once
+    assert unicodedata.is_normalized("NFC", once)
+    assert not any(unicodedata.category(char) in {"Cc", "Cf"} for char in once)
+
+
+LOCALS = st.text(st.characters(categories=["Lu", "Ll", "Lo", "Nd", "Mn"]), min_size=1, max_size=20)
+LABELS = st.text(st.characters(categories=["Lu", "Ll", "Lo", "Nd"]), min_size=1, max_size=12)
+
+
+@given(LOCALS, st.lists(LABELS, min_size=2, max_size=3))
+def test_an_address_is_canonical_once_and_for_all(local, labels):
+    """Its canonical form is its own, in every letter case and normal form."""
+    typed = f"{local}@{'.'.join(labels)}"
+    try:
+        canonical = canonical_email(typed)
+    except BadText:
+        return
+    assert canonical_email(canonical) == canonical
+    assert canonical_email(unicodedata.normalize("NFD", typed)) == canonical
+    assert domain_of(canonical).isascii()
+    assert canonical == canonical.lower()
+
+
+@given(st.text(max_size=40) | st.from_regex(r"'*[=+\-@\t\r\n]+.*", fullmatch=True))
+def test_n11_a_cell_is_harmless_and_comes_back(text):
+    """No cell begins as a formula does, and reading it gives the value."""
+    cell = csv_cell(text)
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    assert csv_value(cell) == text
+
+
+@given(
+    st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=1)
+)
+def test_n11_a_line_is_read_back(values):
+    """Every cell quoted, commas and line breaks kept."""
+    line = csv_line(values)
+    assert line.startswith('"')
+    (row,) = csv.reader(io.StringIO(line, newline=""))
+    assert [csv_value(cell) for cell in row] == values
+
+
+def test_canonical_json_is_one_text():
+    """Order and white space do not matter, and what JSON has not is refused."""
+    assert canonical_json({"b": 1, "a": ["\u00e9"]}) == '{"a":["\u00e9"],"b":1}'
+    with pytest.raises(ValueError, match="JSON"):
+        canonical_json(float("nan"))
