@@ -4,6 +4,8 @@ import time
 from collections.abc import Sequence
 from uuid import UUID
 
+import structlog
+
 from portal.delivery import changes
 from portal.delivery.changes import Claimed
 from portal.delivery.mail import compose
@@ -18,6 +20,8 @@ BATCH = 20
 SECONDS = 60.0  # then the next run goes on; what is left of a batch goes back before its lease ends
 
 _DRAIN = Actor.system("drain")
+
+log = structlog.get_logger(__name__)
 
 
 def drain() -> dict[str, int]:
@@ -72,6 +76,8 @@ def _settle(message: Claimed, fault: Undeliverable | None) -> str:
         state = changes.settle_failed(
             tx, message, code=fault.code, error=fault.message, refused=fault.refused
         )
+    # What the server answered may name a person: it stands in the row, not in the log.
+    log.warning("mail.not_sent", code=fault.code, state=str(state), reference=message.reference)
     return "dead" if state is State.DEAD else "later"
 
 

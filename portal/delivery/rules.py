@@ -121,6 +121,7 @@ SECRET_FIELDS: Mapping[str, frozenset[str]] = MappingProxyType(
 
 # One address: no white space, control, comma or bracket that could make it two.
 _ONE_ADDRESS = re.compile(r"[^\s\x00-\x1f\x7f<>(),;:\\\"\[\]@]+@[^\s\x00-\x1f\x7f<>(),;:\\\"@]+")
+_LONGEST_KEY = 200
 _LONGEST_ADDRESS = 254  # RFC 5321, 4.5.3.1.3, less the brackets
 
 
@@ -145,6 +146,8 @@ def check(message: Message) -> None:
         raise WrongMessage(f"{message.kind} does not carry {sorted(surplus)}")
     if not is_one_address(message.to):
         raise WrongMessage(f"{message.kind} needs one address to go to")
+    if not 0 < len(message.dedupe_key) <= _LONGEST_KEY:
+        raise WrongMessage(f"{message.kind} needs a key of {_LONGEST_KEY} characters at most")
 
 
 LEASE = timedelta(minutes=10)  # a claim that is not settled by then comes up again

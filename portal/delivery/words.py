@@ -49,7 +49,7 @@ def quoted(text: str | None) -> str:
 
 def address(text: str | None) -> str:
     """Return an address in quotation marks; a plain one stays as it is, to be copied."""
-    if text is None:
+    if not text:
         return "no address"
     return f"“{text}”" if _ADDRESS.fullmatch(text) else quoted(text)
 

@@ -50,6 +50,8 @@ GOOD = message("guest.rejected")
             "does not carry ['token']",
             id="key too many",
         ),
+        pytest.param(replace(GOOD, dedupe_key=""), "needs a key", id="no key"),
+        pytest.param(replace(GOOD, dedupe_key="k" * 201), "needs a key", id="key too long"),
         *(
             pytest.param(replace(GOOD, to=to), "one address", id=f"to {to!r}")
             for to in (

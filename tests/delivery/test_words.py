@@ -57,6 +57,7 @@ def test_quoted(said, reads):
     [
         ("jane.roe@acme.example", "“jane.roe@acme.example”"),
         (None, "no address"),
+        ("", "no address"),
         ("jane@xn--acm-epa.example", "“jane@xn--acm-epa.example”"),
         ("https://evil/x@acme.example", "“https:\u200b//evil/x@\u200bacme\u200b.example”"),
     ],
