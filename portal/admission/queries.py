@@ -1,7 +1,7 @@
 """What the portal knows of an identity that stands at the door."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
@@ -106,9 +106,11 @@ def _staff_has(session: Session, email: str) -> bool:
     return session.execute(query.limit(1)).first() is not None
 
 
-def candidates(session: Session, sponsors: tuple[EligibleSponsor, ...]) -> list[Candidate]:
+def candidates(
+    session: Session, sponsors: tuple[EligibleSponsor, ...], now: datetime
+) -> list[Candidate]:
     """Return the sponsors with how much waits for each."""
-    waiting = open_requests(session, [one.staff_id for one in sponsors])
+    waiting = open_requests(session, [one.staff_id for one in sponsors], now)
     return [
         Candidate(one.staff_id, one.role, one.lead, waiting.get(one.staff_id, 0))
         for one in sponsors
@@ -118,7 +120,7 @@ def candidates(session: Session, sponsors: tuple[EligibleSponsor, ...]) -> list[
 def sealed(identity: VerifiedIdentity) -> str:
     """Return an identity as an arrival keeps it: encrypted, for thirty minutes at most."""
     plain = {
-        **asdict(identity),
+        **{field.name: getattr(identity, field.name) for field in fields(identity)},
         "organisation_id": str(identity.organisation_id),
         "identity_provider_id": str(identity.identity_provider_id),
         "profile": dict(identity.profile),

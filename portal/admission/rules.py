@@ -90,6 +90,14 @@ def decide(identity: VerifiedIdentity, facts: AdmissionFacts, now: datetime) -> 
     arriving = known is None or known.state == State.REMOVED
     suspended = known is not None and known.state == State.SUSPENDED
     tired = suspended and known is not None and known.reason == Reason.INACTIVE
+    # Kept aside it opens nothing, so it need not be verified either: a rebrand at a provider that
+    # sends no email_verified must not lock everybody out (A03).
+    borne = (
+        not arriving
+        and identity.email is not None
+        and not domain_in(identity.email, facts.domains)
+        and foreign_address_borne(facts, now)
+    )
     checks = {
         Refusal.PARTNER_STATE: facts.organisation_active
         and facts.contract_running
@@ -98,10 +106,8 @@ def decide(identity: VerifiedIdentity, facts: AdmissionFacts, now: datetime) -> 
         Refusal.REQUIRED_CLAIM: has_required_claims(identity, facts.required_claims),
         Refusal.HOST_DOMAIN: not _is_host_address(identity, facts),
         Refusal.EMAIL_MALFORMED: identity.email is not None or not identity.email_raw,
-        Refusal.EMAIL_UNVERIFIED: address_good_enough(identity, facts),
-        Refusal.DOMAIN: identity.email is None
-        or domain_in(identity.email, facts.domains)
-        or (not arriving and foreign_address_borne(facts, now)),
+        Refusal.EMAIL_UNVERIFIED: borne or address_good_enough(identity, facts),
+        Refusal.DOMAIN: identity.email is None or domain_in(identity.email, facts.domains) or borne,
         Refusal.ASSURANCE: strong_enough(identity, facts.accepted_acr, facts.accepted_amr),
         Refusal.SUSPENDED: not suspended or tired,
         Refusal.INACTIVE: not suspended or not tired,

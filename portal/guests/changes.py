@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Select, bindparam, insert, select, update
+from sqlalchemy.orm import Session
 
 from portal.audit.changes import record
 from portal.audit.rules import Event
@@ -50,12 +51,20 @@ class Move:
     values: Mapping[str, Any]
 
 
-def lock_places(tx: Tx, organisation_id: UUID) -> int:
-    """Count the places that an organisation's guests take; nobody else arrives until the commit."""
-    query = select(Organisation.seats + Organisation.waiting).where(
+def places(session: Session, organisation_id: UUID) -> int:
+    """Count the places that an organisation's guests take, as a first look."""
+    return session.scalars(_places(organisation_id)).one()
+
+
+def _places(organisation_id: UUID) -> Select[int]:
+    return select(Organisation.seats + Organisation.waiting).where(
         Organisation.id == organisation_id
     )
-    return tx.session.scalars(query.with_for_update()).one()
+
+
+def lock_places(tx: Tx, organisation_id: UUID) -> int:
+    """Count the places that an organisation's guests take; nobody else arrives until the commit."""
+    return tx.session.scalars(_places(organisation_id).with_for_update()).one()
 
 
 def _move_seats(tx: Tx, organisation_id: UUID, seats: int, waiting: int) -> None:

@@ -10,8 +10,9 @@ from sqlalchemy import Row, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.foundation.transaction import Tx
-from portal.guests.models import FederatedIdentity, Guest
+from portal.guests.models import FederatedIdentity, Guest, TermsAcceptance
 from portal.guests.rules import Reason, State
+from portal.trust.models import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,18 @@ def arrivals_since(session: Session, organisation_id: UUID, since: datetime, mos
         .subquery()
     )
     return session.scalar(select(func.count()).select_from(inner)) or 0
+
+
+def terms_accepted(session: Session, guest_id: UUID) -> tuple[int, datetime] | None:
+    """Return the latest version of the terms that a guest accepted, and when."""
+    query = (
+        select(Terms.version, TermsAcceptance.accepted_at)
+        .join(Terms, Terms.id == TermsAcceptance.terms_id)
+        .where(TermsAcceptance.guest_id == guest_id)
+        .order_by(Terms.version.desc())
+    )
+    row = session.execute(query.limit(1)).first()
+    return (row[0], row[1]) if row else None
 
 
 HOUR = timedelta(hours=1)

@@ -6,11 +6,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, Entitlement
-from portal.guests.rules import Reason
+from portal.guests.models import Guest
+from portal.guests.rules import Reason, State
 from portal.sponsorship.models import Grant, Sponsorship
 from portal.sponsorship.rules import NOT_CHOSEN, OpenSponsorship, Standing
 from portal.staff.models import Staff
@@ -117,14 +118,41 @@ def open_rows(session: Session, guest_ids: Iterable[UUID]) -> list[SponsorshipRo
     return [row_of(row) for row in session.execute(query.order_by(Sponsorship.id))]
 
 
-def open_requests(session: Session, staff_ids: Iterable[UUID]) -> dict[UUID, int]:
-    """Count what awaits each employee's decision."""
+def open_requests(session: Session, staff_ids: Iterable[UUID], now: datetime) -> dict[UUID, int]:
+    """Count what awaits each employee's decision; what time has decided already does not."""
     query = (
         select(Sponsorship.sponsor_id, func.count())
-        .where(Sponsorship.sponsor_id.in_(list(staff_ids)), awaiting())
+        .join(Contract, Contract.id == Sponsorship.contract_id)
+        .join(Guest, Guest.id == Sponsorship.guest_id)
+        .where(Sponsorship.sponsor_id.in_(list(staff_ids)), awaiting(), not_(_is_due(now)))
         .group_by(Sponsorship.sponsor_id)
     )
     return dict(session.execute(query).all())
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    """Return the SQL condition that an open sponsorship, or its guest, has something due."""
+    dates = (
+        Sponsorship.expires_at,
+        Sponsorship.lapses_at,
+        Sponsorship.approve_by,
+        Sponsorship.review_ends_at,
+        Contract.ends_at,
+        Guest.inactive_at,
+        Guest.removes_at,
+    )
+    return or_(*(func.coalesce(date <= now, false()) for date in dates))
+
+
+def due_in(session: Session, organisation_id: UUID, now: datetime) -> list[UUID]:
+    """Return the guests of an organisation for whom something is due, by id."""
+    query = (
+        select(Guest.id)
+        .outerjoin(Sponsorship, and_(Sponsorship.guest_id == Guest.id, Sponsorship.state.in_(OPEN)))
+        .outerjoin(Contract, Contract.id == Sponsorship.contract_id)
+        .where(Guest.organisation_id == organisation_id, Guest.state != State.REMOVED, _is_due(now))
+    )
+    return list(session.scalars(query.distinct().order_by(Guest.id)))
 
 
 def awaiting() -> ColumnElement[bool]:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, insert, select, update
 
+from portal.admission.changes.known import clear_the_way, known_guest
 from portal.admission.changes.refreshing import refresh
 from portal.admission.changes.refusing import refuse
 from portal.admission.changes.results import Arrived, LostRace, Result, SignedIn, TurnedAway
@@ -23,7 +24,6 @@ from portal.guests.changes import Move, NewGuest
 from portal.guests.queries import GuestRow, by_identity
 from portal.guests.rules import LAPSES_AFTER, Reason, State
 from portal.sponsorship.changes.requesting import Request, request
-from portal.sponsorship.changes.settling import settle
 from portal.sponsorship.rules import expiry_of, latest_last_day, who_is_asked
 from portal.trust.queries import ProviderRow, TermsFacts, standing_offers
 from portal.trust.rules import Proposal, proposals
@@ -84,9 +84,10 @@ def accept(
         LostRace: the same person is being created by another request: run once more.
     """
     identity = arrival.identity
-    known = by_identity(tx.session, provider.organisation_id, identity.issuer, identity.subject)
     # Guests are locked before their organisation, everywhere: no two requests wait crosswise.
-    guest = settle(tx, [known.id])[known.id] if known else None
+    guest = known_guest(tx, identity)
+    if guest is None or guest.state == State.REMOVED:
+        clear_the_way(tx, identity, provider, guest)
     guest_changes.lock_places(tx, provider.organisation_id)
     if guest is None and by_identity(
         tx.session, provider.organisation_id, identity.issuer, identity.subject
@@ -165,7 +166,7 @@ def _request(
     *,
     at_once: bool,
 ) -> None:
-    sponsor_id = who_is_asked(candidates(tx.session, door.sponsors))
+    sponsor_id = who_is_asked(candidates(tx.session, door.sponsors, tx.now))
     assert sponsor_id is not None
     assert door.contract is not None
     asked = Request(

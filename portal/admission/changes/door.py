@@ -1,6 +1,7 @@
 """Somebody stands at the door: find out who, settle, decide, carry out. One transaction."""
 
 from portal.admission.changes.arriving import arrive
+from portal.admission.changes.known import IN_THE_WAY, clear_the_way, known_guest
 from portal.admission.changes.refreshing import refresh
 from portal.admission.changes.refusing import refuse
 from portal.admission.changes.results import Result, SignedIn, TurnedAway
@@ -8,8 +9,8 @@ from portal.admission.identity import VerifiedIdentity
 from portal.admission.queries import Door, gather
 from portal.admission.rules import Decision, Outcome, decide
 from portal.foundation.transaction import Tx
-from portal.guests.queries import GuestRow, by_identity
-from portal.sponsorship.changes.settling import settle
+from portal.guests.queries import by_identity
+from portal.sponsorship.changes.settling import as_if_settled
 from portal.trust.queries import ProviderRow
 
 
@@ -32,6 +33,9 @@ def knock(
     guest = known_guest(tx, identity)
     door = gather(tx.session, identity, provider, guest, host_domains, tx.now)
     decision = decide(identity, door.facts, tx.now)
+    if not IN_THE_WAY.isdisjoint(decision.reasons) and clear_the_way(tx, identity, provider, guest):
+        door = gather(tx.session, identity, provider, guest, host_domains, tx.now)
+        decision = decide(identity, door.facts, tx.now)
     if decision.outcome == Outcome.REFUSE:
         refuse(tx, identity, provider, door, decision, guest)
         return TurnedAway(decision, guest)
@@ -42,14 +46,6 @@ def knock(
     return SignedIn(guest.id, guest.session_epoch)
 
 
-def known_guest(tx: Tx, identity: VerifiedIdentity) -> GuestRow | None:
-    """Return whom this identity signs in as, settled and locked; inactivity is tested here."""
-    if identity.organisation_id is None:
-        return None
-    known = by_identity(tx.session, identity.organisation_id, identity.issuer, identity.subject)
-    return settle(tx, [known.id])[known.id] if known else None
-
-
 def trial(
     tx: Tx, identity: VerifiedIdentity, provider: ProviderRow, host_domains: frozenset[str]
 ) -> tuple[Decision, Door]:
@@ -57,5 +53,7 @@ def trial(
     guest = None
     if identity.organisation_id is not None:
         guest = by_identity(tx.session, identity.organisation_id, identity.issuer, identity.subject)
+    if guest is not None:
+        guest = as_if_settled(tx.session, guest, tx.now)
     door = gather(tx.session, identity, provider, guest, host_domains, tx.now)
     return decide(identity, door.facts, tx.now), door

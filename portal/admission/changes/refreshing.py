@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from portal.admission.changes.refusing import short
 from portal.admission.identity import VerifiedIdentity
 from portal.admission.queries import Door
 from portal.admission.rules import domain_in
@@ -67,7 +68,7 @@ def _address(
 
 def _tell_address(tx: Tx, email: str, provider: ProviderRow, guest: GuestRow, until: str) -> None:
     """Tell sponsors and admins of a new domain: once an organisation, or a rebrand floods them."""
-    domain = email.rpartition("@")[2]
+    domain = short(email.rpartition("@")[2])
     once = f"sponsor.address_changed:{provider.organisation_id}:{domain}"
     payload = {
         "guest_name": display_name(guest),
@@ -79,9 +80,7 @@ def _tell_address(tx: Tx, email: str, provider: ProviderRow, guest: GuestRow, un
     sponsors = {row.sponsor_id for row in open_rows(tx.session, [guest.id])} or {
         one.staff_id for one in eligible_sponsors(tx.session, provider.organisation_id)
     }
-    to = set(list(staff_people(tx.session, sponsors))[:1]) | {
-        admin.id for admin in admins(tx.session)
-    }
+    to = {*sorted(sponsors, key=str)[:1], *(admin.id for admin in admins(tx.session))}
     people = staff_people(tx.session, to)
     put(
         tx,
@@ -144,14 +143,14 @@ def _follow_claims(
         if new and row.awaits_decision is False:
             sponsor = staff_people(tx.session, [row.sponsor_id])[row.sponsor_id]
             names = ", ".join(sorted(one.offer.entitlement_name for one in new))
-            key = ",".join(sorted(str(one.offer.id) for one in new))[:120]
+            key = short(",".join(sorted(str(one.offer.id) for one in new)))
             payload = {
                 "guest_name": display_name(guest),
                 "organisation": provider.organisation_name,
                 "entitlement": names,
                 "sponsorship_id": str(row.id),
             }
-            once = f"sponsor.proposal:{row.id}:{key}"
+            once = f"sponsor.proposal:{row.id}:{key}:{tx.now.date()}"
             put(tx, [Message("sponsor.proposal", sponsor.email, once, payload)])
 
 

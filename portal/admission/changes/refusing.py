@@ -1,6 +1,9 @@
 """Turn somebody away: one audit event, and whoever must know is told, once."""
 
+import hashlib
 from collections.abc import Mapping
+
+from sqlalchemy import or_, update
 
 from portal.admission.identity import VerifiedIdentity
 from portal.admission.queries import Door, candidates
@@ -10,11 +13,12 @@ from portal.audit.rules import Event
 from portal.delivery.changes import Message, put
 from portal.foundation.transaction import Tx
 from portal.guests import changes as guest_changes
-from portal.guests.queries import GuestRow
+from portal.guests.queries import HOUR, GuestRow
 from portal.sponsorship.changes.telling import display_name
 from portal.sponsorship.queries import Person, staff_people
 from portal.sponsorship.rules import who_is_asked
 from portal.staff.queries import admins
+from portal.trust.models import Organisation
 from portal.trust.queries import ProviderRow, eligible_sponsors
 
 
@@ -63,7 +67,7 @@ def refuse(
 def asked_sponsor(tx: Tx, provider: ProviderRow) -> Person | None:
     """Return the sponsor whom news of an organisation's people goes to."""
     sponsors = tuple(eligible_sponsors(tx.session, provider.organisation_id))
-    staff_id = who_is_asked(candidates(tx.session, sponsors))
+    staff_id = who_is_asked(candidates(tx.session, sponsors, tx.now))
     return staff_people(tx.session, [staff_id])[staff_id] if staff_id else None
 
 
@@ -87,22 +91,41 @@ def _conflict(tx: Tx, identity: VerifiedIdentity, provider: ProviderRow) -> None
     if sponsor is None or identity.email is None:
         return
     payload = {"organisation": provider.organisation_name, "email": identity.email}
-    key = f"sponsor.email_conflict:{provider.organisation_id}:{identity.email}:{tx.now:%Y-%m-%d}"
-    put(tx, [Message("sponsor.email_conflict", sponsor.email, key, payload)])
+    about = f"{provider.organisation_id}:{short(identity.email)}:{tx.now.date()}"
+    once = f"sponsor.email_conflict:{about}"
+    put(tx, [Message("sponsor.email_conflict", sponsor.email, once, payload)])
+
+
+def short(text: str) -> str:
+    """Return a stand-in of fixed length for what a partner said, for keys that have a limit."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _later(tx: Tx, provider: ProviderRow, door: Door) -> None:
+    """Tell admins of the hourly cap, once in an hour however many stand at the door."""
+    told = tx.session.execute(
+        update(Organisation)
+        .where(
+            Organisation.id == provider.organisation_id,
+            or_(Organisation.later_told_at.is_(None), Organisation.later_told_at <= tx.now - HOUR),
+        )
+        .values(later_told_at=tx.now)
+        .returning(Organisation.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    if not told:
+        return
     payload = {
         "organisation": provider.organisation_name,
         "most_new_per_hour": door.policy.most_new_per_hour,
     }
-    once = f"admin.later:{provider.organisation_id}:{tx.now:%Y-%m-%dT%H}"
+    once = f"admin.later:{provider.organisation_id}:{tx.now.isoformat()}"
     tell_admins(tx, "admin.later", once, payload)
 
 
 def _impersonation(tx: Tx, identity: VerifiedIdentity, provider: ProviderRow) -> None:
     payload = {"organisation": provider.organisation_name, "email": identity.email or ""}
-    once = f"admin.host_domain:{provider.organisation_id}:{tx.now:%Y-%m-%d}"
+    once = f"admin.host_domain:{provider.organisation_id}:{tx.now.date()}"
     tell_admins(tx, "admin.host_domain", once, payload)
 
 

@@ -88,7 +88,7 @@ def _heir(tx: Tx, organisation_id: UUID, leaving: UUID) -> UUID | None:
     ]
     if deputies := [one for one in able if one.role == "deputy"]:
         return deputies[0].staff_id
-    waiting = open_requests(tx.session, [one.staff_id for one in able])
+    waiting = open_requests(tx.session, [one.staff_id for one in able], tx.now)
     return who_is_asked(
         [Candidate(one.staff_id, one.role, one.lead, waiting.get(one.staff_id, 0)) for one in able]
     )

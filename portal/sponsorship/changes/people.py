@@ -12,7 +12,7 @@ from portal.guests.queries import GuestRow
 from portal.guests.rules import LAPSES_AFTER, REMOVED_AFTER, Reason, State
 from portal.sponsorship.changes.bounds import NotYours, require_decider, require_reason
 from portal.sponsorship.changes.requesting import Request, request
-from portal.sponsorship.changes.settling import end_sponsorships, settle
+from portal.sponsorship.changes.settling import end_sponsorships, make_room, settle
 from portal.sponsorship.changes.telling import (
     display_name,
     tell_guest,
@@ -131,6 +131,7 @@ def let_back(tx: Tx, guest_id: UUID, staff_id: UUID) -> UUID:
     contract = running_contract(tx.session, guest.organisation_id, tx.now)
     if contract is None:
         raise Refused("guest", "No contract is running. Ask an admin to enter the new one")
+    make_room(tx, guest.organisation_id, policy.most_guests)
     if guest_changes.lock_places(tx, guest.organisation_id) >= policy.most_guests:
         raise Refused("guest", f"All {policy.most_guests} places are taken. Ask an admin for more")
     expires_at = expiry_of(latest_last_day(policy, contract, tx.now).day, contract)

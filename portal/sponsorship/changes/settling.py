@@ -6,8 +6,11 @@ matter which of them came first. The guest's row lock guards its sponsorships to
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from portal.delivery.changes import Message, put
 from portal.delivery.rules import KINDS
@@ -21,6 +24,7 @@ from portal.sponsorship.changes.writing import Change
 from portal.sponsorship.queries import (
     Person,
     SponsorshipRow,
+    due_in,
     open_of,
     open_rows,
     organisation_names,
@@ -33,9 +37,11 @@ from portal.sponsorship.rules import (
     Standing,
     due_steps,
     latest_expiry,
+    outlook,
 )
 
 NO_REVIEW = {"review_ask_at": None}
+BATCH = 500
 
 
 def dates_of(guest: GuestRow) -> GuestDates:
@@ -93,6 +99,37 @@ def settle(tx: Tx, guest_ids: Iterable[UUID]) -> dict[UUID, GuestRow]:
     }
     _tell(tx, [(now[key], step) for key, step in last.items()], list(rows.values()))
     return now
+
+
+def as_if_settled(session: Session, guest: GuestRow, now: datetime) -> GuestRow:
+    """Return a guest as it would stand once everything due is settled, settling nothing."""
+    standing = open_of(session, [guest.id]).get(guest.id, ())
+    seen = outlook(dates_of(guest), standing, now)
+    return replace(
+        guest,
+        state=seen.state,
+        state_reason=seen.reason,
+        state_since=seen.since,
+        hold=seen.hold,
+        tombstone=seen.tombstone,
+        removes_at=seen.removes_at,
+    )
+
+
+def make_room(tx: Tx, organisation_id: UUID, most: int) -> bool:
+    """Where every place is taken, settle the guests who hold one only for want of a sweep.
+
+    Call it before ``lock_places``: guests are locked before their organisation.
+
+    Returns:
+        Whether there was anybody to settle.
+    """
+    if guest_changes.places(tx.session, organisation_id) < most:
+        return False
+    ids = due_in(tx.session, organisation_id, tx.now)
+    for start in range(0, len(ids), BATCH):
+        settle(tx, ids[start : start + BATCH])
+    return bool(ids)
 
 
 def end_sponsorships(
