@@ -1,0 +1,109 @@
+"""What a guest sees: where they stand, what is held of them, and new terms of use."""
+
+from itertools import groupby
+
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from wtforms import HiddenField
+
+from portal.access.queries import GuestView, guest_view
+from portal.access.rules import Against
+from portal.foundation import clock
+from portal.foundation.current import settings_of
+from portal.foundation.db import db
+from portal.foundation.transaction import Actor, Tx, transaction
+from portal.guests.changes import accept_terms as note_acceptance
+from portal.guests.queries import terms_accepted
+from portal.pages.ahead import What, ahead
+from portal.sponsorship.changes.settling import settle
+from portal.trust.queries import TermsFacts, current_terms
+from portal.web.errors import current_reference
+from portal.web.forms import CheckField, PortalForm
+from portal.web.guards import for_guest, me
+
+bp = Blueprint("guest", __name__)
+
+
+class TermsForm(PortalForm):
+    """Yes to the version that was read."""
+
+    version = HiddenField()
+    accept = CheckField("I accept the terms of use", "Accept the terms of use to go on")
+
+
+@bp.get("/me")
+@for_guest
+def standing() -> ResponseReturnValue:
+    """Show where the guest stands: until when, on whose word, and what happens next."""
+    guest, now = _myself(), clock.policy_now()
+    # One tile an application, whatever the number of things in it.
+    tiles = [
+        (application, url, sorted({grant.entitlement for grant in grants}))
+        for (application, url), grants in groupby(
+            sorted(guest.usable, key=lambda one: (one.application, one.url)),
+            key=lambda one: (one.application, one.url),
+        )
+    ]
+    return render_template(
+        "guest/standing.html",
+        guest=guest,
+        tiles=tiles,
+        ahead=ahead(guest, now),
+        now=now,
+        What=What,
+        Against=Against,
+        host=settings_of(current_app).host_name,
+    )
+
+
+@bp.get("/me/data")
+@for_guest
+def data() -> ResponseReturnValue:
+    """Show what is held, where each item came from, and who decides over it."""
+    guest = _myself()
+    accepted = terms_accepted(db.session(), guest.id)
+    return render_template("guest/data.html", guest=guest, accepted=accepted)
+
+
+@bp.get("/me/terms")
+@for_guest
+def terms() -> ResponseReturnValue:
+    """Show the terms of use, and ask for a yes where a new version has none yet."""
+    found = current_terms(db.session())
+    return _terms_page(found, TermsForm(version=str(found.version)))
+
+
+@bp.post("/me/terms")
+@for_guest
+def accept_terms() -> ResponseReturnValue:
+    """Note the yes to the version that was shown; a newer one is shown first."""
+    form, found = TermsForm(), current_terms(db.session())
+    if form.version.data != str(found.version):
+        fresh = TermsForm(formdata=None, version=str(found.version))
+        fresh.refuse(field="", message="The terms have changed meanwhile. Read them once more")
+        return _terms_page(found, fresh, 409)
+    if not form.validate_on_submit():
+        return _terms_page(found, form, 422)
+    actor, now = Actor.guest(me().id), clock.policy_now()
+    with transaction(actor=actor, now=now, reference=current_reference()) as tx:
+        _accept(tx, found)
+    flash("Thank you. You have accepted the terms of use.")
+    return redirect(url_for("guest.standing"), 303)
+
+
+def _accept(tx: Tx, found: TermsFacts) -> None:
+    guest_id = me().id
+    note_acceptance(tx, settle(tx, [guest_id])[guest_id], found.id, found.version)
+
+
+def _terms_page(found: TermsFacts, form: TermsForm, status: int = 200) -> ResponseReturnValue:
+    accepted = _myself().terms_version >= found.version
+    page = render_template("guest/terms.html", terms=found, form=form, accepted=accepted)
+    return page, status
+
+
+def _myself() -> GuestView:
+    guest = guest_view(db.session(), me().id, clock.policy_now())
+    if guest is None:
+        abort(404)
+    return guest
