@@ -11,23 +11,20 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, insert, select
 
 from portal.admission.changes import delete_expired as delete_arrivals
 from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation import clock
-from portal.foundation.db import db, table_of, uuid7
+from portal.foundation.db import db
 from portal.foundation.transaction import Actor, Tx, transaction
-from portal.lifecycle.changes import conclude_contract
-from portal.lifecycle.models import SweepRun
+from portal.lifecycle.changes import conclude_contract, note_run
 from portal.lifecycle.queries import KINDS, Cursor, Fetch, ended_contracts, review_asks
 from portal.sponsorship.changes.reviewing import ask
 from portal.sponsorship.changes.settling import settle
 from portal.sponsorship.queries import open_under_contract
 
 BATCH = 500
-KEPT_RUNS = 2000
 ACTOR = Actor.system("sweep")
 
 log = structlog.get_logger(__name__)
@@ -68,7 +65,7 @@ def run(now: datetime, batch: int = BATCH) -> Report:
     _each_batch(report, "review_asked", review_asks, now, batch, ask)
     _tidy(report, now, batch)
     with transaction(actor=ACTOR, now=now) as tx:
-        _note(tx, report, now)
+        note_run(tx, now, clock.policy_now(), report.settled, len(report.failed))
     return report
 
 
@@ -97,7 +94,7 @@ def _apply(
         with transaction(actor=ACTOR, now=now) as tx:
             done = apply(tx, ids)
         report.settled[kind] += done
-    except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+    except Exception as error:
         if len(ids) > 1:
             for guest_id in ids:
                 _apply(report, kind, now, [guest_id], apply)
@@ -131,20 +128,3 @@ def _tidy(report: Report, now: datetime, batch: int) -> None:
         if not deleted:
             return
         report.settled["arrivals_deleted"] += deleted
-
-
-def _note(tx: Tx, report: Report, now: datetime) -> None:
-    tx.session.execute(
-        insert(table_of(SweepRun)),
-        {
-            "id": uuid7(),
-            "began_at": now,
-            "ended_at": clock.policy_now(),
-            "settled": {kind: count for kind, count in report.settled.items() if count},
-            "failed": len(report.failed),
-        },
-    )
-    old = select(SweepRun.id).order_by(SweepRun.began_at.desc()).offset(KEPT_RUNS)
-    tx.session.execute(
-        delete(SweepRun).where(SweepRun.id.in_(old)).execution_options(synchronize_session=False)
-    )

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.guests.models import Guest
@@ -15,7 +15,7 @@ from portal.guests.queries import due_guests
 from portal.guests.rules import State
 from portal.lifecycle.models import SweepRun
 from portal.sponsorship.models import Sponsorship
-from portal.sponsorship.queries import due
+from portal.sponsorship.queries import OPEN, due
 from portal.sponsorship.rules import Standing
 from portal.trust.models import Contract
 
@@ -67,8 +67,14 @@ review_asks: Fetch = _of_sponsorships("review_ask_at", Standing.ACTIVE)
 
 
 def ended_contracts(session: Session, now: datetime) -> list[UUID]:
-    """Return the contracts that have ended and whose end is not carried out yet."""
-    query = select(Contract.id).where(Contract.settled_at.is_(None), Contract.ends_at <= now)
+    """Return the contracts that have ended and whose end is not carried out yet.
+
+    One that is concluded may still carry somebody who came in while it ended.
+    """
+    open_under = exists().where(Sponsorship.contract_id == Contract.id, Sponsorship.state.in_(OPEN))
+    query = select(Contract.id).where(
+        Contract.ends_at <= now, or_(Contract.settled_at.is_(None), open_under)
+    )
     return list(session.scalars(query.order_by(Contract.ends_at, Contract.id)))
 
 

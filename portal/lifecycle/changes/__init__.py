@@ -12,6 +12,7 @@ from portal.lifecycle.changes.organisations import (
     suspend_organisation,
     withdraw_offer,
 )
+from portal.lifecycle.changes.runs import note_run
 from portal.lifecycle.changes.staff import hand_over_all, name_sponsors
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "end_organisation",
     "hand_over_all",
     "name_sponsors",
+    "note_run",
     "resume_organisation",
     "settle_contract",
     "settle_organisation",
