@@ -7,13 +7,14 @@ from enum import StrEnum
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from portal.guests.rules import State
+from portal.guests.rules import Reason, State
 from portal.sponsorship.rules import (
     GuestDates,
     OpenSponsorship,
     end_of,
     is_live,
     outlook,
+    still_open,
 )
 
 
@@ -74,13 +75,15 @@ def access(facts: AccessFacts, now: datetime) -> AccessDecision:
         now: the policy clock, aware.
     """
     standing = outlook(facts.guest, facts.sponsorships, now)
-    live = [one for one in facts.sponsorships if is_live(one, now)]
+    # Settled or not, the reasons are the same: whom time suspended, nobody vouches for any more.
+    left = still_open(facts.guest, facts.sponsorships, now)
+    live = [one for one in left if is_live(one, now)]
     checks = {
         Against.PENDING: standing.state != State.PENDING,
         Against.SUSPENDED: standing.state != State.SUSPENDED,
         Against.REMOVED: standing.state != State.REMOVED,
         Against.NO_SPONSORSHIP: bool(live),
-        Against.INACTIVE: facts.guest.inactive_at is None or now < facts.guest.inactive_at,
+        Against.INACTIVE: (standing.state, standing.reason) != (State.SUSPENDED, Reason.INACTIVE),
         Against.ORGANISATION_SUSPENDED: facts.organisation_active,
         Against.IDENTITY_PROVIDER_DISABLED: facts.identity_provider_enabled,
         Against.TERMS: facts.terms_accepted >= facts.terms_current,

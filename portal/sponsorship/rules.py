@@ -140,9 +140,16 @@ def outlook(
     return _run(guest, sponsorships, now)[1]
 
 
+def still_open(
+    guest: GuestDates, sponsorships: Sequence[OpenSponsorship], now: datetime
+) -> tuple[OpenSponsorship, ...]:
+    """Return the sponsorships that are still open once everything due is settled."""
+    return _run(guest, sponsorships, now)[2]
+
+
 def _run(
     guest: GuestDates, sponsorships: Sequence[OpenSponsorship], now: datetime
-) -> tuple[tuple[Step, ...], GuestDates]:
+) -> tuple[tuple[Step, ...], GuestDates, tuple[OpenSponsorship, ...]]:
     steps: list[Step] = []
     standing = {sponsorship.id: sponsorship for sponsorship in sponsorships}
     while True:
@@ -161,7 +168,7 @@ def _run(
             at, reason = own
             moved = _moved(guest, reason, at)
         else:
-            return tuple(steps), guest
+            return tuple(steps), guest, tuple(standing.values())
         if moved is not None:
             # Whoever is suspended by time or removed keeps no sponsorship: coming back is decided.
             steps.extend(
