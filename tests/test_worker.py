@@ -1,0 +1,229 @@
+"""Workers and their schedule, with a real queue and real processes (cases J01, J02, J05)."""
+
+import json
+import os
+import pickle
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from portal.foundation.current import house
+from portal.foundation.db import db
+from portal.foundation.queues import ALLOWED_JOBS, DRAIN, SWEEP, connect, foreign_jobs, queue_of
+from portal.foundation.settings import Settings
+from portal.lifecycle.models import SweepRun
+from portal.worker import run_waiting, schedule_of, tick
+from tests.infra.ports import wait_until
+from tests.infra.processes import environment, started
+
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def put(settings: Settings, data: bytes) -> str:
+    """Put a job into Redis as somebody would who can write there; return its id."""
+    redis = connect(settings)
+    key = f"foreign-{os.urandom(4).hex()}"
+    stamp = "2026-11-24T00:00:00.000000Z"
+    redis.hset(
+        f"rq:job:{key}",
+        mapping={
+            "data": data,
+            "created_at": stamp,
+            "enqueued_at": stamp,
+            "status": "queued",
+            "origin": "portal",
+            "success_callback_name": "os.getcwd",
+            "failure_callback_name": "os.getcwd",
+        },
+    )
+    redis.rpush("rq:queue:portal", key)
+    return key
+
+
+def failed(settings: Settings) -> list[str]:
+    return queue_of(connect(settings)).failed_job_registry.get_job_ids()
+
+
+class Touch:
+    """Pickled, it touches a file where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+@SQLITE
+def test_j01_a_worker_never_unpickles(app: Flask, settings: Settings, tmp_path: Path):
+    """A pickled job fails; what it would have run has not run, and the worker goes on."""
+    proof = tmp_path / "ran"
+    key = put(settings, pickle.dumps(("os.getcwd", None, (Touch(proof),), {})))
+    queue_of(connect(settings)).enqueue(DRAIN)
+    run_waiting(app)
+    assert not proof.exists()
+    assert key in failed(settings)
+    assert queue_of(connect(settings)).finished_job_registry.count == 1
+
+
+@SQLITE
+def test_j02_a_worker_runs_only_our_jobs(app: Flask, settings: Settings, tmp_path: Path):
+    """A JSON job that names os.system fails, is counted for health, and nothing was called."""
+    proof = tmp_path / "ran"
+    key = put(settings, json.dumps(("os.system", None, [f"touch {proof}"], {})).encode())
+    run_waiting(app)
+    assert not proof.exists()
+    assert failed(settings) == [key]
+    with app.app_context():
+        assert foreign_jobs() > 0
+
+
+@SQLITE
+def test_a_sweep_runs_in_a_worker(app: Flask, settings: Settings):
+    """Its child has an application context and a database connection of its own."""
+    with app.app_context():
+        db.session.execute(select(1))
+    queue_of(connect(settings)).enqueue(SWEEP)
+    run_waiting(app)
+    assert failed(settings) == []
+    with app.app_context():
+        assert db.session.scalar(select(func.count()).select_from(SweepRun)) == 1
+    house(app).pop("redis", None)
+
+
+@SQLITE
+def test_the_schedule_names_allowed_jobs_only(settings: Settings):
+    """All there is to run, and each under a name that a worker takes."""
+    assert {entry.job for entry in schedule_of(settings)} == ALLOWED_JOBS
+    swept = [entry.seconds for entry in schedule_of(settings) if entry.job == SWEEP]
+    assert swept == [60]
+
+
+class Clock:
+    """Seconds that pass when they are waited for; stops after so many ticks."""
+
+    def __init__(self, ticks: int) -> None:
+        self.now, self.ticks = 1000.0, ticks
+        self.jump = 0.0
+
+    def wait(self, seconds: float) -> bool:
+        self.now += seconds + self.jump
+        self.jump = 0.0
+        self.ticks -= 1
+        return self.ticks <= 0
+
+
+@SQLITE
+def test_a_schedule_begins_at_once_and_repeats(settings: Settings):
+    """What begins is put into the queue again when its seconds have passed."""
+    seen: list[str] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("portal.worker.enqueue", lambda _, job: seen.append(job))
+        clock = Clock(ticks=61)
+        tick(settings, lambda: clock.now, clock.wait)
+    assert seen[:2] == [SWEEP, DRAIN]
+    assert seen.count(SWEEP) == 2
+    assert seen.count(DRAIN) == 5
+
+
+@SQLITE
+def test_a_schedule_that_slept_a_night_catches_up_with_one_tick(settings: Settings):
+    """Every job once: the job finds in the database what the night has left."""
+    seen: list[str] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("portal.worker.enqueue", lambda _, job: seen.append(job))
+        clock = Clock(ticks=2)
+        clock.jump = 8 * 3600.0
+        tick(settings, lambda: clock.now, clock.wait)
+    assert seen == [SWEEP, DRAIN, SWEEP, DRAIN]
+
+
+@SQLITE
+def test_j05_two_schedulers_put_one_job(settings: Settings):
+    """While it waits it is not put a second time."""
+    for _ in range(2):
+        clock = Clock(ticks=1)
+        tick(settings, lambda clock=clock: clock.now, clock.wait)
+    assert sorted(job.func_name for job in queue_of(connect(settings)).jobs) == [DRAIN, SWEEP]
+
+
+@SQLITE
+def test_a_schedule_outlives_its_queue(settings: Settings):
+    """Away, then there again: no word is lost but the ones in between."""
+    seen: list[str] = []
+    answers = iter([ConnectionError("gone"), ConnectionError("gone")])
+
+    def put_or_fail(_: object, job: str) -> None:
+        if (fault := next(answers, None)) is not None:
+            raise fault
+        seen.append(job)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("portal.worker.enqueue", put_or_fail)
+        clock = Clock(ticks=3)
+        tick(settings, lambda: clock.now, clock.wait)
+    assert seen == [SWEEP, DRAIN]
+
+
+@SQLITE
+@pytest.mark.processes
+def test_a_worker_and_a_scheduler_as_processes(settings: Settings, tmp_path: Path):
+    """Started apart they sweep; asked to stop they do, and leave nobody."""
+    variables = environment(settings)
+    with (
+        started("scheduler", variables=variables, folder=tmp_path) as scheduler,
+        started("worker", variables=variables, folder=tmp_path) as worker,
+    ):
+        done = queue_of(connect(settings)).finished_job_registry
+        wait_until(lambda: done.count >= 1, "a job to be done", seconds=40)
+        assert scheduler.interrupt() == 0
+        worker.process.send_signal(signal.SIGTERM)
+        assert worker.wait() == 0
+        assert [*scheduler.family(), *worker.family()] == []
+    assert failed(settings) == []
+
+
+@SQLITE
+@pytest.mark.processes
+def test_the_child_of_a_killed_worker_does_not_live_on(settings: Settings, tmp_path: Path):
+    """A mail server that takes the call and says nothing holds a drain; then the worker dies."""
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        variables = environment(settings)
+        variables["PORTAL_SMTP_URL"] = f"smtp://127.0.0.1:{silent.getsockname()[1]}"
+        _owe_a_mail(settings)
+        with started("worker", variables=variables, folder=tmp_path) as worker:
+            queue_of(connect(settings)).enqueue(DRAIN)
+            silent.settimeout(40)
+            taken, _ = silent.accept()
+            with taken:
+                assert len(worker.family()) == 2
+                worker.process.kill()
+                worker.wait()
+                deadline = time.monotonic() + 5
+                while worker.family() and time.monotonic() < deadline:
+                    time.sleep(0.02)
+                assert [one.pid for one in worker.family() if psutil.pid_exists(one.pid)] == []
+
+
+def _owe_a_mail(settings: Settings) -> None:
+    from portal.app import create_app
+    from portal.delivery.changes import put as put_message
+    from portal.delivery.rules import Message
+    from portal.foundation import clock
+    from portal.foundation.transaction import Actor, transaction
+    from tests.delivery.samples import PAYLOADS
+
+    app = create_app(settings)
+    with app.app_context():
+        with transaction(actor=Actor.system("test"), now=clock.policy_now()) as tx:
+            kind = "sponsor.request_lapsed"
+            put_message(tx, [Message(kind, "ann@host.example", "one", PAYLOADS[kind])])
+        db.session.remove()
+        db.engine.dispose()
