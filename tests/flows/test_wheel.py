@@ -71,7 +71,7 @@ def test_installed_elsewhere_it_starts_answers_and_stops(wheel: Path, tmp_path: 
     _done(sys.executable, "-m", "venv", "--without-pip", environment, folder=work)
     program = environment / "bin" / "portal"
     pip = [sys.executable, "-m", "pip", "--python", environment, "--quiet"]
-    pinned = ["--require-hashes", "--no-deps", "--no-compile", "-r", ROOT / "requirements.lock"]
+    pinned = ["--require-hashes", "--no-deps", "-r", ROOT / "requirements.lock"]
     _done(*pip, "install", *pinned, folder=work)
     _done(*pip, "install", "--no-index", "--no-deps", wheel, folder=work)
     _done(*pip, "check", folder=work)  # what the wheel asks for is what the lock file pins
@@ -86,7 +86,7 @@ def test_installed_elsewhere_it_starts_answers_and_stops(wheel: Path, tmp_path: 
             assert portal.process.poll() is None, portal.output
             return _answer(f"{url}/readyz")[0] == 200
 
-        wait_until(is_ready, "the portal to be ready", seconds=60)
+        wait_until(is_ready, "the portal to be ready", seconds=90)
         assert _answer(f"{url}/healthz")[0] == 200
         status, page = _answer(f"{url}/sign-in")
         assert status == 200, portal.output
