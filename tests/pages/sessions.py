@@ -1,5 +1,6 @@
 """Sign somebody in as a page would, without the way to a provider."""
 
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from flask import Flask
@@ -18,7 +19,8 @@ def sign_in(app: Flask, client: PortalClient, new: NewSession) -> str:
             started = changes.start_session(tx, new, clock.protocol_now())
     https = app.extensions["portal"]["settings"].https
     name = f"{'__Host-' if https else ''}portal-session"
-    client.set_cookie(name, started.token, secure=https)
+    host = urlsplit(client.public_url).hostname or ""
+    client.set_cookie(name, started.token, domain=host, secure=https)
     return started.token
 
 

@@ -34,8 +34,8 @@ PAGES = [
     "/admin/organisations/acme/policy",
     "/admin/organisations/acme/offers/new",
     "/admin/organisations/acme/providers/new",
-    "/admin/organisations/acme/providers/main",
-    "/admin/organisations/acme/providers/main/edit",
+    "/admin/organisations/acme/providers/id",
+    "/admin/organisations/acme/providers/id/edit",
     "/admin/policy",
     "/admin/guests",
     "/admin/guests?state=active&text=x&organisation=nobody",
@@ -50,13 +50,12 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_shows(admin, page):
+def test_every_page_shows(admin):
     """A page answers with one heading and no trace of a fault."""
-    answer = admin.get(page)
-    assert answer.status_code == 200
-    if "export" not in page:
-        assert answer.text.count("<h1") == 1
+    for page in PAGES:
+        answer = admin.get(page)
+        assert (page, answer.status_code) == (page, 200)
+        assert "export" in page or answer.text.count("<h1") == 1, page
 
 
 NEW = {
@@ -84,26 +83,26 @@ def test_connects_an_organisation(app, admin):
         db.session.remove()
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "says"),
-    [
-        ("slug", "acme", "acme"),
-        ("domain", "acme.example", "already held by"),
-        ("last_day", "2025-12-31", "end before it starts"),
-        ("last_day", "", "Enter the last day"),
-        ("time_zone", "Europe/Atlantis", "There is no time zone"),
-        ("sponsor", "nobody@host.example", "portal staff add"),
-    ],
-)
-def test_bad_input_is_said_and_nothing_is_kept(app, admin, field, value, says):
+BAD = [
+    ("slug", "acme", "acme"),
+    ("domain", "acme.example", "already held by"),
+    ("last_day", "2025-12-31", "end before it starts"),
+    ("last_day", "", "Enter the last day"),
+    ("time_zone", "Europe/Atlantis", "There is no time zone"),
+    ("sponsor", "nobody@host.example", "portal staff add"),
+]
+
+
+def test_bad_input_is_said_and_nothing_is_kept(app, admin):
     """A wrong field is named beside it, what was typed stays, the database is unchanged."""
-    answer = admin.submit("/admin/organisations/new", NEW | {field: value})
-    assert answer.status_code == 422
-    assert says in answer.text
-    assert 'value="Globex"' in answer.text
-    with app.app_context():
-        assert organisation_by_slug(db.session(), "globex") is None
-        db.session.remove()
+    for field, value, says in BAD:
+        answer = admin.submit("/admin/organisations/new", NEW | {field: value})
+        assert (field, answer.status_code) == (field, 422)
+        assert says in answer.text
+        assert 'value="Globex"' in answer.text
+        with app.app_context():
+            assert organisation_by_slug(db.session(), "globex") is None
+            db.session.remove()
 
 
 def test_a_sponsor_is_no_admin(app, client, admin):

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from wtforms.fields.choices import SelectChoice
+
 from portal.foundation.text import canonical_domain, canonical_email
 from portal.trust.rules import RANGES
 from portal.web.forms import (
@@ -86,8 +88,8 @@ class OrganisationForm(ContractFields, SponsorFields, PortalForm):
     approval = ChoiceField(
         "What may a new person do before a sponsor decides?",
         choices=[
-            ("first", "Nothing: a sponsor approves first"),
-            ("at-once", "Work with restricted access at once, until a sponsor decides"),
+            SelectChoice("first", "Nothing: a sponsor approves first"),
+            SelectChoice("at-once", "Work with restricted access at once, until a sponsor decides"),
         ],
         default="first",
     )
@@ -113,9 +115,9 @@ class PolicyForm(PortalForm):
     approval = ChoiceField(
         "Before a sponsor decides, a new person",
         choices=[
-            ("", "does what the portal-wide default says"),
-            ("first", "waits: a sponsor approves first"),
-            ("at-once", "has restricted access at once"),
+            SelectChoice("", "does what the portal-wide default says"),
+            SelectChoice("first", "waits: a sponsor approves first"),
+            SelectChoice("at-once", "has restricted access at once"),
         ],
     )
     approval_days = number("Days for the sponsor to approve access given at once", "approval_days")
@@ -154,8 +156,10 @@ class ProviderForm(PortalForm):
     client_auth = ChoiceField(
         "How the portal proves itself",
         choices=[
-            ("client_secret_basic", "In the header (client_secret_basic), the usual way"),
-            ("client_secret_post", "In the form (client_secret_post)"),
+            SelectChoice(
+                "client_secret_basic", "In the header (client_secret_basic), the usual way"
+            ),
+            SelectChoice("client_secret_post", "In the form (client_secret_post)"),
         ],
         default="client_secret_basic",
     )
@@ -178,8 +182,8 @@ class ProviderForm(PortalForm):
     addresses = ChoiceField(
         "When does an e-mail address count?",
         choices=[
-            ("verified", "Only when the provider says email_verified"),
-            (
+            SelectChoice("verified", "Only when the provider says email_verified"),
+            SelectChoice(
                 "trusted",
                 TRUSTED,
             ),
@@ -213,9 +217,9 @@ class OfferForm(PortalForm):
     how = ChoiceField(
         "When is it proposed?",
         choices=[
-            ("always", "Never by itself: a sponsor may choose it"),
-            ("default", "To everybody"),
-            ("when", "When a claim has a value"),
+            SelectChoice("always", "Never by itself: a sponsor may choose it"),
+            SelectChoice("default", "To everybody"),
+            SelectChoice("when", "When a claim has a value"),
         ],
         default="always",
     )
@@ -231,7 +235,10 @@ class StaffForm(PortalForm):
     name = TextField("Name", "the name", limit=200)
     role = ChoiceField(
         "Role",
-        choices=[("sponsor", "Sponsor: vouches for guests"), ("admin", "Admin: sets up trust")],
+        choices=[
+            SelectChoice("sponsor", "Sponsor: vouches for guests"),
+            SelectChoice("admin", "Admin: sets up trust"),
+        ],
         default="sponsor",
     )
     subject = TextField(
@@ -297,10 +304,10 @@ class GuestFilterForm(PortalForm):
     state = SelectOneField(
         "State",
         choices=[
-            ("", "any"),
-            ("pending", "pending"),
-            ("active", "active"),
-            ("suspended", "suspended"),
-            ("removed", "removed"),
+            SelectChoice("", "any"),
+            SelectChoice("pending", "pending"),
+            SelectChoice("active", "active"),
+            SelectChoice("suspended", "suspended"),
+            SelectChoice("removed", "removed"),
         ],
     )

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from flask import Blueprint, abort, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from wtforms.fields.choices import SelectChoice
 
 from portal.applications.queries import entitlements
 from portal.foundation.db import db
@@ -269,7 +270,8 @@ def set_defaults() -> ResponseReturnValue:
 def _offer_form() -> OfferForm:
     form = OfferForm()
     form.entitlement.choices = [
-        (str(one.id), f"{one.application_name}: {one.name}") for one in entitlements(db.session())
+        SelectChoice(str(one.id), f"{one.application_name}: {one.name}")
+        for one in entitlements(db.session())
     ]
     return form
 

@@ -1,0 +1,89 @@
+"""Whose page it is, and carrying a decision out: what is not theirs is nowhere, and audited."""
+
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+from uuid import UUID
+
+from flask import abort
+from sqlalchemy.orm import Session
+
+from portal.access.queries import GuestView, SponsorshipView, guest_view
+from portal.foundation import clock
+from portal.foundation.db import db
+from portal.foundation.transaction import Tx
+from portal.pages.acting import act
+from portal.pages.sponsor.forms import fingerprint
+from portal.sponsorship.changes.bounds import NotYours
+from portal.sponsorship.queries import get, grants_under
+from portal.trust.queries import OrganisationRow, organisations_decided_by
+from portal.web.errors import report
+from portal.web.guards import me
+
+T = TypeVar("T")
+
+
+class Stale(Exception):
+    """What a form was filled in about has changed since."""
+
+
+def theirs(guest_id: UUID) -> tuple[GuestView, OrganisationRow]:
+    """Return a guest of an organisation that the sponsor decides for, else answer 404."""
+    guest = guest_view(db.session(), guest_id, clock.policy_now())
+    if guest is None:
+        abort(404)
+    places = {one.id: one for one in organisations_decided_by(db.session(), me().id)}
+    if guest.organisation_id not in places:
+        not_theirs()
+    return guest, places[guest.organisation_id]
+
+
+def their_sponsorship(
+    sponsorship_id: UUID,
+) -> tuple[SponsorshipView, GuestView, OrganisationRow]:
+    """Return a sponsorship that the sponsor may decide about, else answer 404."""
+    known = get(db.session(), sponsorship_id)
+    if known is None:
+        abort(404)
+    guest, organisation = theirs(known.guest_id)
+    return find(guest, sponsorship_id), guest, organisation
+
+
+def find(guest: GuestView, sponsorship_id: UUID) -> SponsorshipView:
+    """Return one of a guest's sponsorships."""
+    return next(one for one in guest.sponsorships if one.id == sponsorship_id)
+
+
+def not_theirs() -> NoReturn:
+    """Answer as if there were nothing, and write down who asked for it."""
+    report("authz")
+    abort(404)
+
+
+def decide(change: Callable[[Tx, UUID], T]) -> T:
+    """Carry out a decision of the sponsor who is signed in.
+
+    Raises:
+        Refused: by the change; nothing is written.
+        Stale: by the change; nothing is written.
+    """
+    try:
+        return act(lambda tx: change(tx, me().id))
+    except NotYours:
+        not_theirs()
+
+
+def seen_of(session: Session, sponsorship_id: UUID) -> str:
+    """Return what a form must have seen of a sponsorship to be about it still."""
+    known = get(session, sponsorship_id)
+    version = known.version if known else 0
+    return fingerprint(version, grants_under(session, [sponsorship_id]))
+
+
+def require_seen(tx: Tx, sponsorship_id: UUID, seen: str | None) -> None:
+    """Refuse a form that somebody else's decision, or its own first copy, has overtaken.
+
+    Raises:
+        Stale: so it is.
+    """
+    if seen_of(tx.session, sponsorship_id) != seen:
+        raise Stale
