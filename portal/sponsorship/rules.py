@@ -28,7 +28,13 @@ class IllegalStep(Exception):
 
 
 _LEGAL = {
-    Standing.REQUESTED: {Standing.ACTIVE, Standing.REJECTED, Standing.ENDED},
+    # Handed over, each stays what it is.
+    Standing.REQUESTED: {
+        Standing.REQUESTED,
+        Standing.ACTIVE,
+        Standing.REJECTED,
+        Standing.ENDED,
+    },
     # One given at once is active before anybody decided, so it can still be rejected.
     Standing.ACTIVE: {Standing.ACTIVE, Standing.REJECTED, Standing.ENDED},
     Standing.REJECTED: set[Standing](),
