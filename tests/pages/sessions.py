@@ -14,9 +14,9 @@ from tests.infra.client import PortalClient
 
 def sign_in(app: Flask, client: PortalClient, new: NewSession) -> str:
     """Give the client a session; return its token."""
-    with app.app_context():
-        with transaction(actor=Actor.system("tests"), now=clock.policy_now()) as tx:
-            started = changes.start_session(tx, new, clock.protocol_now())
+    writing = transaction(actor=Actor.system("tests"), now=clock.policy_now())
+    with app.app_context(), writing as tx:
+        started = changes.start_session(tx, new, clock.protocol_now())
     https = app.extensions["portal"]["settings"].https
     name = f"{'__Host-' if https else ''}portal-session"
     host = urlsplit(client.public_url).hostname or ""
