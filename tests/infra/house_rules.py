@@ -125,19 +125,32 @@ def length(path: str, source: str) -> list[str]:
     return [f"{path}: {lines} lines"] if lines > MOST_LINES else []
 
 
-def writing_gets(sources: Mapping[str, str]) -> set[str]:
+def writing_gets(sources: Mapping[str, str], touch: str = "") -> set[str]:
     """Return ``module.view`` of each GET view that opens a writing transaction.
 
     Calls are followed by name through all of *sources* (path to text): own functions, functions
-    imported from the portal, and attributes of imported modules.
+    imported from the portal, and attributes of imported modules. The function *touch*, named as
+    ``module.function``, may write wherever it is called.
     """
     modules = {path: _Module(path, source) for path, source in sources.items()}
     return {
         f"{path.removesuffix('.py').replace('/', '.')}.{view.name}"
         for path, module in modules.items()
         for view in module.functions.values()
-        if _answers_get(view) and _opens(modules, module, view, set())
+        if _answers_get(view) and _opens(modules, module, view, {_split(touch)})
     }
+
+
+def opens_transaction(sources: Mapping[str, str], dotted: str) -> bool:
+    """Say whether ``module.function`` opens a writing transaction, itself or by a call."""
+    modules = {path: _Module(path, source) for path, source in sources.items()}
+    path, name = _split(dotted)
+    return _opens(modules, modules[path], modules[path].functions[name], set())
+
+
+def _split(dotted: str) -> tuple[str, str]:
+    home, _, name = dotted.rpartition(".")
+    return f"{home.replace('.', '/')}.py", name
 
 
 class _Module:
