@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session as Database
 
-from portal.foundation.crypto import decrypt, hash_token
+from portal.foundation.crypto import Undecryptable, decrypt, hash_token
 from portal.sign_in.attempt import OpenAttempt, Purpose
 from portal.sign_in.models import ProviderDocument, Session, SignInAttempt
 from portal.sign_in.rules import Failure, SignInReason
@@ -66,12 +66,16 @@ def find_attempt(
         return Failure(SignInReason.STATE, "the attempt is older than 15 minutes")
     if row.identity_provider_id != identity_provider_id:
         return Failure(SignInReason.MIX_UP, "the answer came to another provider's address")
+    try:
+        code_verifier = decrypt(row.code_verifier)
+    except Undecryptable:
+        return Failure(SignInReason.STATE, "the attempt was begun under a key that is gone")
     return OpenAttempt(
         id=row.id,
         identity_provider_id=row.identity_provider_id,
         purpose=Purpose(row.purpose),
         nonce=row.nonce,
-        code_verifier=decrypt(row.code_verifier),
+        code_verifier=code_verifier,
         max_age=row.max_age,
         next_url=row.next_url,
         staff_id=row.staff_id,

@@ -65,7 +65,7 @@ def test_f06_a_slow_provider_holds_nobody_else(
         before = time.monotonic()
         assert slow.refused() is R.NET_LIMIT  # told at once: others wait already
         assert fine.sign_in()
-        assert time.monotonic() - before < 1
+        assert time.monotonic() - before < 3
         for thread in waiting:
             thread.join()
     assert time.monotonic() - began < 12
