@@ -7,6 +7,7 @@ that it goes red. Paths are relative to ``portal/``, with slashes.
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Final
 
 GUARDS: Final = {"for_anyone", "for_guest", "for_staff", "for_sponsor", "for_admin"}
@@ -50,14 +51,14 @@ def clocks(path: str, source: str) -> list[str]:
     """Only ``foundation/clock.py`` reads the clock."""
     if path == "foundation/clock.py":
         return []
-    tree = ast.parse(source)
+    tree = _parsed(source)
     classes = {"datetime", "date"}
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "datetime":
             classes |= {one.asname for one in node.names if one.asname and one.name in classes}
     return [
         f"{path}:{node.lineno}: reads the clock; take the time from foundation.clock"
-        for node in ast.walk(tree)
+        for node in _nodes(tree)
         if isinstance(node, ast.Attribute)
         and node.attr in _CLOCKS
         and _last_name(node.value) in classes
@@ -66,9 +67,9 @@ def clocks(path: str, source: str) -> list[str]:
 
 def state_writes(path: str, source: str) -> list[str]:
     """One writer for a guest, one for a sponsorship and its grants."""
-    tree = ast.parse(source)
+    tree = _parsed(source)
     found = []
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.Call):
             found += [
                 f"{path}:{node.lineno}: writes {table}; call {OWNERS[table]}"
@@ -87,9 +88,9 @@ def state_writes(path: str, source: str) -> list[str]:
 
 def audit_rewrites(path: str, source: str) -> list[str]:
     """No audit event is ever updated or deleted."""
-    tree = ast.parse(source)
+    tree = _parsed(source)
     found = []
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.Call) and (verb := _verb(node)) in {"update", "delete"}:
             if "AuditEvent" in _names_in(tree, node):
                 found.append(f"{path}:{node.lineno}: {verb}s audit events")
@@ -100,7 +101,7 @@ def audit_rewrites(path: str, source: str) -> list[str]:
 
 def guards(path: str, source: str) -> list[str]:
     """Every route has exactly one guard, below the route, where it guards what is routed."""
-    tree = ast.parse(source)
+    tree = _parsed(source)
     found = []
     for function in _functions(tree):
         plain = [one.func if isinstance(one, ast.Call) else one for one in function.decorator_list]
@@ -157,11 +158,11 @@ class _Module:
     """A module's functions, and what its names mean."""
 
     def __init__(self, path: str, source: str) -> None:
-        tree = ast.parse(source)
+        tree = _parsed(source)
         self.path = path
         self.functions = {function.name: function for function in _functions(tree)}
         self.imports: dict[str, str] = {}
-        for node in ast.walk(tree):
+        for node in _nodes(tree):
             if (
                 isinstance(node, ast.ImportFrom)
                 and node.module
@@ -268,18 +269,17 @@ def _names_in(tree: ast.Module, call: ast.Call) -> set[str]:
         (one for one in _functions(tree) if one.lineno <= call.lineno <= (one.end_lineno or 0)),
         tree,
     )
-    for scope in (tree, function):
-        for node in ast.walk(scope):
-            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                if any(isinstance(target, ast.Name) and target.id in names for target in targets):
-                    names |= {
-                        inner.value.id
-                        for inner in ast.walk(node.value)
-                        if isinstance(inner, ast.Attribute)
-                        and inner.attr == "__table__"
-                        and isinstance(inner.value, ast.Name)
-                    }
+    for node in (*tree.body, *ast.walk(function)):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(target, ast.Name) and target.id in names for target in targets):
+                names |= {
+                    inner.value.id
+                    for inner in ast.walk(node.value)
+                    if isinstance(inner, ast.Attribute)
+                    and inner.attr == "__table__"
+                    and isinstance(inner.value, ast.Name)
+                }
     return names
 
 
@@ -305,6 +305,16 @@ def _within(path: str, module: str) -> bool:
     return path == f"{module}.py" or path.startswith(f"{module}/")
 
 
+@cache
+def _parsed(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
+@cache
+def _nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree))
+
+
 def _last_name(node: ast.expr) -> str | None:
     if isinstance(node, ast.Name):
         return node.id
@@ -312,8 +322,8 @@ def _last_name(node: ast.expr) -> str | None:
 
 
 def _functions(tree: ast.Module) -> list[Function]:
-    return [node for node in ast.walk(tree) if isinstance(node, Function)]
+    return [node for node in _nodes(tree) if isinstance(node, Function)]
 
 
 def _calls(source: str) -> Iterator[ast.Call]:
-    return (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    return (node for node in _nodes(_parsed(source)) if isinstance(node, ast.Call))
