@@ -68,6 +68,7 @@ class OneHost:
             headers = [*HEADERS.items(), ("Content-Type", "text/plain; charset=utf-8")]
             start_response("400 Bad Request", [*headers, ("Content-Length", str(len(body)))])
             return [body]
+        environ["HTTP_HOST"] = self._host
         return self._app(environ, start_response)
 
     def _plain(self, host: str) -> str:

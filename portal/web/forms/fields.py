@@ -303,31 +303,40 @@ class SecretField(PasswordField):
         super().__init__(label, needs(required), **kwargs)
 
 
-class ChoiceField(RadioField):
+class _Offers:
+    """Choices may be (value, label) pairs, at the class or set later."""
+
+    def __init__(
+        self, label: str, choices: Any = None, required: str | None = None, **kwargs: Any
+    ) -> None:
+        kwargs.setdefault("invalid_choice_message", "Choose one of those offered")
+        super().__init__(label, needs(required), choices=_offered(choices), **kwargs)  # type: ignore[call-arg]
+
+    @property
+    def choices(self) -> Any:
+        """What is offered."""
+        return super().choices  # type: ignore[misc]
+
+    @choices.setter
+    def choices(self, choices: Any) -> None:
+        offered: Any = SelectField.choices
+        offered.fset(self, _offered(choices))
+
+
+class ChoiceField(_Offers, RadioField):
     """One of a few, all in sight."""
 
-    def __init__(
-        self, label: str, choices: Any = None, required: str | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(label, needs(required), choices=choices, **kwargs)
-
     def pre_validate(self, form: Any) -> None:
-        """Refuse what was not offered."""
-        if self.data is None or (self.data in {"", "None"} and not self.flags.required):
-            return
-        super().pre_validate(form)
+        """Refuse what was not offered; nothing chosen is for the validators to say."""
+        if self.data not in {None, "", "None"}:
+            super().pre_validate(form)
 
 
-class SelectOneField(SelectField):
+class SelectOneField(_Offers, SelectField):
     """One of many."""
 
-    def __init__(
-        self, label: str, choices: Any = None, required: str | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(label, needs(required), choices=choices, **kwargs)
 
-
-class ChecksField(SelectMultipleField):
+class ChecksField(_Offers, SelectMultipleField):
     """Any of a few, as check boxes; its data is a list."""
 
     widget = ListWidget(prefix_label=False)
@@ -339,3 +348,9 @@ class CheckField(BooleanField):
 
     def __init__(self, label: str, required: str | None = None, **kwargs: Any) -> None:
         super().__init__(label, [Needed(required)] if required else [], **kwargs)
+
+
+def _offered(choices: Any) -> Any:
+    """Return pairs as the mapping that WTForms takes; whatever else it takes, as it is."""
+    pairs = isinstance(choices, list | tuple) and all(isinstance(one, tuple) for one in choices)
+    return dict(choices) if pairs else choices

@@ -1,0 +1,97 @@
+"""Rate limits hold with Redis and without it."""
+
+import pytest
+from redis import Redis
+
+from portal.web import limits
+from portal.web.limits import client_network, halved
+from tests.web.conftest import PUBLIC, viewer
+
+
+def statuses(client, path: str, times: int, **more) -> list[int]:
+    return [client.get(path, base_url=PUBLIC, **more).status_code for _ in range(times)]
+
+
+def test_a_client_address_has_a_limit(make_kit, redis_url):
+    """All its pages together; another address has its own."""
+    kit = make_kit(redis_url=redis_url, limit_per_address="3 per minute", env="development")
+    client = kit.client()
+    assert statuses(client, "/form", 2) + statuses(client, "/link", 2) == [200, 200, 200, 429]
+    assert kit.refusals[-1].code == "rate"
+    assert statuses(client, "/form", 1, environ_overrides={"REMOTE_ADDR": "192.0.2.8"}) == [200]
+    answer = client.get("/form", base_url=PUBLIC)
+    assert "Too many tries" in answer.text
+
+
+def test_signing_in_has_a_tighter_one(make_kit, redis_url):
+    """Whatever the page."""
+    kit = make_kit(redis_url=redis_url, limit_sign_in_per_address="2 per minute", env="development")
+    assert statuses(kit.client(), "/door", 3) == [200, 200, 429]
+    assert statuses(kit.client(), "/form", 3) == [200, 200, 200]
+
+
+def test_a_person_has_one_too(make_kit, redis_url):
+    """From however many addresses."""
+    kit = make_kit(redis_url=redis_url, limit_per_account="2 per minute", env="development")
+    kit.viewer = viewer("staff", "admin")
+    found = [
+        kit.get("/admin", environ_overrides={"REMOTE_ADDR": f"192.0.2.{n}"}).status_code
+        for n in range(3)
+    ]
+    assert found == [200, 200, 429]
+    kit.viewer = None
+    assert statuses(kit.client(), "/form", 5) == [200] * 5
+
+
+def test_j09_an_emptied_redis_counts_anew(make_kit, redis_url):
+    """Nothing breaks."""
+    kit = make_kit(redis_url=redis_url, limit_per_address="2 per minute", env="development")
+    assert statuses(kit.client(), "/form", 3) == [200, 200, 429]
+    with Redis.from_url(redis_url) as redis:
+        redis.flushall()
+    assert statuses(kit.client(), "/form", 3) == [200, 200, 429]
+
+
+def test_j09_without_redis_the_limits_are_stricter_and_never_off(make_kit, tmp_path):
+    """Half of everything, counted in memory, and health can say so."""
+    nowhere = f"unix://:x@{tmp_path}/nowhere.sock"
+    kit = make_kit(redis_url=nowhere, limit_per_address="6 per minute")
+    assert statuses(kit.client(), "/form", 5) == [200, 200, 200, 429, 429]
+    with kit.app.test_request_context("/"):
+        assert limits.degraded()
+
+
+def test_with_redis_nothing_is_degraded(make_kit, redis_url):
+    """Health says so."""
+    kit = make_kit(redis_url=redis_url, env="development")
+    assert kit.get("/form").status_code == 200
+    with kit.app.test_request_context("/"):
+        assert not limits.degraded()
+
+
+def test_static_files_and_probes_are_not_counted(make_kit, redis_url):
+    """A page has five of them."""
+    kit = make_kit(redis_url=redis_url, limit_per_address="1 per minute", env="development")
+    assert statuses(kit.client(), "/static/portal.css", 3) == [200] * 3
+    assert statuses(kit.client(), "/brand.css", 3) == [200] * 3
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("", "unknown"),
+        ("unix:", "unknown"),
+    ],
+)
+def test_a_client_is_its_network(kit, address, network):
+    """Who has a /64 does not have 2^64 limits."""
+    with kit.app.test_request_context("/", environ_base={"REMOTE_ADDR": address}):
+        assert client_network() == network
+
+
+def test_halving():
+    """One at least."""
+    assert halved("60 per minute; 1 per 2 hour") == "30 per 1 minute; 1 per 2 hour"
