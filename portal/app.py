@@ -7,7 +7,7 @@ from portal.foundation.current import house
 from portal.foundation.db import init_database
 from portal.foundation.logs import init_logs
 from portal.foundation.settings import Settings, load_settings
-from portal.pages import admin, arrival, home, not_allowed, sign_in, staff_sign_in, viewer
+from portal.pages import admin, arrival, guest, home, not_allowed, sign_in, staff_sign_in, viewer
 from portal.web import probes
 from portal.web.assets import init_assets
 from portal.web.display import contact, init_display
@@ -15,7 +15,7 @@ from portal.web.errors import init_errors, on_refusal
 from portal.web.forms import init_forms
 from portal.web.guards import current_viewer, init_guards
 from portal.web.limits import init_limits
-from portal.web.navigation import navigation
+from portal.web.navigation import navigation, set_navigation_counts
 from portal.web.security import init_security
 
 BLUEPRINTS = (
@@ -24,6 +24,7 @@ BLUEPRINTS = (
     sign_in.bp,
     arrival.bp,
     staff_sign_in.bp,
+    guest.bp,
     *admin.BLUEPRINTS,
 )
 
@@ -43,6 +44,7 @@ def create_app(settings: Settings) -> Flask:
     init_forms(app)
     init_guards(app, viewer.load)
     on_refusal(app, not_allowed.write_down)
+    set_navigation_counts(app, sponsor.counts)
     app.jinja_env.globals.update(
         settings=settings, current_viewer=current_viewer, navigation=navigation, contact=contact
     )

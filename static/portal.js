@@ -27,4 +27,14 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
   });
 }
 
+// A button that names the day of a date field keeps naming it.
+for (const input of document.querySelectorAll("input[data-day-of]")) {
+  const button = document.getElementById(input.dataset.dayOf);
+  if (!button) continue;
+  input.addEventListener("input", () => {
+    const day = input.valueAsDate ? new Intl.DateTimeFormat("en-GB", { ...FORMATS.day, timeZone: "UTC" }).format(input.valueAsDate) : "this day";
+    button.textContent = button.dataset.words.replace("{day}", day);
+  });
+}
+
 document.querySelector("[data-focus]")?.focus();

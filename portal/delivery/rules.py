@@ -87,15 +87,15 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
 # The one page that each mail leads to, below the public URL. None: the payload brings its own.
 PATHS: Mapping[str, str | None] = MappingProxyType(
     {
-        "sponsor.request": "/sponsor/requests/{sponsorship_id}",
-        "sponsor.review": "/sponsor/reviews/{sponsorship_id}",
+        "sponsor.request": "/sponsor/decisions/{sponsorship_id}",
+        "sponsor.review": "/sponsor/decisions/{sponsorship_id}",
         "sponsor.guest_suspended": "/sponsor/guests/{guest_id}",
         "sponsor.request_lapsed": "/sponsor",
-        "sponsor.handed_over": "/sponsor/requests/{sponsorship_id}",
+        "sponsor.handed_over": "/sponsor/decisions/{sponsorship_id}",
         "sponsor.knocked": "/sponsor/removed",
         "sponsor.email_conflict": "/sponsor/guests",
         "sponsor.address_changed": "/sponsor/guests",
-        "sponsor.proposal": "/sponsor/requests/{sponsorship_id}",
+        "sponsor.proposal": "/sponsor/decisions/{sponsorship_id}",
         "sponsor.contract_ended": "/sponsor/guests",
         "guest.approved": "/me",
         "guest.rejected": "/me",

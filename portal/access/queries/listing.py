@@ -115,6 +115,17 @@ def sponsor_guests(session: Session, staff_id: UUID, now: datetime) -> list[Spon
     return sorted(found, key=lambda one: (one.guest.live is None, one.sponsorship.end[0]))
 
 
+def count_vouched(session: Session, staff_id: UUID, organisation_id: UUID) -> int:
+    """Count the guests of an organisation whom an employee vouches for."""
+    query = select(func.count(Sponsorship.guest_id.distinct())).where(
+        Sponsorship.organisation_id == organisation_id,
+        Sponsorship.sponsor_id == staff_id,
+        Sponsorship.state == Standing.ACTIVE,
+        Sponsorship.approve_by.is_(None),
+    )
+    return session.scalar(query) or 0
+
+
 def _by_sponsor(guest: GuestView, staff_id: UUID) -> SponsorshipView | None:
     own = [
         one

@@ -35,6 +35,7 @@ class SponsorshipView:
     sponsor_id: UUID
     sponsor: str
     sponsor_name: str
+    contract_id: UUID
     contract: str
     time_zone: str
     contract_begins_at: datetime

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.access.queries.views import (
@@ -227,17 +227,24 @@ def next_review(session: Session, staff_id: UUID, now: datetime) -> tuple[dateti
 
 def knocking(session: Session, staff_id: UUID, now: datetime) -> list[GuestView]:
     """Return the removed people behind a tombstone who came back to the door, latest first."""
-    query = (
-        select(Guest.id)
-        .where(
-            Guest.organisation_id.in_(_places(session, staff_id)),
-            Guest.state == State.REMOVED,
-            Guest.tombstone,
-            Guest.knocked_at.is_not(None),
-        )
-        .order_by(Guest.knocked_at.desc(), Guest.id)
-    )
+    query = select(Guest.id).where(*_knocks(_places(session, staff_id)))
+    query = query.order_by(Guest.knocked_at.desc(), Guest.id)
     return views(session, list(session.scalars(query)), now)
+
+
+def knocking_count(session: Session, staff_id: UUID) -> int:
+    """Count who knocks: the number beside the menu."""
+    query = select(func.count(Guest.id)).where(*_knocks(_places(session, staff_id)))
+    return session.scalar(query) or 0
+
+
+def _knocks(places: list[UUID]) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Guest.organisation_id.in_(places),
+        Guest.state == State.REMOVED,
+        Guest.tombstone.is_(True),
+        Guest.knocked_at.is_not(None),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """What a sponsor sees: who waits for them, who is in on their word, and what they decided.
 
-``decisions`` for one sponsorship, ``guests`` for one person. ``rights`` says whose page it is, and
-carries decisions out; everything is decided by ``sponsorship.changes``.
+``decisions`` for requests, ``running`` for what somebody vouches for already, ``guests`` for the
+people. ``desk`` lays out the page of one guest, ``rights`` says whose page it is and carries
+decisions out; everything is decided by ``sponsorship.changes``.
 """
 
-from portal.pages.sponsor import decisions, guests
+from portal.pages.sponsor import decisions, guests, running
 
-BLUEPRINTS = (decisions.bp, guests.bp)
+counts = decisions.counts
+BLUEPRINTS = (decisions.bp, running.bp, guests.bp)

@@ -15,23 +15,19 @@ from portal.foundation.db import db
 from portal.foundation.refused import Refused
 from portal.foundation.transaction import Tx
 from portal.guests.rules import Reason, State
-from portal.pages.sponsor import guests
+from portal.pages.sponsor.desk import Desk, bound, given, grants_of, is_in, offered, others
 from portal.pages.sponsor.forms import ApproveForm, HandOverForm, ReasonForm
 from portal.pages.sponsor.rights import Stale, decide, require_seen, seen_of, their_sponsorship
+from portal.pages.sponsor.running import decided
 from portal.pages.viewer import StaffViewer, current
 from portal.sponsorship.changes import deciding
 from portal.sponsorship.changes.deciding import Lost
-from portal.sponsorship.rules import Standing, latest_last_day
-from portal.trust.queries import (
-    OrganisationRow,
-    contract_facts,
-    eligible_sponsors,
-    offers,
-    policy_for,
-)
+from portal.sponsorship.rules import Standing
+from portal.trust.queries import OrganisationRow, contract_facts
 from portal.web.display import last_day as last_day_words
-from portal.web.forms import PortalForm
 from portal.web.guards import Viewer, for_sponsor, me
+
+PAGE = 50
 
 bp = Blueprint("decisions", __name__, url_prefix="/sponsor")
 
@@ -71,53 +67,179 @@ def inbox() -> ResponseReturnValue:
 def one(sponsorship_id: UUID) -> ResponseReturnValue:
     """Show one decision; what is decided already is shown as what it is."""
     sponsorship, guest, organisation = their_sponsorship(sponsorship_id)
-    if waits(sponsorship, guest, clock.policy_now()):
-        return _page(sponsorship, guest, organisation)
-    if sponsorship.state == Standing.ACTIVE and guests.is_in(guest):
-        return guests.page(guest, organisation, sponsorship)
-    return _decided(sponsorship, guest)
+    question = Question(sponsorship, guest, organisation)
+    if question.stands:
+        return question.page()
+    if sponsorship.state == Standing.ACTIVE and sponsorship.live(question.now) and is_in(guest):
+        return Desk(guest, organisation, sponsorship).page()
+    return decided(sponsorship_id)
 
 
-def waits(sponsorship: SponsorshipView, guest: GuestView, now: datetime) -> bool:
-    """Say whether a decision is still to be made: neither somebody nor time made it."""
-    return sponsorship.awaits_decision and sponsorship.end[0] > now and guests.may_be_in(guest)
+class Question:
+    """May this person come in, or stay? With the three forms that answer."""
+
+    def __init__(
+        self,
+        sponsorship: SponsorshipView,
+        guest: GuestView,
+        organisation: OrganisationRow,
+        sent: str = "",
+    ) -> None:
+        self.now = clock.policy_now()
+        self.sponsorship, self.guest, self.organisation = sponsorship, guest, organisation
+        grants = grants_of(guest, sponsorship)
+        seen = seen_of(db.session(), sponsorship.id)
+        ticked = [grant.offer_id for grant in grants]
+        self.approve = ApproveForm(
+            prefix="approve-", **given(sent=sent == "approve", may_use=ticked)
+        )
+        bound(
+            self.approve,
+            contract_facts(db.session(), sponsorship.contract_id),
+            organisation,
+            self.now,
+        )
+        offered(self.approve, organisation, grants)
+        self.reject = ReasonForm(prefix="reject-", **given(sent=sent == "reject"))
+        self.hand_over = HandOverForm(prefix="hand-", **given(sent=sent == "hand_over", seen=seen))
+        self.hand_over.offer(others(sponsorship, organisation))
+
+    @property
+    def stands(self) -> bool:
+        """Say whether it is still to be answered: neither somebody nor time has."""
+        standing = self.guest.decision.standing
+        alive = standing.state in (State.PENDING, State.ACTIVE) or standing.hold
+        return self.sponsorship.awaits_decision and self.sponsorship.end[0] > self.now and alive
+
+    def page(self, status: int = 200, *, overtaken: bool = False) -> ResponseReturnValue:
+        """Show it."""
+        before = [row for row in self.guest.sponsorships if row.id != self.sponsorship.id]
+        page = render_template(
+            "sponsor/decision.html",
+            question=self,
+            one=self.sponsorship,
+            guest=self.guest,
+            organisation=self.organisation,
+            vouched=queries.count_vouched(db.session(), me().id, self.organisation.id),
+            before=before,
+            overtaken=overtaken,
+            host=settings_of(current_app).host_name,
+            mine=self.sponsorship.sponsor_id == me().id,
+            now=self.now,
+        )
+        return page, status
+
+    def again(self, status: int) -> ResponseReturnValue:
+        """Show it with what is wrong, or what was decided meanwhile."""
+        return self.page(status) if self.stands else decided(self.sponsorship.id, 409)
 
 
-def _page(
-    sponsorship: SponsorshipView,
-    guest: GuestView,
-    organisation: OrganisationRow,
-    given: PortalForm | None = None,
-    status: int = 200,
-) -> ResponseReturnValue:
-    """Show the decision; *given* is the form that was sent and refused, the others are fresh."""
-    session, now = db.session(), clock.policy_now()
-    forms = {
-        "approve": given if isinstance(given, ApproveForm) else _approve_form(fresh=True),
-        "reject": given if isinstance(given, ReasonForm) else _reject_form(fresh=True),
-        "hand_over": given if isinstance(given, HandOverForm) else _hand_over_form(fresh=True),
-    }
-    policy = policy_for(session, organisation.id)
-    contract = contract_facts(session, _contract_id(sponsorship.id))
-    latest = latest_last_day(policy, contract, now)
-    approve_form, hand_over = forms["approve"], forms["hand_over"]
-    assert isinstance(approve_form, ApproveForm)
-    assert isinstance(hand_over, HandOverForm)
-    _fill(approve_form, sponsorship, guest, organisation)
-    hand_over.offer(_others(sponsorship, organisation))
-    if hand_over is not given:
-        hand_over.seen.data = seen_of(session, sponsorship.id)
-    page = render_template(
-        "sponsor/decision.html",
-        one=sponsorship,
-        guest=guest,
-        organisation=organisation,
-        policy=policy,
-        latest=latest,
-        vouched=queries.count_vouched(session, me().id, organisation.id),
-        before=[row for row in guest.sponsorships if row.id != sponsorship.id],
-        host=settings_of(current_app).host_name,
-        now=now,
-        **forms,
+@bp.post("/decisions/<uuid:sponsorship_id>/approve")
+@for_sponsor
+def approve(sponsorship_id: UUID) -> ResponseReturnValue:
+    """Vouch until a day, for the chosen offers."""
+    question = Question(*their_sponsorship(sponsorship_id), sent="approve")
+    form, guest = question.approve, question.guest
+    if not form.validate_on_submit():
+        return question.again(422)
+    day = form.day
+    try:
+        lost = decide(lambda tx, me_: deciding.approve(tx, sponsorship_id, me_, day, form.chosen))
+    except Refused as refused:
+        form.refuse(refused)
+        return question.again(422)
+    if lost is not None:
+        return decided(sponsorship_id, 409)
+    until = last_day_words(day, question.sponsorship.time_zone)
+    flash(f"{guest.display_name} has your word until {until}. {_told(guest)}")
+    return redirect(url_for("decisions.inbox"), 303)
+
+
+@bp.post("/decisions/<uuid:sponsorship_id>/reject")
+@for_sponsor
+def reject(sponsorship_id: UUID) -> ResponseReturnValue:
+    """Turn the person down; they stay out until a sponsor lets them back."""
+    question = Question(*their_sponsorship(sponsorship_id), sent="reject")
+    form, guest = question.reject, question.guest
+    if not form.validate_on_submit():
+        return question.again(422)
+    reason = form.reason.data
+    try:
+        lost = decide(lambda tx, me_: deciding.reject(tx, sponsorship_id, me_, reason))
+    except Refused as refused:
+        form.refuse(refused)
+        return question.again(422)
+    if lost is not None:
+        return decided(sponsorship_id, 409)
+    flash(f"{guest.display_name} is turned down, and stays out. {_told(guest)}")
+    return redirect(url_for("decisions.inbox"), 303)
+
+
+@bp.post("/decisions/<uuid:sponsorship_id>/hand-over")
+@for_sponsor
+def hand_over(sponsorship_id: UUID) -> ResponseReturnValue:
+    """Let another sponsor of the organisation be asked, or vouch, from now on."""
+    found = their_sponsorship(sponsorship_id)
+    sponsorship, guest, organisation = found
+    asking = sponsorship.awaits_decision
+    question = Question(*found, sent="hand_over")
+    desk = Desk(guest, organisation, sponsorship, sent="hand_over")
+    form = question.hand_over if asking else desk.hand_over
+    if not form.validate_on_submit():
+        return question.again(422) if asking else desk.page(422)
+
+    def change(tx: Tx, staff_id: UUID) -> Lost | None:
+        require_seen(tx, sponsorship_id, form.seen.data)
+        return deciding.hand_over(tx, sponsorship_id, staff_id, form.heir)
+
+    try:
+        lost = decide(change)
+    except Refused as refused:
+        form.refuse(refused)
+        return question.again(422) if asking else desk.page(422)
+    except Stale:
+        return _overtaken(sponsorship_id)
+    if lost is not None:
+        return decided(sponsorship_id, 409)
+    after, _, _ = their_sponsorship(sponsorship_id)
+    flash(
+        f"{after.sponsor_name} is {'asked about' if asking else 'the sponsor of'} "
+        f"{guest.display_name} now, and told."
     )
-    return page, status
+    return redirect(url_for("decisions.inbox"), 303)
+
+
+def _overtaken(sponsorship_id: UUID) -> ResponseReturnValue:
+    sponsorship, guest, organisation = their_sponsorship(sponsorship_id)
+    question = Question(sponsorship, guest, organisation)
+    if question.stands:
+        return question.page(409, overtaken=True)
+    return Desk(guest, organisation, sponsorship).page(409, overtaken=True)
+
+
+def _told(guest: GuestView) -> str:
+    if guest.email:
+        return "A mail tells them."
+    return "They have no address here: tell them yourself."
+
+
+@bp.get("/past")
+@for_sponsor
+def past() -> ResponseReturnValue:
+    """Show what the sponsor decided, latest first, by pages."""
+    found = queries.past_decisions(db.session(), me().id, before=_before(), limit=PAGE + 1)
+    shown, older = found[:PAGE], ""
+    if len(found) > PAGE:
+        last = shown[-1].sponsorship
+        assert last.decided_at is not None
+        older = url_for("decisions.past", at=last.decided_at.isoformat(), before=last.id)
+    return render_template("sponsor/past.html", found=shown, older=older)
+
+
+def _before() -> tuple[datetime, UUID] | None:
+    """Return where the page before this one ended; an address that somebody bent begins anew."""
+    try:
+        at = datetime.fromisoformat(request.args.get("at", ""))
+        return (at, UUID(request.args.get("before", ""))) if at.tzinfo else None
+    except ValueError:
+        return None

@@ -118,7 +118,7 @@ class Desk:
         self.sponsorship = sponsorship or self._at_hand()
         self.suspend = ReasonForm(prefix="suspend-", **given(sent=sent == "suspend"))
         self.vouch = self._vouch(sent=sent == "vouch")
-        self.forms: dict[str, PortalForm] = {}
+        self.plain = PortalForm(formdata=None)
         if self.sponsorship is not None:
             self._manage(self.sponsorship, sent)
 

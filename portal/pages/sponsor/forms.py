@@ -1,6 +1,7 @@
 """Forms of the sponsor pages: each says what to do, and keeps what was typed."""
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +38,13 @@ class LastDayForm(PortalForm):
         self.last_day.render_kw = {"max": latest.day.isoformat(), "data-day-of": self.button_id}
 
     @property
+    def day(self) -> date:
+        """The day, of a form that was found whole."""
+        day = self.last_day.data
+        assert day is not None
+        return day
+
+    @property
     def button_id(self) -> str:
         """The id of the button that names this day."""
         return f"{self._prefix}until"
@@ -45,22 +53,24 @@ class LastDayForm(PortalForm):
 class OffersField(ChecksField):
     """Any of what is offered; what was withdrawn meanwhile is said in words."""
 
+    offered: frozenset[UUID] = frozenset()
+
     def pre_validate(self, _form: Any) -> None:
         """Refuse what is no longer offered."""
-        offered = {value for value, *_ in self.choices or ()}
-        if set(self.data or ()) - offered:
+        if set(self.data or ()) - self.offered:
             raise ValidationError("Choose again: something you chose is no longer offered")
 
 
 class MayUseForm(PortalForm):
     """What somebody may use: any of what is offered to their organisation."""
 
-    may_use = OffersField("May use", coerce=UUID)
+    may_use = OffersField("May use", coerce=lambda value: UUID(str(value)))
 
     def offer(self, offers: Iterable[OfferRow], grants: Iterable[GrantRow]) -> None:
         """List what is offered, least first: what is given or proposed, then the rest."""
         standing = {grant.offer_id: grant for grant in grants}
         rows = sorted(offers, key=lambda one: one.id not in standing)
+        self.may_use.offered = frozenset(one.id for one in rows)
         self.may_use.choices = [(one.id, _label(one, standing.get(one.id))) for one in rows]
 
     @property

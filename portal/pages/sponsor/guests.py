@@ -1,0 +1,145 @@
+"""A sponsor's guests, one guest, and removed people who knock."""
+
+from collections.abc import Callable
+from typing import TypeVar
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.access import queries
+from portal.foundation import clock
+from portal.foundation.db import db
+from portal.foundation.refused import Refused
+from portal.foundation.transaction import Tx
+from portal.guests.rules import State
+from portal.pages.sponsor.desk import Desk
+from portal.pages.sponsor.rights import decide, theirs
+from portal.sponsorship.changes import people
+from portal.sponsorship.changes.bounds import require_decider
+from portal.sponsorship.changes.requesting import vouch as vouch_for
+from portal.web.display import last_day as last_day_words
+from portal.web.forms import PortalForm
+from portal.web.guards import for_sponsor, me
+
+T = TypeVar("T")
+
+bp = Blueprint("sponsor_guests", __name__, url_prefix="/sponsor")
+
+
+@bp.get("/guests")
+@for_sponsor
+def mine() -> ResponseReturnValue:
+    """Show who is in on the sponsor's word, what ends first first."""
+    now = clock.policy_now()
+    found = queries.sponsor_guests(db.session(), me().id, now)
+    return render_template("sponsor/guests.html", found=found, now=now)
+
+
+@bp.get("/guests/<uuid:guest_id>")
+@for_sponsor
+def one(guest_id: UUID) -> ResponseReturnValue:
+    """Show one guest."""
+    return Desk(*theirs(guest_id)).page()
+
+
+@bp.get("/removed")
+@for_sponsor
+def removed() -> ResponseReturnValue:
+    """Show removed people who came back to the door."""
+    found = queries.knocking(db.session(), me().id, clock.policy_now())
+    return render_template("sponsor/removed.html", found=found, now=clock.policy_now())
+
+
+@bp.post("/guests/<uuid:guest_id>/suspend")
+@for_sponsor
+def suspend(guest_id: UUID) -> ResponseReturnValue:
+    """Hold a guest: no access until somebody lifts it."""
+    guest, organisation = theirs(guest_id)
+    desk = Desk(guest, organisation, sent="suspend")
+    form = desk.suspend
+
+    def change(tx: Tx, staff_id: UUID) -> None:
+        require_decider(tx, guest.organisation_id, staff_id)
+        people.suspend(tx, guest_id, form.reason.data)
+
+    done = f"{guest.display_name} has no access now, and is told. Lift it when they may go on."
+    return _answered(desk, form, change, lambda _: done)
+
+
+@bp.post("/guests/<uuid:guest_id>/resume")
+@for_sponsor
+def resume(guest_id: UUID) -> ResponseReturnValue:
+    """Lift a hold; what time ended meanwhile needs a sponsor's word."""
+    guest, organisation = theirs(guest_id)
+
+    def change(tx: Tx, staff_id: UUID) -> State:
+        require_decider(tx, guest.organisation_id, staff_id)
+        return people.resume(tx, guest_id)
+
+    def done(state: State) -> str:
+        if state == State.ACTIVE:
+            return f"{guest.display_name} is in again, and told."
+        return f"The suspension is lifted, but nobody vouches for {guest.display_name} any more."
+
+    desk = Desk(guest, organisation)
+    return _answered(desk, desk.plain, change, done)
+
+
+@bp.post("/guests/<uuid:guest_id>/vouch")
+@for_sponsor
+def vouch(guest_id: UUID) -> ResponseReturnValue:
+    """Vouch of one's own accord: for whom time suspended, or beside another sponsor."""
+    guest, organisation = theirs(guest_id)
+    desk = Desk(guest, organisation, sent="vouch")
+    form = desk.vouch
+
+    def change(tx: Tx, staff_id: UUID) -> None:
+        vouch_for(tx, guest_id, staff_id, form.day, form.chosen)
+
+    def done(_: None) -> str:
+        fresh, _organisation = theirs(guest_id)
+        own = next(one for one in fresh.sponsorships if one.sponsor_id == me().id)
+        until = last_day_words(own.last_day, own.time_zone)
+        return f"You vouch for {guest.display_name} until {until}. They are told."
+
+    return _answered(desk, form, change, done)
+
+
+@bp.post("/guests/<uuid:guest_id>/let-back")
+@for_sponsor
+def let_back(guest_id: UUID) -> ResponseReturnValue:
+    """Lift a tombstone: the person waits for a decision again, with nothing of before."""
+    guest, organisation = theirs(guest_id)
+
+    def change(tx: Tx, staff_id: UUID) -> UUID:
+        return people.let_back(tx, guest_id, staff_id)
+
+    desk = Desk(guest, organisation)
+    try:
+        sponsorship_id = decide(change)
+    except Refused as refused:
+        desk.plain.refuse(refused)
+        return desk.page(_status(refused))
+    flash(f"{guest.display_name} may sign in again, and is told. They wait for your decision.")
+    return redirect(url_for("decisions.one", sponsorship_id=sponsorship_id), 303)
+
+
+def _answered(
+    desk: Desk, form: PortalForm, change: Callable[[Tx, UUID], T], done: Callable[[T], str]
+) -> ResponseReturnValue:
+    """Carry out what a form asks; what is refused stands in it."""
+    if form is not desk.plain and not form.validate_on_submit():
+        return desk.page(422)
+    try:
+        result = decide(change)
+    except Refused as refused:
+        form.refuse(refused)
+        return desk.page(_status(refused))
+    flash(done(result))
+    return redirect(url_for("sponsor_guests.one", guest_id=desk.guest.id), 303)
+
+
+def _status(refused: Refused) -> int:
+    """Return 409 where somebody was quicker, 422 where something else must be entered."""
+    return 409 if refused.field == "guest" else 422
