@@ -7,7 +7,17 @@ from portal.foundation.current import house
 from portal.foundation.db import init_database
 from portal.foundation.logs import init_logs
 from portal.foundation.settings import Settings, load_settings
-from portal.pages import admin, arrival, guest, home, not_allowed, sign_in, staff_sign_in, viewer
+from portal.pages import (
+    admin,
+    arrival,
+    guest,
+    home,
+    not_allowed,
+    sign_in,
+    sponsor,
+    staff_sign_in,
+    viewer,
+)
 from portal.web import probes
 from portal.web.assets import init_assets
 from portal.web.display import contact, init_display
@@ -25,6 +35,7 @@ BLUEPRINTS = (
     arrival.bp,
     staff_sign_in.bp,
     guest.bp,
+    *sponsor.BLUEPRINTS,
     *admin.BLUEPRINTS,
 )
 
