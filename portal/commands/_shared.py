@@ -69,8 +69,9 @@ class PortalGroup(click.Group):
             click.echo(fault.format_message(), err=True)
             sys.exit(fault.exit_code)
         except click.UsageError as fault:
-            hint = f" See: {fault.ctx.command_path} --help" if fault.ctx else ""
-            click.echo(f"{_one_line(fault.format_message())}{hint}", err=True)
+            said = _one_line(fault.format_message()).rstrip(".")
+            hint = f". See: {fault.ctx.command_path} --help" if fault.ctx else ""
+            click.echo(f"{said}{hint}", err=True)
             sys.exit(fault.exit_code)
         except click.ClickException as fault:
             click.echo(_one_line(fault.format_message()), err=True)

@@ -12,10 +12,10 @@ from typing import IO, Final
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.commands._shared import refuse
+from portal.commands._shared import portal_context, refuse
 from portal.commands.database import database_revision, newest_revision, upgrade_database
 from portal.commands.supervisor import Part, Supervisor, python
-from portal.foundation import processes
+from portal.foundation import clock, processes
 from portal.foundation.queues import EmbeddedQueue
 from portal.foundation.settings import (
     DEFAULT_FILE,
@@ -24,6 +24,8 @@ from portal.foundation.settings import (
     Settings,
     load_settings,
 )
+from portal.foundation.transaction import Actor, transaction
+from portal.trust.changes import ensure_defaults
 
 WEB_PROCESSES: Final = 2
 WEB_THREADS: Final = 16
@@ -150,8 +152,16 @@ def upgrade() -> None:
 def _upgrade(settings: Settings) -> None:
     try:
         upgrade_database(settings.database)
+        with portal_context(settings):
+            _lay_defaults()
     except SQLAlchemyError as fault:
         refuse(_unreachable(fault))
+
+
+def _lay_defaults() -> None:
+    """Give a fresh database the portal-wide policy and the first terms of use."""
+    with transaction(actor=Actor.system("upgrade"), now=clock.policy_now()) as tx:
+        ensure_defaults(tx)
 
 
 def _require_upgraded(settings: Settings) -> None:

@@ -11,7 +11,7 @@ from portal.lifecycle.changes import hand_over_all
 from portal.sign_in.changes import end_sessions_of_staff
 from portal.staff import changes, queries
 from portal.staff.queries import StaffRow
-from portal.staff.rules import ROLES
+from portal.staff.rules import ROLES, role_words
 
 
 @click.group()
@@ -41,7 +41,7 @@ def add(email: str, name: str, role: str, subject: str | None, as_json: bool) ->
             subject=subject,
         )
     row = known(queries.staff_by_id(db.session(), added.staff_id), "employee", email, "")
-    done = f"{row.name} is {' and '.join(row.roles)} here."
+    done = f"{row.name} is {role_words(row.is_sponsor, row.is_admin)} here."
     if added.link_mailed:
         done += f" A link that opens once was mailed to {row.email}: it binds them."
     elif not row.bound:

@@ -180,6 +180,7 @@ class TestAdding:
             ({"email": "max@host.example", "subject": "d1"}, "subject", "is dee@host.example"),
         ],
     )
+    @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     def test_what_cannot_be_is_refused(self, values: dict[str, Any], field: str, words: str):
         """At the field, with the database unchanged."""
         with writing() as tx:

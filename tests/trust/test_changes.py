@@ -214,6 +214,7 @@ def sponsors(
             tx, p.id, offered(tx), default=True, when=("a", "b"))),
     ],
 )  # fmt: skip
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_what_cannot_be_is_refused(
     field: str, words: str, change: Callable[[Tx, factories.Partner], object]
 ):

@@ -43,6 +43,8 @@ def offer(
     claim = value = None
     if when:
         claim = check_claim_name("when", when[0])
+        if not when[1].strip():
+            raise Refused("when", "Enter a value too, like department=Finance")
         value = check_name("when", when[1], 255)
     values: dict[str, Any] = {
         "organisation_id": organisation_id,

@@ -1,0 +1,71 @@
+"""The portal's commands, run in this process on this test's database."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from portal.cli import main
+from portal.foundation.settings import Settings
+
+MakeSettings = Callable[..., Settings]
+
+
+class Shell:
+    """Runs commands as somebody at the server would."""
+
+    def run(self, *words: str, stdin: str | None = None) -> Result:
+        """Run a command that may be refused."""
+        result = CliRunner().invoke(main, list(words), input=stdin, prog_name="portal")
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    def __call__(self, *words: str, stdin: str | None = None) -> str:
+        """Run a command that succeeds; return what it prints."""
+        result = self.run(*words, stdin=stdin)
+        assert result.exit_code == 0, result.stderr
+        return result.stdout
+
+    def json(self, *words: str, stdin: str | None = None) -> Any:
+        """Run a command that succeeds with ``--json``; return what it prints, and nothing else."""
+        result = self.run(*words, "--json", stdin=stdin)
+        assert (result.exit_code, result.stderr) == (0, ""), result.stderr
+        return json.loads(result.stdout)
+
+    def refused(self, *words: str, code: int = 1, stdin: str | None = None) -> str:
+        """Run a command that is refused; return its one line on stderr."""
+        result = self.run(*words, stdin=stdin)
+        assert result.exit_code == code, result.output
+        assert result.stderr.count("\n") == 1, result.stderr
+        return result.stderr.rstrip("\n")
+
+
+@pytest.fixture
+def shell(database: object) -> Shell:
+    """Runs commands on this test's database."""
+    return Shell()
+
+
+@pytest.fixture
+def add_acme(shell: Shell) -> Callable[..., Any]:
+    """Adds the organisation Acme with a sponsor; further words replace or add options."""
+
+    def add(*more: str, without: Sequence[str] = ()) -> Any:
+        options = {
+            "--name": "Acme",
+            "--domain": "acme.example",
+            "--contract-reference": "C-1",
+            "--contract-start": "2026-01-01",
+            "--contract-end": "2099-12-31",
+            "--time-zone": "Europe/Berlin",
+            "--sponsor": "sam@host.example",
+        }
+        words = [word for name, value in options.items() if name not in without
+                 for word in (name, value)]  # fmt: skip
+        return shell.json("org", "add", "acme", *words, *more)
+
+    shell("staff", "add", "sam@host.example", "--name", "Sam")
+    return add

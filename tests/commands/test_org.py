@@ -1,0 +1,354 @@
+"""`portal org` and `portal contract`: stable words for scripts."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from portal.audit.models import AuditEvent
+from portal.foundation.db import db
+from portal.foundation.transaction import Actor, transaction
+from portal.trust.changes import ensure_defaults
+from tests.commands.conftest import Shell
+from tests.factories import NOW
+
+# Commands translate; what they call is proved on both databases.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+Add = Callable[..., Any]
+
+UNKNOWN_SPONSOR = (
+    "--sponsor: No employee with the address new@host.example is known here. Add them first: "
+    "portal staff add new@host.example --name NAME --role sponsor, or let them sign in once."
+)
+
+
+@pytest.fixture(autouse=True)
+def _defaults(database: object) -> None:
+    with transaction(actor=Actor.system("upgrade"), now=NOW) as tx:
+        ensure_defaults(tx)
+
+
+def test_an_organisation_is_added_whole(shell: Shell, add_acme: Add):
+    """Domains with who vouched, contract, sponsors with their deputy, and its own policy."""
+    shell("staff", "add", "dee@host.example", "--name", "Dee")
+    made = add_acme(
+        *("--domain", "Bücher.example", "--deputy", "dee@host.example", "--approval", "at-once"),
+        *("--approval-days", "3", "--longest-days", "100", "--review-days", "30"),
+        *("--grace-days", "0", "--inactivity-days", "20", "--max-guests", "5"),
+        *("--max-new-per-hour", "2", "--accepted-acr", "gold", "--accepted-acr", "silver"),
+        *("--accepted-amr", "mfa", "--unlisted"),
+    )
+    assert made == shell.json("org", "show", "acme")
+    assert [one["name"] for one in made["domains"]] == ["acme.example", "xn--bcher-kva.example"]
+    assert all(one["vouched_by"].startswith("shell:") for one in made["domains"])
+    assert made["policy"] == {
+        "approval": "at-once",
+        "approval_days": 3,
+        "longest_days": 100,
+        "review_days": 30,
+        "grace_days": 0,
+        "inactivity_days": 20,
+        "most_guests": 5,
+        "most_new_per_hour": 2,
+        "address_days": 14,
+        "accepted_acr": ["gold", "silver"],
+        "accepted_amr": ["mfa"],
+    }
+    assert "address_days" not in made["policy_own"]
+    assert len(made["policy_own"]) == 10
+    assert [(one["email"], one["role"], one["eligible"]) for one in made["sponsors"]] == [
+        ("sam@host.example", "sponsor", True),
+        ("dee@host.example", "deputy", True),
+    ]
+    (contract,) = made["contracts"]
+    assert (contract["reference"], contract["start"], contract["end"]) == (
+        "C-1",
+        "2026-01-01",
+        "2099-12-31",
+    )
+    assert contract["ends_at"] == "2099-12-31T23:00:00Z"
+    assert contract["running"] is True
+    assert (made["unlisted"], made["state"]) == (True, "active")
+    assert made["identity_providers"] == made["offers"] == []
+
+
+def test_what_is_not_said_is_the_default(add_acme: Add):
+    """And the page says so."""
+    made = add_acme("--open-ended", without=["--contract-end"])
+    assert made["policy"]["approval"] == "first"
+    assert made["policy_own"] == []
+    assert made["contracts"][0]["open_ended"] is True
+    assert made["contracts"][0]["end"] is None
+
+
+@pytest.mark.parametrize(
+    ("more", "without", "line"),
+    [
+        (
+            ["--sponsor", "new@host.example"],
+            [],
+            UNKNOWN_SPONSOR,
+        ),
+        (
+            ["--contract-end", "2025-12-31"],
+            ["--contract-end"],
+            "--contract-end: The contract would end before it starts: choose 2026-01-01 or later",
+        ),
+        (
+            [],
+            ["--contract-end"],
+            "--contract-end: Enter the last day, or say that the contract is open-ended",
+        ),
+        (
+            ["--open-ended"],
+            [],
+            "--contract-end: Leave out the last day, or do not say open-ended",
+        ),
+        (
+            ["--time-zone", "Mars/Olympus"],
+            ["--time-zone"],
+            "--time-zone: There is no time zone 'Mars/Olympus'. ",
+        ),
+        (["--domain", "host.example"], [], "--domain: host.example is the host's own domain: "),
+        (["--domain", "acme"], [], "--domain: Enter a domain name, like example.com; 'acme'"),
+        (["--max-guests", "-1"], [], "--max-guests: Enter a number from 0 to 10000000"),
+        (["--grace-days", "366"], [], "--grace-days: Enter a number from 0 to 365"),
+        (["--accepted-acr", "a b"], [], "--accepted-acr: Enter values without spaces"),
+        (["--deputy", "sam@host.example"], [], "--deputy: Choose a deputy who is not one of"),
+        (["--lead", "dee@host.example"], [], "--lead: No employee"),
+    ],
+)
+def test_bad_input_is_one_line_and_an_unchanged_database(
+    shell: Shell, more: list[str], without: list[str], line: str
+):
+    """It names the option and says what to do (issue, section 9)."""
+    shell("staff", "add", "sam@host.example", "--name", "Sam")
+    before = db.session.scalar(select(func.count()).select_from(AuditEvent))
+    options = {
+        "--name": "Acme",
+        "--domain": "acme.example",
+        "--contract-reference": "C-1",
+        "--contract-start": "2026-01-01",
+        "--contract-end": "2099-12-31",
+        "--time-zone": "Europe/Berlin",
+        "--sponsor": "sam@host.example",
+    }
+    words = [word for name, value in options.items() if name not in without
+             for word in (name, value)]  # fmt: skip
+    said = shell.refused("org", "add", "acme", *words, *more)
+    assert said.startswith(line)
+    assert shell.json("org", "list") == []
+    db.session.rollback()
+    assert db.session.scalar(select(func.count()).select_from(AuditEvent)) == before
+
+
+def test_a_taken_slug_and_a_held_domain_are_named(shell: Shell, add_acme: Add):
+    """By whom it is held."""
+    add_acme()
+    words = ["--name", "B", "--contract-reference", "C", "--contract-start", "2026-01-01",
+             "--open-ended", "--time-zone", "UTC", "--sponsor", "sam@host.example"]  # fmt: skip
+    taken = shell.refused("org", "add", "acme", "--domain", "b.example", *words)
+    assert taken == "SLUG: There is an organisation acme already: choose another slug"
+    held = shell.refused("org", "add", "beta", "--domain", "ACME.example", *words)
+    assert held == "--domain: acme.example is already held by Acme"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["org", "add", "acme"], "Missing option '--name'. See: portal org add --help"),
+        (["org", "set", "acme", "--approval-days", "x"], "'x' is no number: write one, or default"),
+        (["org", "set", "acme", "--approval", "never"], "'never' is not one of"),
+        (["org", "end", "acme", "--on", "soon"], "'soon' is no day: write it like 2027-03-01"),
+        (["org", "nonsense"], "No such command 'nonsense'"),
+        (["contract", "set", "acme", "C-1"], "Say what changes: --end DATE or --open-ended"),
+    ],
+)
+def test_wrong_use_ends_with_2(shell: Shell, words: list[str], line: str):
+    """In one line, with where to read more."""
+    said = shell.refused(*words, code=2)
+    assert line in said
+    assert "See: portal" in said
+
+
+def test_an_unknown_organisation(shell: Shell):
+    """Refused, with where to look."""
+    for command in (["show"], ["resume"], ["end"], ["suspend", "--reason", "x"], ["set"]):
+        said = shell.refused("org", command[0], "nope", *command[1:])
+        assert said == "There is no organisation 'nope': portal org list shows which there are"
+
+
+class TestSet:
+    """What is not said stays as it is."""
+
+    def test_nothing_said_changes_nothing(self, shell: Shell, add_acme: Add):
+        """Not even the history."""
+        made = add_acme("--max-guests", "5")
+        before = db.session.scalar(select(func.count()).select_from(AuditEvent))
+        assert shell.json("org", "set", "acme") == made
+        db.session.rollback()
+        assert db.session.scalar(select(func.count()).select_from(AuditEvent)) == before
+
+    def test_policy_values_change_and_go_back(self, shell: Shell, add_acme: Add):
+        """The word default; an empty strength demands none."""
+        add_acme("--max-guests", "5", "--accepted-acr", "gold", "--approval", "at-once")
+        made = shell.json(
+            *("org", "set", "acme", "--max-guests", "default", "--review-days", "30"),
+            *("--accepted-acr", "", "--approval", "default"),
+        )
+        assert made["policy"]["most_guests"] == 100
+        assert made["policy"]["review_days"] == 30
+        assert made["policy"]["accepted_acr"] == []
+        assert made["policy"]["approval"] == "first"
+        assert made["policy_own"] == ["review_days", "accepted_acr"]
+        made = shell.json("org", "set", "acme", "--accepted-acr", "default")
+        assert made["policy_own"] == ["review_days"]
+
+    def test_name_and_door(self, shell: Shell, add_acme: Add):
+        """Unlisted and listed again."""
+        add_acme()
+        made = shell.json("org", "set", "acme", "--name", "Acme Corp", "--unlisted")
+        assert (made["name"], made["unlisted"]) == ("Acme Corp", True)
+        made = shell.json("org", "set", "acme", "--listed")
+        assert (made["name"], made["unlisted"]) == ("Acme Corp", False)
+
+    def test_domains_and_sponsors_are_said_all(self, shell: Shell, add_acme: Add):
+        """Others are taken away; who is not said about stays."""
+        for name in ("dee", "max"):
+            shell("staff", "add", f"{name}@host.example", "--name", name.title())
+        add_acme("--deputy", "dee@host.example", "--lead", "sam@host.example")
+        made = shell.json("org", "set", "acme", "--domain", "new.example")
+        assert [one["name"] for one in made["domains"]] == ["new.example"]
+        made = shell.json("org", "set", "acme", "--sponsor", "max@host.example")
+        assert [(one["email"], one["role"], one["lead"]) for one in made["sponsors"]] == [
+            ("max@host.example", "sponsor", False),
+            ("dee@host.example", "deputy", False),
+        ]
+        made = shell.json("org", "set", "acme", "--lead", "max@host.example")
+        assert made["sponsors"][0]["lead"] is True
+        made = shell.json("org", "set", "acme", "--deputy", "sam@host.example")
+        assert [(one["email"], one["lead"]) for one in made["sponsors"]] == [
+            ("max@host.example", True),
+            ("sam@host.example", False),
+        ]
+        made = shell.json("org", "set", "acme", "--deputy", "", "--lead", "")
+        assert [(one["email"], one["lead"]) for one in made["sponsors"]] == [
+            ("max@host.example", False)
+        ]
+
+    def test_the_only_contract_needs_no_name(self, shell: Shell, add_acme: Add):
+        """Its end moves; its first day and zone do not."""
+        add_acme()
+        made = shell.json("org", "set", "acme", "--contract-end", "2098-12-31")
+        assert made["contracts"][0]["end"] == "2098-12-31"
+        made = shell.json("org", "set", "acme", "--open-ended", "--contract-start", "2026-01-01")
+        assert made["contracts"][0]["open_ended"] is True
+        said = shell.refused("org", "set", "acme", "--contract-start", "2026-01-02")
+        assert said.startswith("--contract-start: It cannot change for contract C-1")
+        said = shell.refused("org", "set", "acme", "--time-zone", "UTC")
+        assert said.startswith("--time-zone: It cannot change for contract C-1")
+
+    def test_a_contract_that_is_not_there_is_added(self, shell: Shell, add_acme: Add):
+        """Side by side; then each has to be named."""
+        add_acme()
+        words = ["org", "set", "acme", "--contract-reference", "C-2"]
+        assert "needs --contract-start" in shell.refused(*words, "--open-ended", code=2)
+        start = ["--contract-start", "2026-02-01"]
+        assert "needs --time-zone" in shell.refused(*words, *start, "--open-ended", code=2)
+        made = shell.json(*words, *start, "--open-ended", "--time-zone", "UTC")
+        assert [one["reference"] for one in made["contracts"]] == ["C-1", "C-2"]
+        said = shell.refused("org", "set", "acme", "--contract-end", "2098-12-31", code=2)
+        assert "Say which contract" in said
+
+
+class TestSuspendAndEnd:
+    """At once, and lifted again."""
+
+    def test_suspend_and_resume(self, shell: Shell, add_acme: Add):
+        """Once each."""
+        add_acme()
+        made = shell.json("org", "suspend", "acme", "--reason", "Sold")
+        assert (made["state"], made["state_reason"]) == ("suspended", "Sold")
+        said = shell.refused("org", "suspend", "acme", "--reason", "Sold")
+        assert said == "Acme is suspended already"
+        assert shell.json("org", "resume", "acme")["state"] == "active"
+        assert shell.refused("org", "resume", "acme") == "Acme is not suspended"
+        assert "is suspended" in shell("org", "suspend", "acme", "--reason", "Sold")
+        assert "is active again" in shell("org", "resume", "acme")
+
+    def test_end_now(self, shell: Shell, add_acme: Add):
+        """No contract runs any more; a second time there is none to end."""
+        add_acme()
+        made = shell.json("org", "end", "acme")
+        assert made["contracts_ended"] == 1
+        assert made["contracts"][0]["running"] is False
+        assert shell("org", "end", "acme") == "0 contracts end with Acme now.\n"
+
+    def test_end_after_a_last_day(self, shell: Shell, add_acme: Add):
+        """Where that is sooner."""
+        add_acme()
+        assert shell("org", "end", "acme", "--on", "2098-12-31") == (
+            "1 contract ends with Acme on 2098-12-31.\n"
+        )
+        assert shell.json("org", "end", "acme", "--on", "2099-01-31")["contracts_ended"] == 0
+
+
+def test_people_read_tables(shell: Shell, add_acme: Add):
+    """The same rows, in the other voice."""
+    assert shell("org", "list").startswith("There are no organisations yet")
+    add_acme("--unlisted")
+    assert shell("org", "list").splitlines() == [
+        "SLUG  NAME  STATE   DOMAINS       GUESTS  WAITING",
+        "acme  Acme  active  acme.example  0       0",
+    ]
+    page = shell("org", "show", "acme")
+    assert page.startswith("Acme (acme) is active, unlisted.\nGuests: 0, waiting: 0.\n")
+    assert "acme.example  shell:" in page
+    assert "\nOffers\nnone\n" in page
+    shell("org", "suspend", "acme", "--reason", "Sold")
+    assert "is suspended (Sold)" in shell("org", "show", "acme")
+
+
+class TestContract:
+    """`portal contract`."""
+
+    def test_add_list_and_set(self, shell: Shell, add_acme: Add):
+        """Several run side by side."""
+        add_acme()
+        made = shell.json(
+            *("contract", "add", "acme", "--reference", "C-2", "--start", "2026-02-01"),
+            *("--end", "2026-03-31", "--time-zone", "America/New_York"),
+        )
+        assert made["begins_at"] == "2026-02-01T05:00:00Z"
+        assert made["ends_at"] == "2026-04-01T04:00:00Z"
+        rows = shell.json("contract", "list", "acme")
+        assert [one["reference"] for one in rows] == ["C-1", "C-2"]
+        made = shell.json("contract", "set", "acme", "C-2", "--end", "2026-04-30")
+        assert made["end"] == "2026-04-30"
+        said = shell("contract", "set", "acme", "C-2", "--open-ended")
+        assert said == ("Contract C-2 runs from 2026-02-01 open-ended, in America/New_York.\n")
+        assert shell("contract", "list", "acme").splitlines()[0].startswith("REFERENCE")
+
+    @pytest.mark.parametrize(
+        ("words", "line"),
+        [
+            (["--reference", "C-1", "--end", "2027-01-01"], "--reference: Acme has a contract C-1"),
+            (["--reference", "C-2", "--end", "2025-01-01"], "--end: The contract would end before"),
+            (["--reference", "C-2"], "--end: Enter the last day"),
+        ],
+    )
+    def test_bad_input(self, shell: Shell, add_acme: Add, words: list[str], line: str):
+        """At its option."""
+        add_acme()
+        start = ["--start", "2026-01-01", "--time-zone", "UTC"]
+        assert shell.refused("contract", "add", "acme", *start, *words).startswith(line)
+
+    def test_an_unknown_contract(self, shell: Shell, add_acme: Add):
+        """With where to look."""
+        add_acme()
+        said = shell.refused("contract", "set", "acme", "C-9", "--open-ended")
+        assert "portal contract list acme shows" in said
+        said = shell.refused("contract", "set", "acme", "C-1", "--end", "2020-01-01")
+        assert said.startswith("--end: The contract would end before it starts")
