@@ -1,0 +1,320 @@
+"""The door over HTTP: first sign-in, later ones, and every way of being turned away."""
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from portal.foundation import clock
+from portal.foundation.db import db
+from portal.foundation.transaction import Actor, transaction
+from portal.lifecycle import changes as lifecycle
+from portal.lifecycle import jobs
+from portal.sponsorship.changes import deciding, people
+from portal.trust import changes as trust
+from portal.trust.queries import organisation_by_slug
+from tests import factories
+from tests.flows.story import trusting
+
+REFERENCE = re.compile(r"Reference <code>([0-9A-Z-]+)</code>")
+
+
+def act(story, change):
+    """Run a change as the shell would."""
+    with story.app.app_context():
+        with transaction(actor=Actor.shell("tests"), now=clock.policy_now()) as tx:
+            result = change(tx)
+        db.session.remove()
+    return result
+
+
+def approve(story, days=100):
+    """Let the sponsor approve whoever waits."""
+    guest = story.guest()
+    last = (clock.policy_now() + timedelta(days=days)).date()
+    one = guest.sponsorships[0]
+    return act(story, lambda tx: deciding.approve(tx, one.id, story.sponsor_id, last, ()))
+
+
+def refused(story, answer, code):
+    """Check that an answer is a refusal whose reference finds the audit event; return it."""
+    assert answer.status_code in (403, 502), answer.status_code
+    found = REFERENCE.search(answer.text)
+    assert found, answer.text
+    events = story.events(reference=found[1], event="sign_in.refused")
+    assert len(events) == 1
+    assert events[0].reason == code or code in events[0].data["reasons"]
+    return events[0]
+
+
+def test_a01_first_sign_in_makes_one_pending_guest(story):
+    """With all rules met: one guest, one request, one mail; nothing beyond the mapped claims."""
+    client = story.browser()
+    answer = story.knock(client)
+    assert answer.location == "/arrival"
+    assert story.guest() is None, "nothing is a guest before the terms are accepted"
+    page = client.get("/arrival").text
+    assert "Ada Lovelace" in page
+    assert "ada@acme.example" in page
+    answer = client.submit("/arrival", {"terms": "y", "why": "Forecasts"})
+    assert answer.location == "/me"
+    guest = story.guest()
+    assert (guest.state, guest.state_reason) == ("pending", "awaiting_decision")
+    assert guest.expires_at is not None
+    assert [one.state for one in guest.sponsorships] == ["requested"]
+    assert not guest.decision.allowed
+    assert client.get("/me").status_code == 200
+    events = [one.event for one in story.events(guest_id=guest.id)]
+    assert events.count("guest.created") == 1
+    assert events.count("sponsorship.requested") == 1
+
+
+def test_the_terms_must_be_accepted(story):
+    """Without a yes to the terms the form says so, what was typed stays, and nobody is made."""
+    client = story.browser()
+    story.knock(client)
+    answer = client.submit("/arrival", {"why": "Forecasts"})
+    assert answer.status_code == 422
+    assert "Accept the terms of use" in answer.text
+    assert "Forecasts" in answer.text
+    assert story.guest() is None
+
+
+def test_an_arrival_is_used_once_and_by_its_own_browser(story):
+    """Accepting twice, or from another browser, makes nobody twice."""
+    client = story.browser()
+    story.arrive(client)
+    assert client.get("/arrival").status_code == 410
+    assert story.browser().get("/arrival").status_code == 410
+
+
+def test_a_later_sign_in_refreshes_the_profile(story):
+    """Name and address follow the provider; state, end and sponsor do not (A21)."""
+    story.arrive(story.browser())
+    approve(story)
+    before = story.guest()
+    story.provider.person = {
+        **story.provider.person,
+        "name": "Ada King",
+        "email": "ada.king@acme.example",
+        "expires_at": "2099-01-01",
+        "state": "removed",
+        "is_sponsor": True,
+    }
+    answer = story.knock(story.browser())
+    assert answer.location == "/me"
+    after = story.guest()
+    assert (after.name, after.email) == ("Ada King", "ada.king@acme.example")
+    assert (after.id, after.state, after.expires_at) == (before.id, "active", before.expires_at)
+
+
+def test_a02_an_address_of_another_guest_is_a_conflict(story):
+    """Another subject with the address of a guest is refused, reported, and never linked."""
+    story.arrive(story.browser())
+    story.provider.person = {**story.provider.person, "sub": "somebody-else"}
+    refused(story, story.knock(story.browser()), "adm.email_conflict")
+    assert story.guest("somebody-else") is None
+
+
+def test_a05_the_hosts_own_domain_is_refused(story):
+    """A partner that asserts an address of the host's is refused, with an alert."""
+    story.provider.person = {**story.provider.person, "email": "boss@host.example"}
+    refused(story, story.knock(story.browser()), "adm.host_domain")
+
+
+@pytest.mark.parametrize("said", [False, None, "false", "true", 1])
+def test_a08_an_unverified_address_is_refused(story, said):
+    """Only JSON's true verifies an address."""
+    person = {**story.provider.person, "email_verified": said}
+    if said is None:
+        del person["email_verified"]
+    story.provider.person = person
+    refused(story, story.knock(story.browser()), "adm.email_unverified")
+
+
+def test_trusted_addresses_need_no_verification(app, provider):
+    """Where an admin trusts the provider's addresses, they count within the domains."""
+    story = trusting(app, provider, addresses="trusted")
+    provider.person = {k: v for k, v in provider.person.items() if k != "email_verified"}
+    assert story.knock(story.browser()).location == "/arrival"
+
+
+@pytest.mark.parametrize(
+    "email",
+    ["a@acme.com.evil.org", "a@evilacme.example", "a@acme.co", "acme.example@evil.org"],
+)
+def test_a10_domains_are_compared_exactly(story, email):
+    """No suffix, prefix or sub-domain counts."""
+    story.provider.person = {**story.provider.person, "email": email}
+    refused(story, story.knock(story.browser()), "adm.domain")
+
+
+def test_a12_privileged_claims_are_ignored_and_noted(story):
+    """No claim makes staff, and what was tried is in the log."""
+    story.provider.person = {
+        **story.provider.person,
+        "roles": ["admin"],
+        "userType": "Member",
+        "is_sponsor": True,
+    }
+    client = story.browser()
+    story.arrive(client)
+    assert client.get("/admin").status_code == 403
+    (event,) = story.events(event="sign_in.attribute_ignored")
+    assert event.reason == "attr.ignored"
+    assert set(event.data["claims"]) == {"roles", "userType", "is_sponsor"}
+
+
+def test_a14_a_suspended_partner_is_refused(story):
+    """Suspended at the door, and inside at once."""
+    client = story.browser()
+    story.arrive(client)
+    approve(story)
+    acme = story.guest().organisation_id
+    act(story, lambda tx: lifecycle.suspend_organisation(tx, acme, "audit"))
+    assert not story.guest().decision.allowed
+    refused(story, story.knock(story.browser()), "adm.partner_state")
+
+
+def test_a14_an_ended_contract_and_a_missing_sponsor_refuse(story):
+    """Nobody arrives without a running contract, or with nobody to vouch."""
+    with story.app.app_context():
+        acme = organisation_by_slug(db.session(), "acme").id
+        db.session.remove()
+    act(story, lambda tx: lifecycle.end_organisation(tx, acme, None))
+    refused(story, story.knock(story.browser()), "adm.partner_state")
+
+
+def test_a17_a_removed_guest_does_not_slip_back_in(story):
+    """Removed a minute ago: refused, the sponsor told, not made again."""
+    story.arrive(story.browser())
+    approve(story)
+    guest = story.guest()
+    act(story, lambda tx: people.remove(tx, guest.id, "left the project"))
+    refused(story, story.knock(story.browser()), "adm.tombstone")
+    assert story.guest().state == "removed"
+
+
+def test_a19_above_the_hourly_cap_the_door_says_later(app, provider):
+    """The cap slides, and whoever is in already is not touched."""
+    story = trusting(app, provider, policy={"most_new_per_hour": 2})
+    first = dict(provider.person)
+    for number in range(2):
+        provider.person = {
+            **first,
+            "sub": f"person-{number}",
+            "email": f"p{number}@acme.example",
+        }
+        story.arrive(story.browser())
+    provider.person = {**first, "sub": "person-3", "email": "p3@acme.example"}
+    refused(story, story.knock(story.browser()), "adm.later")
+    provider.person = {**first, "sub": "person-0", "email": "p0@acme.example"}
+    assert story.knock(story.browser()).location == "/me"
+
+
+def test_a23_a_silent_guest_is_suspended_and_refused(story, policy_clock):
+    """Sixty days of silence: suspended once, refused at the door until a sponsor approves."""
+    story.arrive(story.browser())
+    approve(story)
+    policy_clock.forward(days=61)
+    refused(story, story.knock(story.browser()), "adm.inactive")
+    with story.app.app_context():
+        jobs.run(clock.policy_now())
+        db.session.remove()
+    guest = story.guest()
+    assert (guest.state, guest.state_reason) == ("suspended", "inactive")
+    refused(story, story.knock(story.browser()), "adm.inactive")
+
+
+def test_a24_discovery_tells_nothing_about_persons_or_partners(story):
+    """Known, unknown and unlisted: one page, which differs only in where its button leads."""
+    client = story.browser()
+
+    def ask(email):
+        answer = client.submit("/sign-in", {"email": email})
+        assert answer.status_code == 200
+        return re.sub(r'(url=|href=")/sign-in/[a-z-]+"', "LEADS", answer.text)
+
+    known = ask("ada@acme.example")
+    assert known == ask("nobody@acme.example") == ask("x@unknown.example")
+
+
+def test_a_suspended_person_reads_since_when_and_whom_to_ask(story):
+    """Kind words, the sponsor by name, another account, and the number."""
+    client = story.browser()
+    story.arrive(client)
+    approve(story)
+    guest = story.guest()
+    act(story, lambda tx: people.suspend(tx, guest.id, "key card lost"))
+    inside = client.get("/me")
+    assert inside.status_code == 200
+    assert client.get("/me/data").status_code == 303, "a suspended guest sees one page only"
+    answer = story.knock(story.browser())
+    refused(story, answer, "adm.suspended")
+    assert "Ask Sam" in answer.text
+    assert "account=other" in answer.text
+
+
+def test_new_terms_are_asked_for_before_anything_else(story):
+    """A session can only show the terms until they are accepted."""
+    client = story.browser()
+    story.arrive(client)
+    act(story, lambda tx: trust.publish_terms(tx, "Be very kind.", published_by="Ada"))
+    assert client.get("/me").location == "/me/terms"
+    assert client.submit("/me/terms", {"accept": "y"}).status_code == 303
+    assert client.get("/me").status_code == 200
+
+
+def test_a_disabled_provider_ends_its_sessions_within_one_request(story):
+    """Disabling shuts the door and the rooms."""
+    client = story.browser()
+    story.arrive(client)
+    admin = story.browser()
+    from tests.pages.sessions import as_staff
+
+    as_staff(story.app, admin, story.admin_id)
+    page = "/admin/organisations/acme/providers/id"
+    assert admin.submit(page, to="/disable").status_code == 303
+    assert client.get("/me").location.startswith("/sign-in")
+    assert story.browser().get("/sign-in/acme/id").status_code == 403
+
+
+def test_signing_out_kills_a_copied_cookie(story):
+    """The row is gone, so a copy of the cookie is nobody's (W04)."""
+    client = story.browser()
+    story.arrive(client)
+    cookie = next(one for one in client._cookies.values() if one.key.endswith("portal-session"))
+    client.submit("/me", to="/sign-out")
+    thief = story.browser()
+    thief.set_cookie(cookie.key, cookie.value, domain=cookie.domain, secure=cookie.secure)
+    assert thief.get("/me").location.startswith("/sign-in")
+
+
+def test_at_once_works_restricted_until_somebody_decides(app, provider, policy_clock):
+    """Restricted access at once with the default offers; not approved in time, suspended."""
+    story = trusting(app, provider, policy={"approval": "at-once"})
+    with app.app_context():
+        acme = organisation_by_slug(db.session(), "acme").id
+        db.session.remove()
+    act(story, lambda tx: factories.offer(tx, acme, default=True))
+    client = story.browser()
+    story.arrive(client)
+    guest = story.guest()
+    assert (guest.state, guest.decision.allowed) == ("active", True)
+    assert guest.entitlements == ["wiki/read"]
+    assert "Wiki" in client.get("/me").text
+    policy_clock.forward(days=7, seconds=1)
+    guest = story.guest()
+    assert not guest.decision.allowed
+    assert guest.decision.standing.reason == "not_approved"
+
+
+def test_a_provider_that_is_down_says_whose_side_it_is(story):
+    """A page that names the company's side, what to do, and the number that finds the event."""
+    client = story.browser()
+    back = story.depart(client)
+    story.provider.close()
+    answer = client.get(back)
+    assert answer.status_code == 502
+    assert "could not be reached" in answer.text
+    refused(story, answer, "net.unreachable")
