@@ -44,3 +44,27 @@ def test_how_long_nobody_decides():
     """The issue says 30 days suspended, 14 days pending."""
     assert timedelta(days=30) == REMOVED_AFTER
     assert timedelta(days=14) == LAPSES_AFTER
+
+
+def test_states_and_reasons_are_stored_by_these_words():
+    """Rows, audit events and scripts hold them: a word that changes is a migration."""
+    assert [*State] == ["pending", "active", "suspended", "removed"]
+    assert [*Reason] == [
+        "awaiting_decision",
+        "at_once",
+        "approved",
+        "resumed",
+        "let_back",
+        "expired",
+        "inactive",
+        "review_missed",
+        "not_approved",
+        "lapsed",
+        "contract_ended",
+        "sponsor_left",
+        "suspended_too_long",
+        "suspended_by_staff",
+        "removed_by_staff",
+        "ended_by_sponsor",
+        "rejected",
+    ]
