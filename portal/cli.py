@@ -11,6 +11,7 @@ from portal.commands import (
     application,
     audit,
     contract,
+    demo,
     guest,
     idp,
     lifecycle,
@@ -70,6 +71,7 @@ MOUNTED = (
     lifecycle.lifecycle,
     outbox.outbox,
     audit.audit,
+    demo.demo,
 )
 for command in MOUNTED:
     main.add_command(command)
