@@ -91,21 +91,24 @@ def up() -> None:
     with _alone(settings):
         _upgrade(settings)
         parts = [
-            Part("web", lambda: processes.start(python("portal.cli", "web"))),
+            Part("web", lambda: processes.start(gunicorn(settings))),
             Part("worker", lambda: processes.start(python("portal.cli", "worker"))),
             Part("scheduler", lambda: processes.start(python("portal.cli", "scheduler"))),
         ]
         if not settings.redis_url:
             queue = EmbeddedQueue(settings)
             parts.insert(0, Part("queue", queue.start, cleanup=queue.stop))
-        say = lambda line: click.echo(line, err=True)  # noqa: E731
         try:
-            code = Supervisor(parts, say).run(
-                lambda: say(f"The guest portal is at {settings.public_url} - Ctrl-C stops it")
+            code = Supervisor(parts, _say).run(
+                lambda: _say(f"The guest portal is at {settings.public_url} - Ctrl-C stops it")
             )
         except (OSError, RuntimeError) as fault:
             refuse(str(fault))
     raise SystemExit(code)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 @click.command()
@@ -113,6 +116,13 @@ def web() -> None:
     """Start the web server alone (gunicorn)."""
     settings = settings_or_refuse()
     _require_upgraded(settings)
+    command = gunicorn(settings)
+    # It becomes gunicorn: whoever started us watches the web server itself.
+    os.execv(command[0], command)  # noqa: S606 - no shell
+
+
+def gunicorn(settings: Settings) -> list[str]:
+    """Return the command of the web server."""
     shm = Path("/dev/shm")  # noqa: S108 - gunicorn's heartbeat must not wait for a disk
     options = {
         "bind": settings.bind,
@@ -129,11 +139,8 @@ def web() -> None:
         "worker-tmp-dir": str(shm) if shm.is_dir() and os.access(shm, os.W_OK) else "",
     }
     arguments = [f"--{name}={value}" for name, value in options.items() if value]
-    command = python(
-        "gunicorn", *arguments, "--preload", "--no-control-socket", "portal.app:from_environment()"
-    )
-    # It becomes gunicorn: whoever started us watches the web server itself.
-    os.execv(command[0], command)  # noqa: S606 - no shell
+    switches = ["--preload", "--no-control-socket"]
+    return python("gunicorn", *arguments, *switches, "portal.app:from_environment()")
 
 
 @click.group("db")

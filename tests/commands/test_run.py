@@ -1,0 +1,219 @@
+"""``portal init``, ``check``, ``db upgrade`` and ``up``, as somebody at a shell meets them."""
+
+import os
+import signal
+import stat
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+from click.testing import CliRunner
+
+from portal.cli import main
+from portal.commands.run import first_settings
+from portal.foundation.queues import EmbeddedQueue
+from portal.foundation.settings import Settings, load_settings
+from tests.infra.mailbox import Mailbox
+from tests.infra.ports import free_port, wait_until
+from tests.infra.processes import run, started
+
+SECRET = "fzQ7x2Lk9mVb4Rt1Yp8Wc3Nd6Hs5Jg0A"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch) -> Path:
+    """An empty folder to stand in, and an environment without settings."""
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith("PORTAL_"):
+            monkeypatch.delenv(name)
+    return tmp_path
+
+
+def portal(*arguments: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(main, arguments)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_init_writes_a_file_to_start_with(folder: Path):
+    """Readable by its owner alone, with a secret of its own; on loopback it is for development."""
+    code, out, err = portal("init", "--host-name", "Northwind")
+    assert (code, err) == (0, "")
+    assert "portal up" in out
+    assert stat.S_IMODE((folder / "portal.env").stat().st_mode) == 0o600
+    found = load_settings()
+    assert (found.env, found.public_url) == ("development", "http://127.0.0.1:8000")
+    assert (found.host_name, found.data_dir) == ("Northwind", folder / "var")
+    assert len(found.secret_keys[0]) >= 48
+
+
+def test_init_for_production(folder: Path):
+    """An https address says that it is meant."""
+    assert portal("init", "--public-url", "https://guests.example.org")[0] == 0
+    assert load_settings().env == "production"
+
+
+def test_init_never_overwrites(folder: Path):
+    """Its secrets open what is in the database."""
+    portal("init")
+    before = (folder / "portal.env").read_text()
+    code, _, err = portal("init")
+    assert code == 1
+    assert err.startswith("portal.env is there already")
+    assert (folder / "portal.env").read_text() == before
+
+
+def test_init_refuses_a_wrong_address(folder: Path):
+    """And writes nothing."""
+    code, _, err = portal("init", "--public-url", "https://guests.example.org/portal")
+    assert code == 1
+    assert err.startswith("PORTAL_PUBLIC_URL: write scheme and host alone")
+    assert list(folder.iterdir()) == []
+
+
+def test_every_setting_stands_in_the_first_file(folder: Path):
+    """Explained, and not set but for the few."""
+    text = first_settings({"public_url": "https://x.example"})
+    for name in Settings.model_fields:
+        assert f"PORTAL_{name.upper()}=" in text
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert lines == ["PORTAL_PUBLIC_URL=https://x.example"]
+
+
+@pytest.mark.parametrize("command", [["up"], ["web"], ["worker"], ["scheduler"], ["check"],
+                                     ["db", "upgrade"]])  # fmt: skip
+def test_nothing_starts_without_settings(folder: Path, command: list[str]):
+    """Every fault, one line each, exit 1."""
+    code, out, err = portal(*command)
+    assert (code, out) == (1, "")
+    assert [line.partition(":")[0] for line in err.splitlines()] == [
+        "PORTAL_PUBLIC_URL",
+        "PORTAL_SECRET_KEYS",
+    ]
+
+
+@pytest.fixture
+def ready(folder: Path, monkeypatch) -> Path:
+    """Settings that would do, with a database nobody has made yet."""
+    values = {
+        "ENV": "development",
+        "PUBLIC_URL": "http://127.0.0.1:8000",
+        "SECRET_KEYS": SECRET,
+        "DATA_DIR": str(folder / "var"),
+        "SMTP_URL": "smtp://127.0.0.1:1",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(f"PORTAL_{name}", value)
+    return folder
+
+
+def test_check_says_what_wants_somebody(ready: Path):
+    """One line each, with the setting to look at."""
+    code, out, err = portal("check")
+    assert code == 1
+    assert out == "settings: fine (development, http://127.0.0.1:8000)\n"
+    lines = err.splitlines()
+    assert lines[0] == "database: it is empty; run `portal db upgrade`"
+    assert lines[1].startswith("queue: there is no queue: set PORTAL_REDIS_URL")
+    assert lines[2].startswith("mail: the server could not be reached")
+    assert lines[2].endswith("see PORTAL_SMTP_URL")
+    assert lines[3] == "3 of these want you"
+
+
+def test_check_when_all_is_well(ready: Path, monkeypatch, mailbox: Mailbox):
+    """Exit 0."""
+    monkeypatch.setenv("PORTAL_SMTP_URL", mailbox.url)
+    assert portal("db", "upgrade")[0] == 0
+    queue = EmbeddedQueue(load_settings())
+    queue.start()
+    try:
+        code, out, err = portal("check")
+    finally:
+        queue.stop()
+    assert (code, err) == (0, "")
+    assert [line.partition(":")[0] for line in out.splitlines()] == [
+        "settings",
+        "database",
+        "queue",
+        "mail",
+    ]
+
+
+def test_a_database_that_is_away(ready: Path, monkeypatch):
+    """Refused at start, in one line, without the password."""
+    monkeypatch.setenv("PORTAL_DATABASE_URL", "postgresql://u:hush@127.0.0.1:1/portal")
+    for command in (["db", "upgrade"], ["up"], ["web"]):
+        code, _, err = portal(*command)
+        assert code == 1
+        assert len(err.splitlines()) == 1
+        assert "The database cannot be reached" in err
+        assert "PORTAL_DATABASE_URL" in err
+        assert "hush" not in err
+
+
+def test_the_web_server_wants_an_upgraded_database(ready: Path):
+    """An old schema is no schema."""
+    code, _, err = portal("web")
+    assert (code, err) == (1, "The database is not up to date: portal db upgrade\n")
+
+
+def test_upgrading_twice_is_upgrading_once(ready: Path):
+    """It says where the database is."""
+    first, second = portal("db", "upgrade"), portal("db", "upgrade")
+    assert first == second
+    assert first[0] == 0
+    assert first[1].startswith("The database is up to date (")
+
+
+def _status(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+@pytest.mark.processes
+def test_up_runs_all_of_it_and_leaves_nothing(tmp_path: Path):
+    """Ready, a second one refused, a killed part started again, and a power cut survived."""
+    port = free_port()
+    variables = {
+        "PORTAL_ENV": "development",
+        "PORTAL_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "PORTAL_BIND": f"127.0.0.1:{port}",
+        "PORTAL_SECRET_KEYS": SECRET,
+        "PORTAL_DATA_DIR": str(tmp_path / "var"),
+    }
+    ready = f"http://127.0.0.1:{port}/readyz"
+    with started("up", variables=variables, folder=tmp_path) as portal:
+        wait_until(lambda: _status(ready) == 200, "the portal to be ready", seconds=90)
+        second = run("up", variables=variables, folder=tmp_path)
+        assert second.returncode == 1
+        assert "runs already" in second.stderr
+        children = {_part(one): one for one in psutil.Process(portal.process.pid).children()}
+        assert children.keys() == {"queue", "web", "worker", "scheduler"}
+        children["scheduler"].kill()
+        wait_until(
+            lambda: "scheduler has ended (exit -9)" in portal.output, "a word about it", seconds=40
+        )
+        children["queue"].kill()
+        wait_until(lambda: "queue has ended" in portal.output, "a word about it", seconds=40)
+        wait_until(lambda: _status(ready) == 200, "the queue to be back", seconds=40)
+        # The supervisor itself is killed: nobody is there to stop the others. The queue is asked
+        # for apart, since a Redis server writes its title over its environment.
+        family = [*portal.family(), *psutil.Process(portal.process.pid).children(recursive=True)]
+        portal.process.send_signal(signal.SIGKILL)
+        portal.process.wait()
+        _, alive = psutil.wait_procs(family, timeout=20)
+        assert alive == []
+
+
+def _part(process: psutil.Process) -> str:
+    words = " ".join(process.cmdline())
+    names = {"redis": "queue", "valkey": "queue", "gunicorn": "web"}
+    names |= {name: name for name in ("worker", "scheduler")}
+    return next(part for word, part in names.items() if word in words)

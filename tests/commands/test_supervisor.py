@@ -1,0 +1,146 @@
+"""Processes are kept running, and none is left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from portal.commands.supervisor import Part, Supervisor
+from portal.foundation import processes
+
+pytestmark = pytest.mark.processes
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+STUBBORN = [
+    sys.executable,
+    "-c",
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)",
+]
+
+
+@pytest.fixture(autouse=True)
+def _signals():
+    """Pytest's own handlers come back."""
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def after(seconds: float, do) -> None:
+    threading.Timer(seconds, do).start()
+
+
+def test_everything_runs_until_it_is_asked_to_stop():
+    """Started in order, told once, stopped in the opposite order, cleaned up."""
+    order: list[str] = []
+
+    def begin(name: str) -> "subprocess.Popen[bytes]":
+        order.append(f"start {name}")
+        return processes.start(SLEEP)
+
+    parts = [
+        Part(name, partial(begin, name), cleanup=partial(order.append, f"end {name}"))
+        for name in ("queue", "web", "worker")
+    ]
+    said: list[str] = []
+    after(0.5, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert Supervisor(parts, said.append).run(lambda: order.append("started")) == 0
+    assert order == [
+        "start queue", "start web", "start worker", "started", "end worker", "end web", "end queue",
+    ]  # fmt: skip
+    assert [part.process.poll() is not None for part in parts if part.process] == [True] * 3
+    assert said == []
+
+
+def test_what_ends_is_started_again():
+    """After a pause, and it is said."""
+    part = Part("worker", lambda: processes.start(SLEEP))
+    said: list[str] = []
+    first: list[int] = []
+
+    def kill() -> None:
+        assert part.process is not None
+        first.append(part.process.pid)
+        part.process.kill()
+
+    after(0.4, kill)
+    after(2.4, lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert Supervisor([part], said.append).run(lambda: None) == 0
+    assert said == ["worker has ended (exit -9); starting it again in 1 s"]
+    assert part.process is not None
+    assert part.process.pid != first[0]
+
+
+def test_what_ends_again_and_again_ends_all(monkeypatch):
+    """A restart does not mend it: exit 1, with its name."""
+    monkeypatch.setattr("portal.commands.supervisor.LONGEST_PAUSE", 0.05)
+    healthy = Part("queue", lambda: processes.start(SLEEP))
+    broken = Part("web", lambda: processes.start([sys.executable, "-c", "raise SystemExit(3)"]))
+    said: list[str] = []
+    assert Supervisor([healthy, broken], said.append).run(lambda: None) == 1
+    assert said[0] == "web has ended (exit 3); starting it again in 0.05 s"
+    assert "web has ended 5 times within 60 seconds: stopping everything" in said[-1]
+    assert healthy.process is not None
+    assert healthy.process.poll() is not None
+
+
+def test_a_part_that_cannot_be_started_stops_the_others():
+    """The fault reaches the command."""
+
+    def fail() -> "subprocess.Popen[bytes]":
+        raise RuntimeError("no server")
+
+    healthy = Part("queue", lambda: processes.start(SLEEP))
+    with pytest.raises(RuntimeError, match="no server"):
+        Supervisor([healthy, Part("web", fail)], print).run(lambda: None)
+    assert healthy.process is not None
+    assert healthy.process.poll() is not None
+
+
+def test_who_does_not_listen_is_ended(monkeypatch):
+    """With everything in its group."""
+    monkeypatch.setattr("portal.commands.supervisor.PATIENCE", 0.5)
+    part = Part("web", lambda: processes.start(STUBBORN))
+    after(0.5, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    began = time.monotonic()
+    assert Supervisor([part], print).run(lambda: None) == 0
+    assert time.monotonic() - began < 5
+    assert part.process is not None
+    assert part.process.returncode == -signal.SIGKILL
+
+
+def test_a_child_dies_with_its_parent(tmp_path: Path):
+    """Also when the parent was killed and could do nothing about it."""
+    program = (
+        "import sys, time\nfrom portal.foundation import processes\n"
+        f"print(processes.start({SLEEP!r}).pid, flush=True)\ntime.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    child.wait(5)
+
+
+def test_what_is_left_of_a_group_is_ended(tmp_path: Path):
+    """A grandchild that its parent has forgotten."""
+    program = f"import subprocess\nprint(subprocess.Popen({SLEEP!r}).pid, flush=True)\n"
+    process = processes.start([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    with process.stdout:
+        grandchild = psutil.Process(int(process.stdout.readline()))
+    process.wait()
+    assert grandchild.is_running()
+    processes.stop(process, 1)
+    grandchild.wait(5)
