@@ -68,14 +68,14 @@ class RunningCanaille:
 
 
 def canaille_python() -> Path:
-    """Return the Python that has Canaille; ``CANAILLE_PYTHON`` names another one.
+    """Return the Python that has Canaille; ``CANAILLE_ENV`` names another environment.
 
     Raises:
         FileNotFoundError: there is none; the message says what to run.
     """
-    python = Path(os.environ.get("CANAILLE_PYTHON", ROOT / ".venv-canaille" / "bin" / "python"))
+    python = Path(os.environ.get("CANAILLE_ENV", ROOT / ".venv-canaille")) / "bin" / "python"
     if not python.exists():
-        raise FileNotFoundError(f"Canaille has no environment at {python}: run `make install`")
+        raise FileNotFoundError(f"There is no Canaille at {python}: make .venv-canaille/stamp")
     return python
 
 

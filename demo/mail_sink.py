@@ -35,10 +35,11 @@ _LINK = re.compile(r"https?://[^\s<>\"']+")
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A message as it arrived. *recipients* are the envelope's."""
+    """A message as it arrived: *recipients* are the envelope's, *sent_at* is its Date in UTC."""
 
     id: int
     received_at: str
+    sent_at: str
     sender: str
     recipients: tuple[str, ...]
     subject: str
@@ -78,10 +79,12 @@ class Mailbox:
         """Keep a message and wake whoever waits for one."""
         message = email.message_from_bytes(content, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
+        received_at = datetime.now(UTC)
         with self.arrived:
             mail = Mail(
                 id=self.mails[-1].id + 1 if self.mails else 1,
-                received_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                received_at=received_at.isoformat(timespec="seconds"),
+                sent_at=_sent_at(message, received_at).isoformat(timespec="seconds"),
                 sender=sender,
                 recipients=tuple(recipients),
                 subject=str(message.get("Subject", "")),
@@ -194,6 +197,12 @@ def start_mail_sink(
     return RunningMailSink(f"smtp://{host}:{smtp_port}", served.url, mailbox, controller, served)
 
 
+def _sent_at(message: EmailMessage, received_at: datetime) -> datetime:
+    """Return the Date of a message in UTC, or when it arrived if it says none."""
+    said = getattr(message["Date"], "datetime", None)
+    return said.astimezone(UTC) if isinstance(said, datetime) else received_at
+
+
 def _part(message: EmailMessage, kind: str) -> str | None:
     part = message.get_body((kind,))
     return None if part is None else str(part.get_content())
@@ -205,7 +214,8 @@ def _make_app(mailbox: Mailbox) -> flask.Flask:
     @app.get("/")
     def index() -> str:
         to = flask.request.args.get("to") or None
-        mails = list(reversed(mailbox.find(to)))
+        # By its Date, and not by when it came: what the demo sends of the past belongs there.
+        mails = sorted(mailbox.find(to), key=lambda mail: (mail.sent_at, mail.id), reverse=True)
         return flask.render_template_string(_INDEX, mails=mails, to=to, style=Markup(_STYLE))
 
     @app.get("/messages.json")
@@ -283,11 +293,11 @@ _INDEX = (
 {% if to %}<p>To {{ to }}. <a href="/">Show all</a></p>{% endif %}
 {% if mails %}
 <table>
-<thead><tr><th>Received (UTC)</th><th>To</th><th>Subject</th></tr></thead>
+<thead><tr><th>Sent (UTC)</th><th>To</th><th>Subject</th></tr></thead>
 <tbody>
 {% for mail in mails %}
 <tr>
-<td>{{ mail.received_at[:19] | replace("T", " ") }}</td>
+<td>{{ mail.sent_at[:19] | replace("T", " ") }}</td>
 <td>{% for one in mail.recipients %}<a href="/?to={{ one | urlencode }}">{{ one }}</a>
 {% endfor %}</td>
 <td><a href="/messages/{{ mail.id }}">{{ mail.subject or "(no subject)" }}</a></td>
@@ -309,7 +319,7 @@ _MESSAGE = (
 <dl>
 <dt>From</dt><dd>{{ mail.sender }}</dd>
 <dt>To</dt><dd>{{ mail.recipients | join(", ") }}</dd>
-<dt>Received</dt><dd>{{ mail.received_at }}</dd>
+<dt>Sent</dt><dd>{{ mail.sent_at }}</dd>
 </dl>
 <h2>Text</h2>
 <pre>{{ text }}</pre>
