@@ -38,7 +38,7 @@ INITECH_ENDED: Final = 6
 INACTIVITY: Final = 60
 # Sponsors answer a review five days before it is due.
 REVIEW_EVERY: Final = 85
-SIGN_IN_EVERY: Final = 26
+SIGN_IN_EVERY: Final = 40
 _APPLICATIONS: Final = (
     ("files", "File exchange", "use", "Exchange files"),
     ("wiki", "Engineering wiki", "read", "Read"),
@@ -276,14 +276,14 @@ _BY: Final[dict[str, Employee]] = {
 
 
 def tell(stage: Stage, steps: list[Step]) -> None:
-    """Do the steps in order, with a sweep each night of the last month, each week before."""
+    """Do the steps in order, with a sweep every other night of the last month, weekly before."""
     night = stage.began - timedelta(days=FIRST_DAY - 1)
     for when, step in steps:
         while night < when:
             stage.at(night)
             stage.sweep()
             recent = night > stage.began - timedelta(days=35)
-            night += timedelta(days=1 if recent else 7)
+            night += timedelta(days=2 if recent else 8)
         stage.at(when)
         step()
     stage.today()

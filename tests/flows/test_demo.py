@@ -74,10 +74,11 @@ def asked(folder, *command):
 
 
 @pytest.mark.processes
+@pytest.mark.timeout(600)
 def test_demo_comes_up_and_goes_away(folder):
     """The first start makes the data, the second keeps it, and neither leaves a process."""
     port = free_port()
-    with running(folder, port, seconds=200):
+    with running(folder, port, seconds=300):
         facts = json.loads((folder / "demo.json").read_text())
         assert facts["portal_url"] == f"http://127.0.0.1:{port}"
         assert {"admin", "sponsor", "guest"} <= {one["role"] for one in facts["people"]}
@@ -106,7 +107,7 @@ def test_demo_comes_up_and_goes_away(folder):
     assert family(folder) == []
 
     made = (folder / "seed.log").stat().st_mtime
-    with running(folder, port, seconds=60) as process:
+    with running(folder, port, seconds=120) as process:
         assert (folder / "seed.log").stat().st_mtime == made
         refused = subprocess.run(
             [sys.executable, "-m", "demo"],
@@ -132,7 +133,7 @@ def test_demo_killed_leaves_nothing(folder):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_until((folder / "acme" / "canaille.log").exists, "Canaille", seconds=30)
+    wait_until((folder / "acme" / "canaille.log").exists, "Canaille", seconds=60)
     process.kill()
     process.wait()
-    wait_until(lambda: family(folder) == [], "the children to end", seconds=30)
+    wait_until(lambda: family(folder) == [], "the children to end", seconds=60)
