@@ -81,10 +81,11 @@ def _conditions(wanted: GuestFilter) -> list[ColumnElement[bool]]:
 
 @dataclass(frozen=True, slots=True)
 class SponsorGuest:
-    """A guest who is, or was until time suspended them, in on a sponsor's word."""
+    """A guest who is in on a sponsor's word, or was until time suspended them (*over*)."""
 
     guest: GuestView
     sponsorship: SponsorshipView
+    over: bool
 
 
 def sponsor_guests(session: Session, staff_id: UUID, now: datetime) -> list[SponsorGuest]:
@@ -108,11 +109,28 @@ def sponsor_guests(session: Session, staff_id: UUID, now: datetime) -> list[Spon
         .distinct()
     )
     found = [
-        SponsorGuest(guest, sponsorship)
+        one
         for guest in views(session, list(session.scalars(query)), now)
-        if (sponsorship := _by_sponsor(guest, staff_id))
+        if (one := _in_on_their_word(guest, staff_id, now))
     ]
-    return sorted(found, key=lambda one: (one.guest.live is None, one.sponsorship.end[0]))
+    return sorted(found, key=lambda one: (one.over, one.sponsorship.end[0]))
+
+
+def _in_on_their_word(guest: GuestView, staff_id: UUID, now: datetime) -> SponsorGuest | None:
+    """Return how the guest stands to a sponsor by now, whether or not a sweep has run."""
+    own = [
+        one
+        for one in guest.sponsorships
+        if one.sponsor_id == staff_id and one.state in (Standing.ACTIVE, Standing.ENDED)
+    ]
+    own.sort(key=lambda one: one.state != Standing.ACTIVE)
+    standing = guest.decision.standing
+    if not own or standing.state == State.REMOVED:
+        return None
+    if standing.state == State.SUSPENDED and not standing.hold:
+        return SponsorGuest(guest, own[0], over=True)
+    runs = own[0].state == Standing.ACTIVE and own[0].end[0] > now
+    return SponsorGuest(guest, own[0], over=False) if runs else None
 
 
 def count_vouched(session: Session, staff_id: UUID, organisation_id: UUID) -> int:
@@ -124,13 +142,3 @@ def count_vouched(session: Session, staff_id: UUID, organisation_id: UUID) -> in
         Sponsorship.approve_by.is_(None),
     )
     return session.scalar(query) or 0
-
-
-def _by_sponsor(guest: GuestView, staff_id: UUID) -> SponsorshipView | None:
-    own = [
-        one
-        for one in guest.sponsorships
-        if one.sponsor_id == staff_id and one.state in (Standing.ACTIVE, Standing.ENDED)
-    ]
-    own.sort(key=lambda one: one.state != Standing.ACTIVE)
-    return next(iter(own), None)

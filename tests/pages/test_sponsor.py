@@ -1,0 +1,488 @@
+"""The sponsor's pages: what they decide is carried out once, and only about their people."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from flask import Flask
+
+from portal.foundation import clock
+from portal.guests.rules import Reason, State
+from portal.sponsorship.changes import deciding, people
+from portal.sponsorship.rules import Standing
+from portal.web.display import long_date
+from tests.infra.client import PortalClient
+from tests.pages.inside import Inside
+from tests.pages.sessions import as_guest, as_staff
+from tests.scene import Partner
+
+DECISIONS = "/sponsor/decisions"
+
+
+@dataclass
+class Stage:
+    """Acme with a sponsor who is signed in, a deputy, and Jane who asks for access."""
+
+    app: Flask
+    client: PortalClient
+    scene: Inside
+    acme: Partner
+    ben: UUID
+    wiki: UUID
+    jane: UUID
+
+    @property
+    def request(self) -> UUID:
+        return self.scene.sponsorship(self.jane).id
+
+    @property
+    def page(self) -> str:
+        return f"{DECISIONS}/{self.request}"
+
+    def another(self, staff_id: UUID) -> PortalClient:
+        """Another browser, of another employee."""
+        client = self.app.test_client()
+        assert isinstance(client, PortalClient)
+        as_staff(self.app, client, staff_id)
+        return client
+
+    def approve(self, guest_id: UUID, staff_id: UUID, days: int = 90) -> None:
+        row = self.scene.sponsorship(guest_id)
+        last_day = (self.scene.now + timedelta(days=days)).date()
+        done = self.scene.run(
+            deciding.approve, row.id, staff_id, last_day, [self.wiki], by=staff_id
+        )
+        assert done is None
+
+
+@pytest.fixture
+def stage(app: Flask, client: PortalClient) -> Stage:
+    scene = Inside(app)
+    ben = scene.staff("Ben")
+    acme = scene.partner("acme", deputy=ben)
+    wiki = scene.offer(acme, default=True)
+    scene.offer(acme)
+    jane = scene.guest(acme)
+    as_staff(app, client, acme.sponsor)
+    return Stage(app, client, scene, acme, ben, wiki, jane)
+
+
+def today_in(days: int) -> str:
+    return (clock.policy_now() + timedelta(days=days)).date().isoformat()
+
+
+def test_the_inbox_says_who_waits_and_what_happens_otherwise(stage: Stage):
+    """Who, from where, what for, since when, and what happens on which date."""
+    for path in ("/sponsor", "/sponsor/", DECISIONS):
+        answer = stage.client.get(path)
+        assert answer.status_code == 200
+        assert "1 decision waits for you" in answer.text
+        assert "Jane Roe" in answer.text
+        assert "App-1: Read" in answer.text
+        assert "the request lapses on" in answer.text
+    stage.approve(stage.jane, stage.ben)
+    assert "Nobody waits for you" in stage.client.get("/sponsor").text
+
+
+def test_approving_gives_access_until_the_day(stage: Stage):
+    """The button names the day; what is ticked is given, the rest is not."""
+    answer = stage.client.get(stage.page)
+    assert "Approve until" in answer.text
+    assert "Jane Roe" in answer.text
+    day = today_in(30)
+    answer = stage.client.submit(stage.page, {"approve-last_day": day}, to="/approve")
+    assert (answer.status_code, answer.location) == (303, "/sponsor")
+    row = stage.scene.sponsorship(stage.jane)
+    assert (row.state, row.last_day.isoformat()) == (Standing.ACTIVE, day)
+    assert [grant.code for grant in stage.scene.grants(stage.jane)] == ["app-1/read"]
+    assert stage.scene.access(stage.jane).allowed
+    assert stage.scene.events("sponsorship.approved")[-1].actor == f"staff:{stage.acme.sponsor}"
+    assert "has your word until" in stage.client.get("/sponsor").text
+
+
+def test_a_day_too_far_is_said_at_the_field(stage: Stage):
+    """422, once on top and at the field, what was typed is kept, nothing is written."""
+    before = stage.scene.event_names()
+    answer = stage.client.submit(stage.page, {"approve-last_day": today_in(4000)}, to="/approve")
+    assert answer.status_code == 422
+    assert answer.text.count("or earlier: the policy allows 365 days") == 2
+    assert 'href="#approve-last_day"' in answer.text
+    assert f'value="{today_in(4000)}"' in answer.text
+    assert stage.scene.event_names() == before
+
+
+@pytest.mark.parametrize("day", ["", "tomorrow", "2027-02-30", "\0"])
+def test_a_day_that_is_none_is_said_at_the_field(stage: Stage, day: str):
+    answer = stage.client.submit(stage.page, {"approve-last_day": day}, to="/approve")
+    assert answer.status_code == 422
+    assert "approve-last_day-error" in answer.text
+    assert stage.scene.row(stage.jane).state == State.PENDING
+
+
+def test_an_offer_withdrawn_meanwhile_is_not_given(stage: Stage):
+    """Ids that are not offered to this organisation are refused at the field."""
+    answer = stage.client.submit(stage.page, {"approve-may_use": [str(uuid4())]}, to="/approve")
+    assert answer.status_code == 422
+    assert "no longer offered" in answer.text
+    assert stage.scene.row(stage.jane).state == State.PENDING
+
+
+def test_rejecting_needs_a_reason_and_leaves_a_tombstone(stage: Stage):
+    answer = stage.client.submit(stage.page, to="/reject")
+    assert answer.status_code == 422
+    assert "Enter the reason" in answer.text
+    answer = stage.client.submit(stage.page, {"reject-reason": "not one of ours"}, to="/reject")
+    assert answer.status_code == 303
+    row = stage.scene.row(stage.jane)
+    assert (row.state, row.tombstone, row.state_reason) == (State.REMOVED, True, Reason.REJECTED)
+    assert stage.scene.sponsorship(stage.jane).decision_note == "not one of ours"
+
+
+def test_handing_over_asks_somebody_else(stage: Stage):
+    answer = stage.client.submit(stage.page, {"hand-to": str(stage.ben)}, to="/hand-over")
+    assert answer.status_code == 303
+    assert stage.scene.sponsorship(stage.jane).sponsor_id == stage.ben
+    assert "sponsor.handed_over" in stage.scene.mail_kinds()
+    for to in ("", str(stage.acme.sponsor), str(uuid4())):
+        other = stage.another(stage.ben)
+        answer = other.submit(stage.page, {"hand-to": to}, to="/hand-over")
+        assert answer.status_code == (303 if to == str(stage.acme.sponsor) else 422)
+
+
+def test_the_second_decision_is_told_of_the_first(stage: Stage):
+    """409: who decided what and when; nothing is overwritten, the attempt is in the audit log."""
+    deputy = stage.another(stage.ben)
+    form = {"approve-last_day": today_in(10), "csrf_token": _token(deputy, stage.page)}
+    stage.client.submit(stage.page, {"reject-reason": "unknown here"}, to="/reject")
+    answer = deputy.post(f"{stage.page}/approve", data=form)
+    assert answer.status_code == 409
+    assert "turned" in answer.text
+    assert "unknown here" in answer.text
+    assert stage.scene.row(stage.jane).state == State.REMOVED
+    assert stage.scene.events("sponsorship.decision_lost")[-1].actor == f"staff:{stage.ben}"
+
+
+def test_a_doubled_click_decides_once(stage: Stage):
+    """Approve, reject, keep, end: the same form twice answers 409 the second time."""
+    token = _token(stage.client, stage.page)
+    for path, form in (
+        ("approve", {"approve-last_day": today_in(60)}),
+        ("end", {"end-reason": "the project is over"}),
+    ):
+        url = f"{stage.page}/{path}"
+        assert stage.client.post(url, data={**form, "csrf_token": token}).status_code == 303
+        events = stage.scene.event_names(stage.jane)
+        assert stage.client.post(url, data={**form, "csrf_token": token}).status_code == 409
+        new = stage.scene.event_names(stage.jane)[len(events) :]
+        assert new == ["sponsorship.decision_lost"]
+
+
+def test_a_form_overtaken_by_a_colleague_changes_nothing(stage: Stage):
+    """Keep, prolong, choose and hand over hold what was seen: a newer decision stands."""
+    stage.approve(stage.jane, stage.acme.sponsor, days=60)
+    guest_page = f"/sponsor/guests/{stage.jane}"
+    first = stage.client.submit(guest_page, {"extend-last_day": today_in(20)}, to="/last-day")
+    assert first.status_code == 303
+    seen = _hidden(stage.client, guest_page, "extend-seen")
+    deputy = stage.another(stage.ben)
+    assert deputy.submit(guest_page, {"choose-may_use": []}, to="/may-use").status_code == 303
+    for path, form in (
+        ("last-day", {"extend-last_day": today_in(30), "extend-seen": seen}),
+        ("keep", {"keep-seen": seen}),
+        ("may-use", {"choose-may_use": [str(stage.wiki)], "choose-seen": seen}),
+        ("hand-over", {"hand-to": str(stage.ben), "hand-seen": seen}),
+    ):
+        before = stage.scene.event_names()
+        token = _token(stage.client, guest_page)
+        answer = stage.client.post(f"{stage.page}/{path}", data={**form, "csrf_token": token})
+        assert answer.status_code == 409, path
+        assert "decided meanwhile" in answer.text
+        assert stage.scene.event_names() == before
+    assert stage.scene.sponsorship(stage.jane).last_day.isoformat() == today_in(20)
+
+
+def test_a_review_is_answered_by_keeping(stage: Stage, policy_clock):
+    """Keep or end: who keeps is asked again later."""
+    stage.scene.policy(stage.acme, inactivity_days=400, review_days=30)
+    stage.approve(stage.jane, stage.acme.sponsor, days=200)
+    stage.scene.at(policy_clock.forward(days=20))
+    answer = stage.client.get(stage.page)
+    assert "Do you still vouch for" in answer.text
+    assert "1 decision waits for you" in stage.client.get("/sponsor").text
+    before = stage.scene.sponsorship(stage.jane)
+    answer = stage.client.submit(stage.page, to="/keep")
+    assert answer.status_code == 303
+    after = stage.scene.sponsorship(stage.jane)
+    assert before.review_due_at is not None
+    assert after.review_due_at is not None
+    assert after.review_due_at > before.review_due_at
+    assert "Do you still vouch for" not in stage.client.get(stage.page).text
+
+
+def test_what_a_claim_proposes_is_taken_up_or_not(stage: Stage):
+    """The mail's link leads to the guest with the proposal; ticking gives it."""
+    finance = stage.scene.offer(stage.acme, when=("department", "Finance"))
+    stage.approve(stage.jane, stage.acme.sponsor)
+    identity = stage.scene.identity(stage.acme, claims={"sub": "jane", "department": "Finance"})
+    stage.scene.sign_in(stage.acme, identity)
+    inbox = stage.client.get("/sponsor").text
+    assert "could get more" in inbox
+    page = stage.client.get(stage.page).text
+    assert "proposed: department is Finance" in page
+    both = [str(stage.wiki), str(finance)]
+    answer = stage.client.submit(stage.page, {"choose-may_use": both}, to="/may-use")
+    assert answer.status_code == 303
+    standing = {
+        grant.offer_id for grant in stage.scene.grants(stage.jane) if grant.state == "active"
+    }
+    assert standing == {stage.wiki, finance}
+
+
+def test_suspend_and_lift(stage: Stage):
+    """A hold says why to colleagues; twice is told; lifting gives back what runs still."""
+    stage.approve(stage.jane, stage.acme.sponsor)
+    page = f"/sponsor/guests/{stage.jane}"
+    answer = stage.client.submit(page, {"suspend-reason": "badge in a taxi"}, to="/suspend")
+    assert answer.status_code == 303
+    assert stage.scene.row(stage.jane).hold
+    text = stage.client.get(page).text
+    assert "badge in a taxi" in text
+    token = _token(stage.client, page)
+    form = {"suspend-reason": "badge in a taxi", "csrf_token": token}
+    assert stage.client.post(f"{page}/suspend", data=form).status_code == 409
+    assert stage.client.submit(page, to="/resume").status_code == 303
+    assert stage.scene.access(stage.jane).allowed
+    assert stage.client.post(f"{page}/resume", data={"csrf_token": token}).status_code == 409
+
+
+def test_whom_time_suspended_comes_back_on_a_word(stage: Stage, policy_clock):
+    """Vouching again is a new decision that names what they may use."""
+    stage.approve(stage.jane, stage.acme.sponsor, days=5)
+    stage.scene.at(policy_clock.forward(days=7))
+    page = f"/sponsor/guests/{stage.jane}"
+    for swept in (False, True):
+        if swept:
+            stage.scene.sweep()
+        assert "Suspended by time" in stage.client.get("/sponsor/guests").text
+        assert "Vouch until" in stage.client.get(page).text
+    answer = stage.client.submit(
+        page, {"vouch-last_day": today_in(30), "vouch-may_use": [str(stage.wiki)]}, to="/vouch"
+    )
+    assert answer.status_code == 303
+    assert stage.scene.access(stage.jane).allowed
+    assert len(stage.scene.sponsorships(stage.jane)) == 2
+
+
+def test_who_knocks_may_be_let_back(stage: Stage):
+    """They wait for a decision again, with nothing of before."""
+    stage.scene.run(deciding.reject, stage.request, stage.ben, "not known", by=stage.ben)
+    assert "Nobody removed" in stage.client.get("/sponsor/removed").text
+    stage.scene.knock(stage.acme, stage.scene.identity(stage.acme))
+    page = stage.client.get("/sponsor/removed")
+    assert "not known" in page.text
+    answer = stage.client.submit("/sponsor/removed", to="/let-back")
+    assert answer.status_code == 303
+    assert answer.location == stage.page
+    row = stage.scene.row(stage.jane)
+    assert (row.state, row.tombstone) == (State.PENDING, False)
+    token = _token(stage.client, stage.page)
+    again = stage.client.post(f"/sponsor/guests/{stage.jane}/let-back", data={"csrf_token": token})
+    assert again.status_code == 409
+
+
+def test_my_guests_and_past_decisions(stage: Stage):
+    stage.approve(stage.jane, stage.acme.sponsor)
+    text = stage.client.get("/sponsor/guests").text
+    assert "1 person is in on your word" in text
+    assert "has access" in text
+    text = stage.client.get("/sponsor/past").text
+    assert "Jane Roe" in text
+    assert long_date(stage.scene.sponsorship(stage.jane).last_day) in text
+    assert "not decided" in stage.another(stage.ben).get("/sponsor/past").text
+    assert stage.client.get("/sponsor/past?at=x&before=y").status_code == 200
+
+
+def test_past_decisions_come_by_pages(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("portal.pages.sponsor.decisions.PAGE", 1)
+    bob = stage.scene.guest(stage.acme, "bob", name="Bob")
+    stage.approve(stage.jane, stage.acme.sponsor)
+    stage.scene.later(seconds=1)
+    stage.approve(bob, stage.acme.sponsor)
+    first = stage.client.get("/sponsor/past").text
+    assert ("Bob" in first, "Jane Roe" in first) == (True, False)
+    link = first.partition('rel="next"')[0].rpartition('href="')[2].partition('"')[0]
+    second = stage.client.get(link.replace("&amp;", "&")).text
+    assert ("Bob" in second, "Jane Roe" in second) == (False, True)
+
+
+GETS = ["", "/guests", "/past", "/removed", "/decisions/{request}", "/guests/{jane}"]
+POSTS = [
+    "/decisions/{request}/approve",
+    "/decisions/{request}/reject",
+    "/decisions/{request}/hand-over",
+    "/decisions/{request}/keep",
+    "/decisions/{request}/last-day",
+    "/decisions/{request}/may-use",
+    "/decisions/{request}/end",
+    "/guests/{jane}/suspend",
+    "/guests/{jane}/resume",
+    "/guests/{jane}/vouch",
+    "/guests/{jane}/let-back",
+]
+FORM = {
+    "approve-last_day": "2030-01-01",
+    "reject-reason": "x",
+    "end-reason": "x",
+    "suspend-reason": "x",
+    "vouch-last_day": "2030-01-01",
+    "extend-last_day": "2030-01-01",
+}
+
+
+def paths(stage: Stage, patterns: list[str]) -> list[str]:
+    return [f"/sponsor{one.format(request=stage.request, jane=stage.jane)}" for one in patterns]
+
+
+def test_w06_a_get_changes_nothing(stage: Stage):
+    """Looking at every page, and asking actions by GET or HEAD, leaves the rows as they were."""
+    before = (stage.scene.event_names(), stage.scene.mail_kinds())
+    for path in paths(stage, GETS):
+        assert stage.client.get(path).status_code == 200
+    for path in paths(stage, POSTS):
+        assert stage.client.get(path).status_code == 405
+        assert stage.client.head(path).status_code == 405
+    assert (stage.scene.event_names(), stage.scene.mail_kinds()) == before
+
+
+def test_w06_no_action_without_the_token(stage: Stage):
+    """Without a token, and with another person's, every action is refused."""
+    foreign = _token(stage.another(stage.ben), stage.page)
+    before = stage.scene.row(stage.jane)
+    for path in paths(stage, POSTS):
+        for token in ({}, {"csrf_token": foreign}):
+            assert stage.client.post(path, data={**FORM, **token}).status_code == 400, path
+    assert stage.scene.row(stage.jane) == before
+    assert {event.reason for event in stage.scene.events("access.refused")} == {"csrf"}
+
+
+def test_w13_another_organisations_people_are_nowhere(stage: Stage):
+    """A sponsor of Bolt asks for Acme's ids: 404 on every address, and the audit log knows."""
+    bolt = stage.scene.partner("bolt")
+    stranger = stage.another(bolt.sponsor)
+    token = _token(stranger, "/sponsor")
+    before = stage.scene.row(stage.jane)
+    for path in paths(stage, GETS[4:]):
+        answer = stranger.get(path)
+        assert answer.status_code == 404
+        assert "Jane" not in answer.text
+    for path in paths(stage, POSTS):
+        answer = stranger.post(path, data={**FORM, "csrf_token": token})
+        assert answer.status_code == 404, path
+    assert stage.scene.row(stage.jane) == before
+    refused = stage.scene.events("access.refused")
+    assert len(refused) == len(GETS[4:]) + len(POSTS)
+    assert {(event.reason, event.actor) for event in refused} == {
+        ("authz", f"staff:{bolt.sponsor}")
+    }
+    for path in ("/sponsor", "/sponsor/guests", "/sponsor/removed", "/sponsor/past"):
+        assert "Jane" not in stranger.get(path).text
+
+
+def test_w13_unknown_ids_are_nowhere(stage: Stage):
+    token = _token(stage.client, "/sponsor")
+    for pattern in GETS[4:]:
+        path = f"/sponsor{pattern.format(request=uuid4(), jane=uuid4())}"
+        assert stage.client.get(path).status_code == 404
+    for pattern in POSTS:
+        path = f"/sponsor{pattern.format(request=uuid4(), jane=uuid4())}"
+        answer = stage.client.post(path, data={**FORM, "csrf_token": token})
+        assert answer.status_code == 404
+
+
+def test_w13_an_address_in_the_organisations_domains_decides_nothing(stage: Stage):
+    """Named or not: who has an address there cannot vouch for it."""
+    own = stage.scene.staff("Olga", email="olga@bolt.example")
+    token = _token(stage.another(own), "/sponsor")
+    for path in paths(stage, POSTS):
+        answer = stage.another(own).post(path, data={**FORM, "csrf_token": token})
+        assert answer.status_code in (400, 404)
+    assert stage.another(own).get(stage.page).status_code == 404
+
+
+def test_w13_guests_and_strangers_see_no_sponsor_page(stage: Stage):
+    """A guest is refused; nobody is sent to sign in, and back to the wanted page."""
+    guest = stage.app.test_client()
+    assert isinstance(guest, PortalClient)
+    as_guest(stage.app, guest, stage.jane, stage.acme.provider_id)
+    for path in paths(stage, GETS):
+        assert guest.get(path).status_code == 403
+    nobody = stage.app.test_client()
+    answer = nobody.get(stage.page)
+    assert answer.status_code == 303
+    assert answer.location.startswith("/staff/sign-in?next=")
+    assert str(stage.request) in answer.location
+
+
+def test_an_id_of_another_guests_grant_gives_nothing(stage: Stage):
+    """Offers of another organisation cannot be ticked in."""
+    bolt = stage.scene.partner("bolt")
+    foreign = stage.scene.offer(bolt)
+    answer = stage.client.submit(stage.page, {"approve-may_use": [str(foreign)]}, to="/approve")
+    assert answer.status_code == 422
+    assert stage.scene.row(stage.jane).state == State.PENDING
+
+
+def test_a_lapsed_request_says_so(stage: Stage, policy_clock):
+    """Time was quicker, sweep or no sweep: the page says when and why; deciding answers 409."""
+    token = _token(stage.client, stage.page)
+    stage.scene.at(policy_clock.forward(days=15))
+    for swept in (False, True):
+        if swept:
+            stage.scene.sweep()
+        answer = stage.client.get(stage.page)
+        assert answer.status_code == 200
+        assert "Nothing is left to decide" in answer.text
+    form = {"approve-last_day": today_in(10), "csrf_token": token}
+    answer = stage.client.post(f"{stage.page}/approve", data=form)
+    assert answer.status_code == 409
+
+
+def test_names_of_partners_are_never_markup(stage: Stage):
+    """What a partner says is text, on every page."""
+    evil = "<b>Eve</b>{{7*7}}"
+    eve = stage.scene.guest(stage.acme, "eve", name=evil)
+    stage.approve(eve, stage.acme.sponsor)
+    row = stage.scene.sponsorship(eve)
+    for path in (
+        "/sponsor/guests",
+        "/sponsor/past",
+        f"/sponsor/guests/{eve}",
+        f"{DECISIONS}/{row.id}",
+    ):
+        text = stage.client.get(path).text
+        assert "&lt;b&gt;Eve" in text
+        assert "<b>Eve" not in text
+        assert "{{7*7}}" in text
+
+
+def test_everybody_sees_a_hold(stage: Stage):
+    """Approving somebody at once who is held does not lift the hold, and the page says so."""
+    bolt = stage.scene.partner("bolt", approval="at-once", sponsors=[stage.acme.sponsor])
+    eve = stage.scene.guest(bolt, "eve", name="Eve")
+    stage.scene.run(people.suspend, eve, "seen elsewhere", by=stage.acme.sponsor)
+    page = f"{DECISIONS}/{stage.scene.sponsorship(eve).id}"
+    assert "Approving does not lift that" in stage.client.get(page).text
+    assert stage.client.submit(page, to="/approve").status_code == 303
+    assert stage.scene.row(eve).hold
+
+
+def _token(client: PortalClient, page: str) -> str:
+    return _hidden(client, page, "csrf_token")
+
+
+def _hidden(client: PortalClient, page: str, name: str) -> str:
+    text = client.get(page).text
+    _, found, after = text.partition(f'name="{name}"')
+    assert found, f"{page} has no {name}"
+    return after.partition('value="')[2].partition('"')[0]
