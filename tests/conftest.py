@@ -24,7 +24,7 @@ from portal.foundation.settings import Settings
 from tests.infra.browser import Complaints, running_browser
 from tests.infra.client import PortalClient
 from tests.infra.databases import KINDS, Databases, Kind
-from tests.infra.folders import fast_folder
+from tests.infra.folders import fast_folder, sweep
 from tests.infra.mailbox import Mailbox, running_mailbox
 from tests.infra.postgres import Postgres, running_postgres
 from tests.infra.providers import User, canaille_program, running_mock
@@ -53,7 +53,8 @@ def postgres(shared_folder: Path) -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def databases(request: pytest.FixtureRequest, shared_folder: Path) -> Iterator[Databases]:
     """Gives out databases: for tests that need several, or one for many examples."""
-    own = fast_folder("portal-sqlite-")
+    sweep()
+    own = fast_folder("sqlite")
     yield Databases(shared_folder, own, lambda: request.getfixturevalue("postgres"))
     shutil.rmtree(own)
 

@@ -69,7 +69,7 @@ def running_postgres(shared: Path) -> Iterator[Postgres]:
     with FileLock(shared / "postgres.lock"):
         if not note.exists():
             # Not below pytest's folder: that is closed to the user as which the server runs.
-            note.write_text(str(fast_folder("portal-pg-")))
+            note.write_text(str(fast_folder("postgres")))
         home = Path(note.read_text())
         server = get_server(home / "data", cleanup_mode="stop")
         info = server.get_postmaster_info()
