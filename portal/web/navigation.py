@@ -33,6 +33,7 @@ class Shown:
     path: str
     current: bool
     count: int
+    begins_group: bool
 
 
 GUEST: Final = (Item("Where I stand", "/me"), Item("My data", "/me/data"))
@@ -72,7 +73,16 @@ def navigation() -> list[Shown]:
     find: Counts | None = house(current_app).get("navigation_counts")
     counts = find(viewer) if find and any(item.count for item in items) else {}
     here = _current(items)
-    return [Shown(item.label, item.path, item is here, counts.get(item.count, 0)) for item in items]
+    return [
+        Shown(
+            item.label,
+            item.path,
+            current=item is here,
+            count=counts.get(item.count, 0),
+            begins_group=item is ADMIN[0] and items[0] is not item,
+        )
+        for item in items
+    ]
 
 
 def home(viewer: Viewer) -> str:
