@@ -1,9 +1,7 @@
-"""Write the audit log: one INSERT for the events of a change, one for what they say of persons."""
+"""Write the audit log: one INSERT a transaction for events, one for what they say of persons."""
 
 import secrets
 from collections.abc import Sequence
-
-from sqlalchemy import insert
 
 from portal.audit.models import AuditEvent, AuditPersonal
 from portal.audit.rules import RULES_VERSION, Event, check, digest, plain
@@ -51,6 +49,6 @@ def record(tx: Tx, events: Sequence[Event]) -> None:
                 "data": data,
             }
         )
-    tx.session.execute(insert(table_of(AuditEvent)), rows)
+    tx.insert_at_end(table_of(AuditEvent), rows)
     if personal_rows:
-        tx.session.execute(insert(table_of(AuditPersonal)), personal_rows)
+        tx.insert_at_end(table_of(AuditPersonal), personal_rows)

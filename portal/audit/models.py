@@ -75,5 +75,7 @@ for _dialect, _triggers in (("sqlite", SQLITE_TRIGGERS), ("postgresql", POSTGRES
         event.listen(
             AuditEvent.__table__,
             "after_create",
-            DDL(_trigger.replace("%", "%%")).execute_if(dialect=_dialect),
+            DDL(_trigger.replace("%", "%%")).execute_if(  # type: ignore[no-untyped-call]
+                dialect=_dialect
+            ),
         )

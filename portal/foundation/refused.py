@@ -1,7 +1,7 @@
 """Input that is refused: a page shows it beside the field, a command on stderr."""
 
 
-class Refused(ValueError):  # noqa: N818 - read aloud: "raise Refused"
+class Refused(ValueError):
     """What was asked for cannot be done; the database stays as it was.
 
     Attributes:

@@ -100,7 +100,9 @@ def canonical_domain(text: str) -> str:
 
 def _canonical_label(label: str) -> str:
     try:
-        encoded = idna.encode(_lower(label), uts46=True, std3_rules=True, transitional=False).decode()
+        encoded = idna.encode(
+            _lower(label), uts46=True, std3_rules=True, transitional=False
+        ).decode()
     except (idna.IDNAError, UnicodeError) as fault:
         raise BadText("input.field", _DOMAIN_HELP) from fault
     folded = not label.isascii() and not encoded.startswith("xn--")

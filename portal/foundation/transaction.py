@@ -6,12 +6,14 @@ first, so that rows are read again under the locks of this transaction.
 """
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
 from portal.foundation.db import db
@@ -30,7 +32,7 @@ class Actor:
 
     @property
     def text(self) -> str:
-        """Return how the audit log names the actor, such as ``staff:0190...`` or ``system:sweep``."""
+        """Return how the audit log names the actor, like ``staff:0190...`` or ``system:sweep``."""
         return f"{self.kind}:{self.id or self.name}" if self.id or self.name else self.kind
 
     @classmethod
@@ -66,6 +68,17 @@ class Tx:
     actor: Actor
     reference: str
     after_commit: list[Callable[[], object]] = field(default_factory=list)
+    _at_end: dict[Table, list[Mapping[str, Any]]] = field(default_factory=dict)
+
+    def insert_at_end(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Keep rows for one INSERT a table just before the commit; they fail or stand with it."""
+        self._at_end.setdefault(table, []).extend(rows)
+
+    def write_kept(self) -> None:
+        """Insert what was kept, the tables in the order in which they were first named."""
+        for table, rows in self._at_end.items():
+            self.session.execute(insert(table), rows)
+        self._at_end.clear()
 
 
 def new_reference() -> str:
@@ -96,6 +109,7 @@ def transaction(*, actor: Actor, now: datetime, reference: str | None = None) ->
     tx = Tx(session=session, now=now, actor=actor, reference=reference or new_reference())
     try:
         yield tx
+        tx.write_kept()
         session.commit()
     except BaseException:
         session.rollback()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from wtforms.fields.choices import SelectChoice
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # not in the stubs
 
 from portal.foundation.text import canonical_domain, canonical_email
 from portal.trust.rules import RANGES

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Blueprint, abort, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from wtforms.fields.choices import SelectChoice
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # not in the stubs
 
 from portal.applications.queries import entitlements
 from portal.foundation.db import db
