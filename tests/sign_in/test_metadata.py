@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from flask import Flask
 
 from portal.foundation import clock
@@ -18,7 +19,7 @@ from portal.sign_in.bulkhead import MISTRUST, Bulkhead
 from portal.sign_in.metadata import Providers
 from portal.sign_in.rules import Failure, Findings, Level, Mender, SignInFailure, SignInReason
 from portal.sign_in.shelf import DatabaseShelf
-from tests.hostile.keys import key, public
+from tests.hostile.keys import b64, key, public
 from tests.hostile.provider import CLIENT_SECRET, GONE, HostileProvider
 from tests.sign_in.walk import Walk, browse, host, new_providers, partner
 
@@ -376,3 +377,15 @@ def test_bulkhead_mistrusts_for_a_while() -> None:
     with bulkhead.conversation("a"):
         pass
     assert most() == 10
+
+
+def test_a_short_rsa_key_is_not_used(walk: Walk, hostile: HostileProvider) -> None:
+    """1024 bits can be broken; the test of the connection says so."""
+    numbers = rsa.generate_private_key(65537, 1024).public_key().public_numbers()
+    short = {"kty": "RSA", "kid": "short", "e": "AQAB", "n": b64(numbers.n.to_bytes(128, "big"))}
+    with hostile.lying(keys={"keys": [short]}):
+        assert walk.refused() is R.METADATA
+    with hostile.lying(keys={"keys": [short, public(hostile.key)]}):
+        findings = walk.providers.test(walk.connection)
+    assert findings.passed
+    assert any("shorter than 2048" in one.text for one in findings.findings)
