@@ -96,7 +96,7 @@ def start_canaille(
     name: str = "Canaille",
     client_auth: str = "client_secret_basic",
     consent: bool = False,
-    timeout: float = 30,
+    timeout: float = 90,
 ) -> RunningCanaille:
     """Start Canaille with these users and one client; return when its log-in page can be reached.
 
