@@ -30,8 +30,10 @@ from portal.guests.models import FederatedIdentity, Guest
 from portal.guests.queries import GuestRow, by_identity
 from portal.guests.queries import get as get_guest
 from portal.lifecycle import jobs
+from portal.sponsorship.changes import deciding
 from portal.sponsorship.models import Grant, Sponsorship
 from portal.sponsorship.queries import GrantRow, SponsorshipRow, grants_of, of_guest
+from portal.sponsorship.rules import local_day
 from portal.trust import changes as trust
 from portal.trust.models import Contract, Organisation
 from portal.trust.queries import ProviderRow, current_terms, provider_by_id
@@ -232,6 +234,26 @@ class Scene:
         result = self.sign_in(partner, self.identity(partner, subject, **identity))
         assert isinstance(result, SignedIn), result
         return result.guest_id
+
+    # -- decisions --------------------------------------------------------------------------------
+
+    def day(self, days: int) -> date:
+        """The local day in some days from today."""
+        return local_day(self.now, "Europe/Berlin") + timedelta(days=days)
+
+    def approve(
+        self, guest_id: UUID, staff_id: UUID, *, days: int = 90, offers: Sequence[UUID] = ()
+    ) -> deciding.Lost | None:
+        """Approve a guest's newest sponsorship."""
+        key = self.sponsorship(guest_id).id
+        with self.as_staff(staff_id) as tx:
+            return deciding.approve(tx, key, staff_id, self.day(days), offers)
+
+    def active(self, partner: Partner, subject: str = "jane", *, days: int = 90) -> UUID:
+        """Bring a new person in, approved by the organisation's first sponsor."""
+        guest_id = self.guest(partner, subject)
+        assert self.approve(guest_id, partner.sponsor, days=days) is None
+        return guest_id
 
     # -- time -------------------------------------------------------------------------------------
 
