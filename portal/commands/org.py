@@ -25,8 +25,8 @@ from portal.foundation.transaction import Tx
 from portal.lifecycle.changes import (
     change_contract,
     end_organisation,
+    name_sponsors,
     resume_organisation,
-    settle_organisation,
     suspend_organisation,
 )
 from portal.trust import changes, queries
@@ -158,16 +158,16 @@ def set_(slug: str, as_json: bool, **given: Any) -> None:
     """
     row = by_slug(slug)
     with writing() as tx:
-        changes.change_organisation(tx, row.id, name=given["name"], unlisted=given["unlisted"])
-        if given["domains"]:
-            _set_domains(tx, row.id, given)
+        # What touches guests comes first: they are locked before their organisation, everywhere.
         if any(given[name] for name in _CONTRACT):
             _set_contract(tx, row, given)
         if given["sponsors"] or given["deputy"] is not None or given["lead"] is not None:
             _name_sponsors(tx, row.id, given)
+        changes.change_organisation(tx, row.id, name=given["name"], unlisted=given["unlisted"])
+        if given["domains"]:
+            _set_domains(tx, row.id, given)
         if policy := _policy(given):
-            # A looser policy must not save anybody whose time was up already.
-            settle_organisation(tx, row.id)
+            # It counts from the next period: dates that stand on rows stay.
             changes.set_policy(tx, row.id, policy)
     row = by_slug(slug)
     say_row(_organisation.as_dict(row), as_json, f"{row.name} is changed.")
@@ -247,9 +247,7 @@ def _name_sponsors(tx: Tx, organisation_id: UUID, given: Mapping[str, Any]) -> N
         if given[field] is not None:
             email = given[field]
             kept[field] = changes.sponsor_by_email(tx, field, email) if email else None
-    changes.name_sponsors(
-        tx, organisation_id, sponsors=sponsors, deputy=kept["deputy"], lead=kept["lead"]
-    )
+    name_sponsors(tx, organisation_id, sponsors=sponsors, deputy=kept["deputy"], lead=kept["lead"])
 
 
 def _policy(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,16 @@ def known(row: KnownStaff = SPONSOR, **values: Any) -> StaffFacts:
 
 
 def refused(reason: Reason) -> StaffDecision:
-    return StaffDecision(Outcome.REFUSED, reason)
+    return StaffDecision(
+        Outcome.REFUSED,
+        reason,
+        staff_id=None,
+        bind=False,
+        is_sponsor=False,
+        is_admin=False,
+        roles_unknown=False,
+        newly_unknown=False,
+    )
 
 
 def row(outcome: Outcome, *, sponsor: bool, admin: bool, **values: Any) -> StaffDecision:
