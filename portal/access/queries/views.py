@@ -85,6 +85,11 @@ class SponsorshipView:
         one = self.open
         return end_of(one) if one else (self.state_since, self.state_reason)
 
+    @property
+    def runs_until(self) -> datetime:
+        """Until when a sponsor's word and the contract reach, whatever is still to be answered."""
+        return min(filter(None, (self.expires_at, self.contract_ends_at)))
+
     def live(self, now: datetime) -> bool:
         """Say whether it carries access now."""
         one = self.open

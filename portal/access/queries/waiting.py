@@ -1,7 +1,7 @@
 """What waits for a sponsor, what waited and was decided, and who knocks."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -99,8 +99,9 @@ def inbox(session: Session, staff_id: UUID, now: datetime) -> list[Waiting]:
 def inbox_count(session: Session, staff_id: UUID, now: datetime) -> int:
     """Count what waits: the number beside the menu."""
     places = _places(session, staff_id)
-    proposals = session.execute(_proposals(staff_id, places, now)).all()
-    return len(_open_questions(session, staff_id, places, now)) + len(proposals)
+    asked = {row.id for row, *_ in _open_questions(session, staff_id, places, now)}
+    proposals = session.execute(_proposals(staff_id, places, now))
+    return len(asked | {row.sponsorship_id for row in proposals})
 
 
 def _places(session: Session, staff_id: UUID) -> list[UUID]:
@@ -151,26 +152,32 @@ def _kind(row: SponsorshipView) -> Kind:
 
 
 def proposals_waiting(session: Session, staff_id: UUID, now: datetime) -> list[Waiting]:
-    """Return what an employee's guests could get as well, longest proposed first.
+    """Return which guests of an employee could get something as well, longest proposed first.
 
     Nothing happens if nobody decides: they go on without it.
     """
+    found: dict[UUID, Waiting] = {}
     rows = session.execute(_proposals(staff_id, _places(session, staff_id), now)).all()
     by_id = _sponsorships(session, {row.sponsorship_id for row in rows})
-    return [
-        Waiting(
-            kind=Kind.PROPOSAL,
-            sponsorship=by_id[row.sponsorship_id],
-            guest_name=row.guest_name,
-            guest_email=row.email,
-            organisation=row.organisation,
-            proposed=(f"{row.application}: {row.entitlement}",),
-            since=row.proposed_at,
-            then_at=None,
-            then=None,
+    for row in rows:
+        earlier = found.get(row.sponsorship_id)
+        name = f"{row.application}: {row.entitlement}"
+        found[row.sponsorship_id] = (
+            replace(earlier, proposed=(*earlier.proposed, name))
+            if earlier
+            else Waiting(
+                kind=Kind.PROPOSAL,
+                sponsorship=by_id[row.sponsorship_id],
+                guest_name=row.guest_name,
+                guest_email=row.email,
+                organisation=row.organisation,
+                proposed=(name,),
+                since=row.proposed_at,
+                then_at=None,
+                then=None,
+            )
         )
-        for row in rows
-    ]
+    return list(found.values())
 
 
 def _proposals(staff_id: UUID, places: list[UUID], now: datetime) -> Select[*tuple[Any, ...]]:

@@ -50,10 +50,14 @@ def inbox() -> ResponseReturnValue:
     """Show who waits, the most urgent first."""
     session, now = db.session(), clock.policy_now()
     asking = current()
+    waiting = queries.inbox(session, me().id, now)
+    asked = {item.sponsorship.id for item in waiting}
+    more = queries.proposals_waiting(session, me().id, now)
     return render_template(
         "sponsor/inbox.html",
-        waiting=queries.inbox(session, me().id, now),
-        proposals=queries.proposals_waiting(session, me().id, now),
+        waiting=waiting,
+        # Whoever is asked about anyhow sees on that page what is proposed.
+        proposals=[item for item in more if item.sponsorship.id not in asked],
         next_review=queries.next_review(session, me().id, now),
         unknown=isinstance(asking, StaffViewer) and asking.staff.roles_unknown,
         now=now,

@@ -1,0 +1,211 @@
+"""What a guest sees: where they stand in every state, their data, new terms; and nothing else."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from flask import Flask
+
+from portal.access.queries import guest_view
+from portal.foundation import clock
+from portal.lifecycle.changes import suspend_organisation, withdraw_offer
+from portal.pages.ahead import What, ahead
+from portal.sponsorship.changes import deciding, people
+from portal.trust import changes as trust
+from portal.web.display import last_day
+from tests.infra.client import PortalClient
+from tests.pages.inside import Inside
+from tests.pages.sessions import as_guest
+from tests.scene import Partner, Scene
+
+
+@dataclass
+class Stage:
+    """Jane of Acme, signed in; her sponsor has not decided yet."""
+
+    app: Flask
+    client: PortalClient
+    scene: Inside
+    acme: Partner
+    wiki: UUID
+    jane: UUID
+
+    @property
+    def me(self) -> str:
+        answer = self.client.get("/me")
+        assert answer.status_code == 200
+        return answer.text
+
+    def approve(self, days: int = 90) -> None:
+        row = self.scene.sponsorship(self.jane)
+        until = (self.scene.now + timedelta(days=days)).date()
+        sponsor = self.acme.sponsor
+        self.scene.run(deciding.approve, row.id, sponsor, until, [self.wiki], by=sponsor)
+
+
+@pytest.fixture
+def stage(app: Flask, client: PortalClient) -> Stage:
+    scene = Inside(app)
+    acme = scene.partner("acme", inactivity_days=200)
+    wiki = scene.offer(acme, default=True)
+    jane = scene.guest(acme)
+    as_guest(app, client, jane, acme.provider_id)
+    return Stage(app, client, scene, acme, wiki, jane)
+
+
+def test_waiting_says_who_was_asked_and_what_follows(stage: Stage):
+    text = stage.me
+    assert "You are waiting for a decision" in text
+    assert "the request lapses" in text
+    assert "app-1" not in text.lower()
+
+
+def test_active_says_until_when_and_who_vouches(stage: Stage):
+    """The last day in the contract's zone, the sponsor by name, applications as links."""
+    stage.approve()
+    text = stage.me
+    row = stage.scene.sponsorship(stage.jane)
+    assert f"You have access until {last_day(row.last_day, 'Europe/Berlin')}" in text
+    assert "vouches for you" in text
+    assert 'href="https://app-1.host.example/"' in text
+    assert "whether you still need access" in text
+
+
+def test_an_offer_withdrawn_is_no_link_any_more(stage: Stage):
+    stage.approve()
+    with stage.app.app_context(), Scene(now=stage.scene.now).tx() as tx:
+        withdraw_offer(tx, stage.wiki)
+    assert "app-1.host.example" not in stage.me
+
+
+def test_in_at_once_says_that_it_ends_without_approval(stage: Stage, app: Flask):
+    bolt = stage.scene.partner("bolt", approval="at-once")
+    eve = stage.scene.guest(bolt, "eve", name="Eve")
+    client = app.test_client()
+    assert isinstance(client, PortalClient)
+    as_guest(app, client, eve, bolt.provider_id)
+    text = client.get("/me").text
+    assert "You have restricted access while a decision is made" in text
+    assert "If nobody approves by" in text
+
+
+def test_suspended_sees_this_page_only(stage: Stage):
+    """Since when, kindly why, whom to ask; every other page leads here."""
+    stage.approve()
+    stage.scene.run(people.suspend, stage.jane, "a secret reason", by=stage.acme.sponsor)
+    text = stage.me
+    assert "Your access is suspended" in text
+    assert "somebody here suspended it" in text
+    assert "a secret reason" not in text
+    assert "app-1.host.example" not in text
+    answer = stage.client.get("/me/data")
+    assert (answer.status_code, answer.location) == (303, "/me")
+
+
+def test_time_suspends_with_or_without_a_sweep(stage: Stage, policy_clock):
+    """The page says what the clock says."""
+    stage.approve(days=5)
+    stage.scene.at(policy_clock.forward(days=7))
+    for swept in (False, True):
+        if swept:
+            stage.scene.sweep()
+        text = stage.me
+        assert "Your access is suspended" in text
+        assert "the last day for which somebody here vouched for you has passed" in text
+        assert "vouch for you again" in text
+
+
+def test_a_suspended_organisation_is_nothing_about_them(stage: Stage):
+    stage.approve()
+    stage.scene.run(suspend_organisation, stage.acme.id, "audit", by=stage.acme.sponsor)
+    text = stage.me
+    assert "Access for people of Acme is closed at the moment" in text
+    assert "audit" not in text
+
+
+def test_removed_is_out_within_one_request(stage: Stage):
+    stage.approve()
+    assert stage.client.get("/me").status_code == 200
+    stage.scene.run(people.remove, stage.jane, "gone", by=stage.acme.sponsor)
+    answer = stage.client.get("/me")
+    assert answer.status_code == 303
+    assert answer.location.startswith("/sign-in")
+
+
+def test_my_data_says_where_each_item_came_from(stage: Stage):
+    stage.approve()
+    text = stage.client.get("/me/data").text
+    for item in ("Jane Roe", "jane@acme.example", "the sign-in of Acme", "Version 1"):
+        assert item in text
+
+
+def test_new_terms_come_before_everything_else(stage: Stage):
+    """A session that can only show the terms until they are accepted."""
+    stage.approve()
+    _publish(stage, "Be kind.")
+    for path in ("/me", "/me/data"):
+        answer = stage.client.get(path)
+        assert (answer.status_code, answer.location) == (303, "/me/terms")
+    answer = stage.client.get("/me/terms")
+    assert answer.status_code == 200
+    assert "Be kind." in answer.text
+    refused = stage.client.submit("/me/terms", to="/me/terms")
+    assert refused.status_code == 422
+    assert "Accept the terms of use to go on" in refused.text
+    answer = stage.client.submit("/me/terms", {"accept": "y"}, to="/me/terms")
+    assert (answer.status_code, answer.location) == (303, "/me")
+    assert "You have access until" in stage.me
+    assert stage.scene.events("terms.accepted")[-1].actor == f"guest:{stage.jane}"
+
+
+def test_a_yes_to_terms_that_changed_meanwhile_is_no_yes(stage: Stage):
+    """The version that was read is the one that is accepted."""
+    _publish(stage, "Second version.")
+    page = stage.client.get("/me/terms").text
+    token = page.partition('name="csrf_token"')[2].partition('value="')[2].partition('"')[0]
+    _publish(stage, "Third version.")
+    form = {"accept": "y", "version": "2", "csrf_token": token}
+    answer = stage.client.post("/me/terms", data=form)
+    assert answer.status_code == 409
+    assert "Third version." in answer.text
+    assert stage.scene.row(stage.jane).terms_version == 1
+    answer = stage.client.post("/me/terms", data={**form, "version": "3"})
+    assert answer.status_code == 303
+
+
+def test_w06_guest_pages_change_nothing_by_looking(stage: Stage):
+    before = stage.scene.event_names()
+    for path in ("/me", "/me/data", "/me/terms"):
+        assert stage.client.get(path).status_code == 200
+    assert stage.client.post("/me/terms", data={"accept": "y", "version": "1"}).status_code == 400
+    assert [name for name in stage.scene.event_names() if name != "access.refused"] == before
+
+
+def test_w13_a_guest_sees_their_own_record_and_nothing_else(stage: Stage):
+    """Sponsor and admin addresses are refused, and another guest's name is on no page."""
+    bob = stage.scene.guest(stage.acme, "bob", name="Bob Other")
+    for path in ("/sponsor", f"/sponsor/guests/{bob}", "/admin", f"/admin/guests/{bob}"):
+        answer = stage.client.get(path)
+        assert answer.status_code == 403
+        assert "Bob" not in answer.text
+    assert {event.reason for event in stage.scene.events("access.refused")} == {"authz"}
+    for path in ("/me", "/me/data"):
+        assert "Bob Other" not in stage.client.get(path).text
+
+
+def test_what_lies_ahead_comes_in_the_order_of_its_dates(stage: Stage):
+    """Review, grace, silence and the end; what would come after the end is left out."""
+    stage.approve(days=120)
+    with stage.app.app_context():
+        view = guest_view(Scene().session, stage.jane, clock.policy_now())
+    assert view is not None
+    dates = ahead(view, clock.policy_now())
+    assert [one.what for one in dates] == [What.REVIEW, What.REVIEW_ENDS, What.ENDS]
+    assert [one.last for one in dates] == [False, False, True]
+    assert dates == sorted(dates, key=lambda one: one.at)
+
+
+def _publish(stage: Stage, body: str) -> None:
+    with stage.app.app_context(), Scene(now=stage.scene.now).tx() as tx:
+        trust.publish_terms(tx, body, published_by="Ada")
