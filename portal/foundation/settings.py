@@ -317,7 +317,12 @@ def load_settings() -> Settings:
     named = os.environ.get(FILE_VARIABLE)
     if named and not Path(named).is_file():
         raise BadSettings([f"{FILE_VARIABLE}: there is no file {named}; `portal init` writes one"])
-    return Settings.checked(Path(named or DEFAULT_FILE))
+    settings = Settings.checked(Path(named or DEFAULT_FILE))
+    if os.environ.get("FLASK_DEBUG", "0").lower() not in {"", "0", "false", "no"} and (
+        not settings.development
+    ):
+        raise BadSettings(["FLASK_DEBUG: unset it (debugging is for PORTAL_ENV=development)"])
+    return settings
 
 
 def _development(info: ValidationInfo) -> bool:

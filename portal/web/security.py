@@ -81,6 +81,7 @@ def init_security(app: Flask) -> None:
     settings = settings_of(app)
     first, *others = (derive(key, "signature of forms").hex() for key in settings.secret_keys)
     app.config.update(
+        DEBUG=False,  # whatever FLASK_DEBUG says: the debugger shows the inside, and runs code
         SECRET_KEY=first,
         SECRET_KEY_FALLBACKS=others,
         # This cookie holds the CSRF seed and flashed messages; sessions have their own.

@@ -91,6 +91,17 @@ def test_w15_without_a_secret_nothing_starts(monkeypatch):
     ]
 
 
+def test_w15_debugging_is_refused_in_production(monkeypatch):
+    """It would show the inside to everybody."""
+    monkeypatch.setenv("PORTAL_PUBLIC_URL", "https://guests.example.org")
+    monkeypatch.setenv("PORTAL_SECRET_KEYS", SECRET)
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+    with pytest.raises(BadSettings, match="FLASK_DEBUG: unset it"):
+        load_settings()
+    monkeypatch.setenv("FLASK_DEBUG", "0")
+    assert load_settings().env == "production"
+
+
 def test_j01_redis_without_password_is_for_development_only():
     """Who can write to Redis starts jobs."""
     assert "password" in lines(redis_url="redis://queue:6379/0")[0]

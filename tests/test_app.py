@@ -1,0 +1,126 @@
+"""The application as it is wired (cases W10, W12, W13, W15)."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from portal.app import create_app
+from portal.audit.models import AuditEvent, AuditPersonal
+from portal.foundation.db import db
+from portal.foundation.settings import Settings
+from portal.pages import not_allowed
+from tests.infra.client import PortalClient
+
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_flood(monkeypatch):
+    monkeypatch.setattr(not_allowed, "_window", [0.0, 0])
+
+
+def refusals(app: Flask) -> list[AuditEvent]:
+    with app.app_context():
+        found = select(AuditEvent).where(AuditEvent.event == "access.refused")
+        return list(db.session.scalars(found))
+
+
+def test_it_is_alive_and_ready(client: PortalClient):
+    """Database and queue answer."""
+    assert client.get("/healthz").text == "alive\n"
+    assert client.get("/readyz").text == "ready\n"
+
+
+@SQLITE
+def test_it_is_not_ready_without_its_queue(make_settings: Callable[..., Settings], tmp_path):
+    """And says what is missing."""
+    app = create_app(make_settings(redis_url=f"unix://:x@{tmp_path}/none.sock"))
+    answer = app.test_client().get("/readyz")
+    assert (answer.status_code, answer.text) == (503, "the queue does not answer\n")
+
+
+@SQLITE
+def test_every_route_has_its_guard(app: Flask):
+    """Asked of what is routed, not of the source."""
+    bare = [
+        str(rule)
+        for rule in app.url_map.iter_rules()
+        if not hasattr(app.view_functions[rule.endpoint], "guard")
+    ]
+    assert bare == []
+
+
+@SQLITE
+def test_w13_nobody_sees_a_guarded_page(app: Flask, client: PortalClient):
+    """Every address of guests and staff leads to a door; with POST nothing happens either."""
+    doors = {"guest": "/sign-in", "staff": "/staff/sign-in"}
+    doors |= {"sponsor": doors["staff"], "admin": doors["staff"]}
+    app.config["WTF_CSRF_ENABLED"] = False
+    tried = 0
+    for rule in app.url_map.iter_rules():
+        door = doors.get(app.view_functions[rule.endpoint].guard)  # type: ignore[attr-defined]
+        if door is None:
+            continue
+        path = re.sub(r"<uuid:\w+>", "0190b5a0-1111-7000-8000-000000000001", str(rule))
+        path = re.sub(r"<[^>]+>", "x", path)
+        for method in rule.methods or ():
+            if method in {"GET", "POST"}:
+                answer = client.open(path, method=method)
+                assert answer.status_code == 303, (path, method)
+                assert answer.location.partition("?")[0] == door
+                tried += 1
+    assert tried > 20
+
+
+def test_a_refusal_is_audited_under_the_number_on_the_page(app: Flask, client: PortalClient):
+    """With the reason, the path and, apart, the address."""
+    answer = client.post("/sign-out", data={})
+    assert answer.status_code == 400
+    (event,) = refusals(app)
+    assert event.reason == "csrf"
+    assert event.reference in answer.text
+    assert event.actor == "anonymous"
+    assert event.data["path"] == "/sign-out"
+    assert "127.0.0.1" not in str(event.data)
+    with app.app_context():
+        personal = db.session.scalars(select(AuditPersonal)).one()
+        assert "127.0.0.1" in str(personal.data)
+
+
+@SQLITE
+def test_a_flood_does_not_fill_the_database(app: Flask, client: PortalClient, monkeypatch):
+    """Beyond so many a minute refusals are logged only."""
+    monkeypatch.setattr(not_allowed, "MOST_A_MINUTE", 3)
+    for _ in range(6):
+        assert client.post("/sign-out", data={}).status_code == 400
+    assert len(refusals(app)) == 3
+
+
+@SQLITE
+def test_w15_debugging_is_off_whatever_the_environment_says(
+    make_settings: Callable[..., Settings], monkeypatch
+):
+    """The debugger runs code for whoever finds it."""
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+    assert create_app(make_settings()).debug is False
+
+
+@SQLITE
+def test_w10_the_door_is_shut_to_other_names(client: PortalClient):
+    """Under a foreign Host nothing is rendered, no cookie is set."""
+    answer = client.get("/sign-in", headers={"Host": "evil.example"})
+    assert answer.status_code == 400
+    assert "Set-Cookie" not in answer.headers
+
+
+@SQLITE
+def test_w02_no_cookie_but_our_own(client: PortalClient):
+    """Each with its prefix, none for remembering."""
+    answer = client.get("/sign-in")
+    for cookie in answer.headers.getlist("Set-Cookie"):
+        assert re.match(r"__Host-portal-(form|browser|session)=", cookie), cookie
+        assert "Secure" in cookie
+        assert "HttpOnly" in cookie
