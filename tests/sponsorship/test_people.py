@@ -1,0 +1,267 @@
+"""Hold, resume, remove, let back: what people decide about a person, on both databases."""
+
+from datetime import timedelta
+
+import pytest
+
+from portal.foundation.db import uuid7
+from portal.guests.rules import LAPSES_AFTER, REMOVED_AFTER, Reason, State
+from portal.sponsorship.changes import deciding, people
+from portal.sponsorship.changes.bounds import NotYours
+from portal.sponsorship.rules import Standing
+from portal.trust.rules import Refused
+from tests.scene import Partner, Scene, folded, kept
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def scene(database) -> Scene:
+    return Scene()
+
+
+@pytest.fixture
+def acme(scene: Scene) -> Partner:
+    return scene.partner()
+
+
+def suspend(scene: Scene, guest_id, reason: str = "Lost laptop") -> None:
+    with scene.tx() as tx:
+        people.suspend(tx, guest_id, reason)
+
+
+def resume(scene: Scene, guest_id) -> State:
+    with scene.tx() as tx:
+        return people.resume(tx, guest_id)
+
+
+def remove(scene: Scene, guest_id, reason: str = "Left the company") -> None:
+    with scene.tx() as tx:
+        people.remove(tx, guest_id, reason)
+
+
+def end(scene: Scene, guest_id, staff_id) -> None:
+    with scene.as_staff(staff_id) as tx:
+        assert deciding.end(tx, scene.sponsorship(guest_id).id, staff_id, "Over") is None
+
+
+def let_back(scene: Scene, guest_id, staff_id):
+    with scene.as_staff(staff_id) as tx:
+        return people.let_back(tx, guest_id, staff_id)
+
+
+def note_of(scene: Scene, guest_id) -> str | None:
+    return kept(scene.session)["guest"][str(guest_id)]["state_note"]
+
+
+class TestHold:
+    def test_and_resume(self, scene: Scene, acme: Partner):
+        """Access stops at once and comes back as it was; silence counts from the resumption."""
+        wiki = scene.offer(acme)
+        jane = scene.guest(acme)
+        scene.approve(jane, acme.sponsor, offers=[wiki])
+        before = scene.sponsorship(jane)
+        scene.later(days=5)
+        suspend(scene, jane)
+        guest = scene.row(jane)
+        assert (guest.state, guest.state_reason) == (State.SUSPENDED, Reason.SUSPENDED_BY_STAFF)
+        assert (guest.hold, guest.state_since) == (True, scene.now)
+        assert guest.removes_at == scene.now + REMOVED_AFTER
+        assert guest.inactive_at is None
+        assert not scene.access(jane).allowed
+        assert scene.seats(acme) == (1, 0)
+        scene.later(days=5)
+        assert resume(scene, jane) == State.ACTIVE
+        guest = scene.row(jane)
+        assert (guest.state_reason, guest.state_since) == (Reason.RESUMED, scene.now)
+        assert (guest.hold, guest.removes_at) == (False, None)
+        assert guest.inactive_at == scene.now + 60 * DAY
+        assert scene.access(jane).allowed
+        assert scene.sponsorship(jane) == before
+        assert [grant.state for grant in scene.grants(jane)] == ["active"]
+        assert scene.mail_kinds()[-2:] == ["guest.suspended", "guest.resumed"]
+        (event,) = scene.events("guest.suspended")
+        assert event.reason == "human.suspended_by_staff"
+        assert event.data["sets"][f"guest:{jane}"]["state_note"] == "Lost laptop"
+        assert folded(scene.session) == kept(scene.session)
+
+    def test_resuming_is_no_vouching(self, scene: Scene, acme: Partner):
+        """What ran out under the hold stays out, for its own reason and since its own instant."""
+        jane = scene.active(acme, days=10)
+        expires_at = scene.row(jane).expires_at
+        scene.later(days=5)
+        suspend(scene, jane)
+        held_at = scene.now
+        scene.later(days=20)
+        assert resume(scene, jane) == State.SUSPENDED
+        guest = scene.row(jane)
+        assert (guest.state_reason, guest.state_since) == (Reason.EXPIRED, expires_at)
+        assert not guest.hold
+        assert note_of(scene, jane) is None
+        assert guest.removes_at == held_at + REMOVED_AFTER
+        assert scene.mails("guest.resumed") == []
+        assert folded(scene.session) == kept(scene.session)
+
+    def test_over_a_suspension_by_time(self, scene: Scene, acme: Partner):
+        """It adds a human's word and lengthens nothing."""
+        jane = scene.active(acme, days=10)
+        scene.later(days=20)
+        scene.sweep()
+        before = scene.row(jane)
+        suspend(scene, jane)
+        guest = scene.row(jane)
+        assert (guest.hold, guest.state_reason) == (True, Reason.SUSPENDED_BY_STAFF)
+        assert (guest.state_since, guest.removes_at) == (before.state_since, before.removes_at)
+        assert resume(scene, jane) == State.SUSPENDED
+        assert scene.row(jane) == before
+        scene.later(days=40)
+        scene.sweep()
+        assert not scene.row(jane).tombstone
+
+    def test_for_too_long(self, scene: Scene, acme: Partner):
+        """After thirty days removed behind a tombstone; the sponsorship ended with it."""
+        jane = scene.active(acme)
+        scene.later(days=1)
+        suspend(scene, jane)
+        due = scene.now + REMOVED_AFTER
+        scene.now = due - timedelta(microseconds=1)
+        scene.sweep()
+        assert scene.row(jane).state == State.SUSPENDED
+        scene.now = due
+        scene.sweep()
+        guest, row = scene.row(jane), scene.sponsorship(jane)
+        assert (guest.state, guest.tombstone) == (State.REMOVED, True)
+        assert (guest.state_reason, guest.state_since) == (Reason.SUSPENDED_TOO_LONG, due)
+        assert (row.state, row.state_reason) == (Standing.ENDED, Reason.SUSPENDED_TOO_LONG)
+        assert folded(scene.session) == kept(scene.session)
+
+    def test_not_twice_not_early_not_late(self, scene: Scene, acme: Partner):
+        """Whoever waits, is held or gone cannot be held; only the held can be resumed."""
+        jane = scene.guest(acme)
+        for state in ("pending", "held", "removed"):
+            if state == "held":
+                scene.approve(jane, acme.sponsor)
+                with pytest.raises(Refused):
+                    resume(scene, jane)
+                suspend(scene, jane)
+            if state == "removed":
+                remove(scene, jane)
+                with pytest.raises(Refused):
+                    resume(scene, jane)
+            with pytest.raises(Refused) as refused:
+                suspend(scene, jane)
+            assert refused.value.field == "guest"
+
+    def test_a_reason_is_demanded(self, scene: Scene, acme: Partner):
+        jane = scene.active(acme)
+        for reason in ("", "x" * 501):
+            for decide in (suspend, remove):
+                with pytest.raises(Refused) as refused:
+                    decide(scene, jane, reason)
+                assert refused.value.field == "reason"
+        assert scene.access(jane).allowed
+
+
+class TestRemove:
+    @pytest.mark.parametrize("state", ["pending", "active", "held", "expired"])
+    def test_anybody_who_is_not_gone(self, scene: Scene, acme: Partner, state: str):
+        """Everything open ends, sessions are dead, a tombstone stays."""
+        wiki = scene.offer(acme, default=True)
+        jane = scene.guest(acme)
+        if state != "pending":
+            scene.approve(jane, acme.sponsor, days=10, offers=[wiki])
+        if state == "held":
+            suspend(scene, jane)
+        scene.later(days=20 if state == "expired" else 1)
+        remove(scene, jane)
+        guest, row = scene.row(jane), scene.sponsorship(jane)
+        assert (guest.state, guest.state_reason) == (State.REMOVED, Reason.REMOVED_BY_STAFF)
+        assert (guest.tombstone, guest.hold) == (True, False)
+        assert (guest.state_since, guest.session_epoch) == (scene.now, 2)
+        assert (guest.inactive_at, guest.lapses_at, guest.removes_at) == (None, None, None)
+        reason = Reason.EXPIRED if state == "expired" else Reason.REMOVED_BY_STAFF
+        assert (row.state, row.state_reason) == (Standing.ENDED, reason)
+        assert [grant.state for grant in scene.grants(jane)] == ["ended"]
+        assert scene.seats(acme) == (0, 0)
+        assert len(scene.mails("guest.removed")) == 1
+        with pytest.raises(Refused):
+            remove(scene, jane)
+        assert folded(scene.session) == kept(scene.session)
+
+    def test_who_is_gone_by_time_gets_a_tombstone(self, scene: Scene, acme: Partner):
+        """So that somebody whom a sponsor does not want back cannot simply come back."""
+        jane = scene.guest(acme)
+        scene.later(days=15)
+        scene.sweep()
+        before = scene.row(jane)
+        assert not before.tombstone
+        remove(scene, jane)
+        guest = scene.row(jane)
+        assert guest.tombstone
+        assert note_of(scene, jane) == "Left the company"
+        assert (guest.state_reason, guest.state_since) == (Reason.LAPSED, before.state_since)
+        assert scene.events("guest.removed")[-1].reason == "human.removed_by_staff"
+        assert folded(scene.session) == kept(scene.session)
+
+
+class TestLetBack:
+    def test_waits_with_nothing(self, scene: Scene, acme: Partner):
+        """Pending on the same record, asked of the one who let them back, no old grants."""
+        wiki = scene.offer(acme, default=True)
+        jane = scene.guest(acme)
+        scene.approve(jane, acme.sponsor, offers=[wiki])
+        scene.later(days=1)
+        end(scene, jane, acme.sponsor)
+        scene.later(days=1)
+        key = let_back(scene, jane, acme.sponsor)
+        guest, row = scene.row(jane), scene.sponsorship(jane)
+        assert (guest.state, guest.state_reason) == (State.PENDING, Reason.LET_BACK)
+        assert (guest.tombstone, guest.lapses_at) == (False, scene.now + LAPSES_AFTER)
+        assert (row.id, row.state, row.sponsor_id) == (key, Standing.REQUESTED, acme.sponsor)
+        assert guest.expires_at == row.expires_at
+        assert [(grant.offer_id, grant.state) for grant in scene.grants(jane)] == [(wiki, "ended")]
+        assert scene.seats(acme) == (0, 1)
+        assert not scene.access(jane).allowed
+        assert scene.mail_kinds()[-2:] == ["sponsor.request", "guest.let_back"]
+        names = scene.event_names(jane)[-2:]
+        assert names == ["guest.tombstone_lifted", "sponsorship.requested"]
+        assert scene.approve(jane, acme.sponsor) is None
+        assert scene.access(jane).allowed
+        assert folded(scene.session) == kept(scene.session)
+
+    def test_only_behind_a_tombstone(self, scene: Scene, acme: Partner):
+        jane = scene.active(acme)
+        with pytest.raises(Refused):
+            let_back(scene, jane, acme.sponsor)
+
+    def test_only_by_who_may(self, scene: Scene, acme: Partner):
+        jane = scene.active(acme)
+        remove(scene, jane)
+        eve = scene.staff("eve")
+        with pytest.raises(NotYours):
+            let_back(scene, jane, eve)
+        with pytest.raises(NotYours):
+            let_back(scene, uuid7(), acme.sponsor)
+
+    def test_only_with_a_contract_and_a_place(self, scene: Scene):
+        acme = scene.partner(last_day=scene.day(60), most_guests=1)
+        jane = scene.active(acme, days=50)
+        remove(scene, jane)
+        john = scene.guest(acme, "john")
+        with pytest.raises(Refused, match="All 1 places are taken"):
+            let_back(scene, jane, acme.sponsor)
+        scene.later(days=14)  # nobody decided on John: his place is free, swept or not
+        let_back(scene, jane, acme.sponsor)
+        assert scene.row(john).state == State.REMOVED
+        remove(scene, jane)
+        scene.later(days=60)
+        with pytest.raises(Refused, match="No contract is running"):
+            let_back(scene, jane, acme.sponsor)
+        assert folded(scene.session) == kept(scene.session)
+
+
+def test_nobody_is_decided_on_who_is_not_there(scene: Scene):
+    nobody = uuid7()
+    for decide in (suspend, remove, resume):
+        with pytest.raises(NotYours):
+            decide(scene, nobody)
