@@ -150,6 +150,13 @@ class Scene:
         with self.tx() as tx:
             return factories.contract(tx, partner.id, reference=reference, **values)
 
+    def provider(self, partner: Partner, slug: str, **settings: Any) -> UUID:
+        """Add a further identity provider, enabled."""
+        with self.tx() as tx:
+            return factories.provider(
+                tx, partner.id, slug=slug, **({"addresses": "verified"} | settings)
+            )
+
     def offer(
         self, partner: Partner, *, default: bool = False, when: tuple[str, str] | None = None
     ) -> UUID:
