@@ -157,12 +157,18 @@ def _verified(
     flags = [(claims, claims.get("email_verified") is True) for claims in (token, userinfo)]
     if tenant_of(connection.issuer):  # Entra: the tenant owns the address's domain
         flags.append((token, token.get("xms_edov") in (True, "1", "true")))
-    return any(said and _same_address(claims.get("email"), email) for claims, said in flags)
+    asserted = {**userinfo, **token}.get(connection.claim_map.get("email", "email"))
+    return any(
+        said and _same_address(claims.get("email"), asserted, email) for claims, said in flags
+    )
 
 
-def _same_address(value: object, email: str) -> bool:
+def _same_address(value: object, asserted: object, email: str) -> bool:
+    """Return whether a value is the address; to the letter, or in its one form (which costs)."""
+    if not isinstance(value, str):
+        return False
     try:
-        return isinstance(value, str) and canonical_email(value) == email
+        return value == asserted or canonical_email(value) == email
     except BadText:
         return False
 
