@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from flask import Flask
 from werkzeug.serving import make_server
 
+from portal.foundation.db import db
 from tests.infra.tls import Authority
 
 
@@ -43,3 +44,7 @@ def served(
             server.shutdown()
             thread.join(10)
             server.server_close()
+            with app.app_context():
+                db.session.remove()
+                for engine in db.engines.values():
+                    engine.dispose()
