@@ -44,7 +44,8 @@ def served(
             server.shutdown()
             thread.join(10)
             server.server_close()
-            with app.app_context():
-                db.session.remove()
-                for engine in db.engines.values():
-                    engine.dispose()
+            if "sqlalchemy" in app.extensions:  # a portal of kit alone has no database
+                with app.app_context():
+                    db.session.remove()
+                    for engine in db.engines.values():
+                        engine.dispose()
