@@ -14,7 +14,7 @@ from portal.foundation import clock
 from portal.foundation.crypto import hash_token
 from portal.foundation.db import db
 from portal.foundation.transaction import ANONYMOUS, transaction
-from portal.sign_in import changes
+from portal.sign_in import changes, session
 from portal.sign_in.models import Session, SignInAttempt
 from tests.hostile.provider import HostileProvider
 from tests.sign_in.door import PUBLIC_URL, Door, leave
@@ -99,6 +99,7 @@ def test_o13_state_reused(door: Door, hostile: HostileProvider) -> None:
     assert get(browser, refused).text == "oidc.denied"
     again = refused.replace("error=access_denied", "code=new")
     assert get(browser, again).text == "oidc.state"
+    assert hostile.requests["token"] == 0  # not even asked: the row says that it was used
     path = leave(browser)
     assert get(browser, path).status_code == 303
     assert get(browser, path).text == "oidc.state"
@@ -180,9 +181,9 @@ def test_w02_cookies(door: Door) -> None:
     sent = browser.get("/go/main", base_url=PUBLIC_URL)
     attempt = cookies(sent)[BROWSER]
     assert all(part in attempt for part in ("Secure", "HttpOnly", "Path=/", "SameSite=None"))
-    session = cookies(get(browser, leave(browser)))[SESSION]
-    assert all(part in session for part in ("Secure", "HttpOnly", "Path=/", "SameSite=Lax"))
-    assert "Domain" not in attempt + session
+    signed = cookies(get(browser, leave(browser)))[SESSION]
+    assert all(part in signed for part in ("Secure", "HttpOnly", "Path=/", "SameSite=Lax"))
+    assert "Domain" not in attempt + signed
 
 
 def test_w02_only_hashes_are_stored(door: Door) -> None:
@@ -204,7 +205,11 @@ def test_w02_only_hashes_are_stored(door: Door) -> None:
 
 @pytest.mark.parametrize("value", ["", "x", "a" * 43 + "=", "a" * 4000, "ä" * 43, "../" * 14 + "a"])
 def test_malformed_cookies(door: Door, value: str) -> None:
-    """A cookie that cannot be ours is as good as none."""
+    """A cookie that cannot be ours is as good as none; no table is asked for it."""
+    header = f"{SESSION}={value}; {BROWSER}={value}"
+    with door.app.test_request_context(headers={"Cookie": header}, base_url=PUBLIC_URL):
+        assert session.session_token() is None
+        assert session.browser_secret() is None
     browser = door.browser()
     give(browser, value)
     assert get(browser, "/who").status_code == 401
