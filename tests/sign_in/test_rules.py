@@ -2,14 +2,12 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from portal.admission.identity import Unknown, VerifiedIdentity, claim_values
-from portal.foundation.settings import Settings
-from portal.sign_in.connection import Connection, host_connection, partner_connection
+from portal.sign_in.connection import Connection
 from portal.sign_in.rules import (
     ALGORITHMS,
     Answer,
@@ -366,40 +364,3 @@ def test_every_reason_has_a_side() -> None:
     assert side_of(R.NET_LIMIT) is Side.PARTNER
     assert side_of(R.NET_BLOCKED) is Side.ADMIN
     assert side_of(R.STATE) is Side.PERSON
-
-
-def test_connections() -> None:
-    """A partner's comes from its row; its secret is in no representation."""
-    assert "hunter2" not in repr(ACME)
-    copied = partner_connection(ACME, wanted_claims=("department",))  # type: ignore[arg-type]
-    assert replace(copied, wanted_claims=()) == ACME
-    assert partner_connection(replace(ACME, scopes=("email",))).scopes == (  # type: ignore[arg-type]
-        "openid",
-        "email",
-    )
-    assert ACME.redirect_uri("https://p.example/") == (
-        "https://p.example/sign-in/acme/main/callback"
-    )
-
-
-def test_the_hosts_own_connection() -> None:
-    """From the settings; none when none is configured."""
-    settings = Settings.model_construct(host_oidc_issuer="", host_name="Host Ltd")
-    assert host_connection(settings) is None
-    configured = settings.model_copy(
-        update={
-            "host_oidc_issuer": "https://id.host.example",
-            "host_oidc_client_id": "portal",
-            "host_oidc_client_secret": "hunter2",
-            "host_oidc_role_claim": "groups",
-            "host_oidc_accepted_acr": ("gold",),
-            "host_oidc_accepted_amr": (),
-        }
-    )
-    own = host_connection(configured)
-    assert own is not None
-    assert own.is_host
-    assert own.redirect_uri("https://p.example") == "https://p.example/staff/sign-in/callback"
-    assert own.wanted_claims == ("groups",)
-    assert own.accepted_acr == ("gold",)
-    assert isinstance(own.required_claims, MappingProxyType)
