@@ -6,13 +6,14 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from portal.foundation import clock
+from portal.foundation.crypto import hash_token
 from portal.foundation.db import db, uuid7
 from portal.foundation.transaction import Tx
-from portal.sign_in import changes, queries
+from portal.sign_in import changes, jobs, queries
 from portal.sign_in.attempt import Errand, NewAttempt, OpenAttempt, Purpose
 from portal.sign_in.changes import AttemptUsed, NewSession
 from portal.sign_in.models import ProviderDocument, Session, SignInAttempt
@@ -193,6 +194,23 @@ def test_what_is_past_is_deleted_in_batches(door: Door, provider_id: UUID) -> No
     assert count(Session) == 7
     with writing() as tx:
         assert changes.delete_expired(tx, AT + timedelta(hours=12)) == 7
+
+
+def test_tidying_goes_by_the_real_clock(door: Door, provider_id: UUID) -> None:
+    """What is past goes, twice does no harm; a policy clock months ahead deletes nothing."""
+    past = AT - timedelta(hours=1)
+    with writing() as tx:
+        attempt(tx, provider_id)
+        attempt(tx, provider_id, state="old")
+        tx.session.execute(
+            update(SignInAttempt)
+            .where(SignInAttempt.state_hash == hash_token("old"))
+            .values(created_at=past, expires_at=past + timedelta(minutes=15))
+        )
+    clock.set_offset(timedelta(days=91).total_seconds())
+    assert jobs.tidy() == 1
+    assert jobs.tidy() == 0
+    assert count(SignInAttempt) == 1
 
 
 def test_documents_are_shelved(database: Flask) -> None:
