@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from portal.access import queries as access_queries
@@ -70,12 +70,15 @@ class Scene:
     now: datetime = BEGIN
     reference: str | None = None
     _offers: int = field(default=0, repr=False)
+    _tx: Tx | None = field(default=None, repr=False)
 
     # -- the stage --------------------------------------------------------------------------------
 
     @property
     def session(self) -> Session:
-        """A session that has read nothing yet."""
+        """A session that has read nothing yet; within a transaction, that transaction's."""
+        if self._tx is not None:
+            return self._tx.session
         db.session.rollback()
         db.session.expire_all()
         return db.session()
@@ -84,7 +87,11 @@ class Scene:
     def tx(self, actor: Actor = ANONYMOUS) -> Iterator[Tx]:
         """A transaction at this scene's instant."""
         with transaction(actor=actor, now=self.now, reference=self.reference) as tx:
-            yield tx
+            self._tx = tx
+            try:
+                yield tx
+            finally:
+                self._tx = None
 
     def as_staff(self, staff_id: UUID) -> Any:
         """A transaction of an employee."""
@@ -249,14 +256,20 @@ class Scene:
         return local_day(self.now, "Europe/Berlin") + timedelta(days=days)
 
     def approve(
-        self, guest_id: UUID, staff_id: UUID, *, days: int = 90, offers: Sequence[UUID] = ()
+        self,
+        guest_id: UUID,
+        staff_id: UUID,
+        *,
+        days: int | None = None,
+        offers: Sequence[UUID] = (),
     ) -> deciding.Lost | None:
-        """Approve a guest's newest sponsorship."""
-        key = self.sponsorship(guest_id).id
+        """Approve a guest's newest sponsorship, for ninety days where the contract allows."""
+        row = self.sponsorship(guest_id)
+        last_day = min(self.day(90), row.last_day) if days is None else self.day(days)
         with self.as_staff(staff_id) as tx:
-            return deciding.approve(tx, key, staff_id, self.day(days), offers)
+            return deciding.approve(tx, row.id, staff_id, last_day, offers)
 
-    def active(self, partner: Partner, subject: str = "jane", *, days: int = 90) -> UUID:
+    def active(self, partner: Partner, subject: str = "jane", *, days: int | None = None) -> UUID:
         """Bring a new person in, approved by the organisation's first sponsor."""
         guest_id = self.guest(partner, subject)
         assert self.approve(guest_id, partner.sponsor, days=days) is None
@@ -329,6 +342,22 @@ class Scene:
     def mail_kinds(self) -> list[str]:
         """What was put into the outbox, oldest first."""
         return [mail.kind for mail in self.mails()]
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Collect the statements that are sent to the database; an executemany is one."""
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            sent.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
 
 
 FOLDED: Mapping[str, type[Base]] = {

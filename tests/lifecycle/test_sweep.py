@@ -1,0 +1,174 @@
+"""The sweep on both databases: batches, doubled, cut off, poisoned; noted, and cheap."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from portal.foundation import clock
+from portal.foundation.db import db
+from portal.guests.rules import State
+from portal.lifecycle import jobs
+from portal.lifecycle.changes import runs
+from portal.lifecycle.queries import KINDS, count_due, ended_contracts, last_runs
+from portal.sponsorship.changes import settling
+from portal.sponsorship.changes.settling import settle
+from tests.scene import Partner, Scene, folded, kept, statements
+
+BATCH_COST = 12
+
+
+@pytest.fixture
+def scene(database) -> Scene:
+    return Scene()
+
+
+@pytest.fixture
+def acme(scene: Scene) -> Partner:
+    """Seven people, whose time is up for different reasons."""
+    acme = scene.partner(last_day=scene.day(50), inactivity_days=45)
+    for number in range(3):
+        scene.active(acme, f"p{number}", days=10)
+    scene.guest(acme, "waiting")
+    for days in (20, 40, 50):
+        scene.active(acme, f"q{days}", days=days)
+    return acme
+
+
+@pytest.mark.parametrize("batch", [1, 2, 500])
+def test_the_size_of_a_batch_changes_nothing(scene: Scene, acme: Partner, batch: int):
+    """Everybody is settled once, in the order of the dates; a second sweep finds nothing."""
+    scene.later(days=51)
+    assert {kind: n for kind, n in count_due(scene.session, scene.now).items() if n} == {
+        "expired": 6,
+        "inactive": 6,
+        "lapsed": 1,
+        "request_expired": 1,
+        "contract_ended": 1,
+    }
+    done = scene.sweep(batch)
+    assert done.pop("arrivals_deleted") == 7
+    assert done == {"expired": 6, "lapsed": 1, "contracts": 1}
+    assert set(count_due(scene.session, scene.now).values()) == {0}
+    mailed, events = len(scene.mails()), len(scene.events())
+    assert scene.sweep(batch) == {}
+    assert (len(scene.mails()), len(scene.events())) == (mailed, events)
+    assert folded(scene.session) == kept(scene.session)
+
+
+@pytest.mark.parametrize("cut_after", range(4))
+def test_cut_off_it_goes_on_where_it_stopped(
+    scene: Scene, acme: Partner, cut_after: int, monkeypatch: pytest.MonkeyPatch
+):
+    """Killed within a batch, that batch is undone whole; the next sweep does the rest, once."""
+    scene.later(days=51)
+    calls = 0
+
+    def dying(tx, guest_ids):
+        nonlocal calls
+        settled = settle(tx, guest_ids)
+        if calls == cut_after:
+            raise KeyboardInterrupt
+        calls += 1
+        return settled
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "settle", dying)
+        with pytest.raises(KeyboardInterrupt):
+            jobs.run(scene.now, batch=2)
+    assert folded(scene.session) == kept(scene.session)
+    scene.sweep()
+    assert folded(scene.session) == kept(scene.session)
+    names = scene.event_names()
+    assert names.count("sponsorship.ended") == 7
+    assert names.count("guest.suspended") == 6
+    assert names.count("contract.ended") == 1
+    assert len({mail.dedupe_key for mail in scene.mails()}) == len(scene.mails())
+    told = Counter(mail.kind for mail in scene.mails() if mail.kind.startswith("guest."))
+    # Each of the seven is told once how they stand now, and was told of the approval.
+    assert told == {
+        "guest.approved": 6,
+        "guest.suspended": 2,
+        "guest.removed": 4,
+        "guest.lapsed": 1,
+    }
+
+
+def test_a_poisonous_row_holds_up_nobody(
+    scene: Scene, acme: Partner, monkeypatch: pytest.MonkeyPatch
+):
+    """It is tried alone, reported, audited; the others are settled; the job ends as failed."""
+    poisoned = scene.find(acme, "p1")
+    assert poisoned is not None
+    scene.later(days=11)
+    ended = settling.end_sponsorships
+
+    def choking(tx, ends, note=None):
+        if any(row.guest_id == poisoned.id for row, _, _ in ends):
+            raise ZeroDivisionError
+        ended(tx, ends, note)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(settling, "end_sponsorships", choking)
+        report = jobs.run(scene.now)
+        assert report.failed == [poisoned.id]
+        assert report.settled["expired"] == 2
+        clock.set_offset((scene.now - clock.protocol_now()).total_seconds())
+        with pytest.raises(jobs.SweepFailed, match="1 guests could not be settled"):
+            jobs.sweep()
+    states = {subject: scene.find(acme, subject) for subject in ("p0", "p1", "p2")}
+    assert [row.state for row in states.values() if row] == [
+        State.SUSPENDED,
+        State.ACTIVE,
+        State.SUSPENDED,
+    ]
+    assert not scene.access(poisoned.id).allowed
+    failed = scene.events("lifecycle.settled_row_failed")
+    assert failed[0].data == {"kind": "expired", "error": "ZeroDivisionError"}
+    assert failed[0].guest_id == poisoned.id
+    assert last_runs(scene.session)[0].failed == 1
+    assert jobs.sweep()["expired"] == 1
+    assert scene.row(poisoned.id).state == State.SUSPENDED
+    assert folded(scene.session) == kept(scene.session)
+
+
+def test_runs_are_noted_and_forgotten(scene: Scene, acme: Partner, monkeypatch: pytest.MonkeyPatch):
+    """The health page sees the latest; the table does not grow for ever."""
+    monkeypatch.setattr(runs, "KEPT_RUNS", 3)
+    for _ in range(5):
+        scene.later(days=4)
+        scene.sweep()
+    noted = last_runs(scene.session)
+    assert [run.began_at for run in noted] == [scene.now - timedelta(days=4 * n) for n in range(3)]
+    assert [dict(run.settled) for run in noted] == [{}, {"lapsed": 1}, {"expired": 3}]
+
+
+def test_a_batch_costs_the_same_whatever_its_size(scene: Scene):
+    """Statements of a batch: one for each thing that happens, never one for each guest."""
+    acme = scene.partner(inactivity_days=900, most_guests=1000, most_new_per_hour=1000)
+    offer = scene.offer(acme, default=True)
+    groups = [[scene.guest(acme, f"{size}-{number}") for number in range(size)] for size in (1, 12)]
+    for group in groups:
+        for guest_id in group:
+            scene.approve(guest_id, acme.sponsor, days=10, offers=[offer])
+    scene.later(days=11)
+    counts = []
+    for group in groups:
+        db.session.rollback()
+        with statements() as sent, scene.tx() as tx:
+            settle(tx, group)
+        counts.append(len(sent))
+    # Lock, two reads of what is open; end it; its grants: read, end; the end, the state, the
+    # seats; lock again; two reads of names; mails; events.
+    assert counts == [BATCH_COST, BATCH_COST]
+
+
+def test_finding_nothing_costs_one_read_a_kind(scene: Scene, acme: Partner):
+    """The usual minute."""
+    scene.sweep()
+    with statements() as sent:
+        scene.sweep()
+    reads = [one for one in sent if one.startswith("SELECT")]
+    assert len(reads) == len(KINDS) + 3  # contracts, reviews, arrivals
+    assert len([one for one in sent if "INSERT" in one]) == 1  # the run itself
+    assert ended_contracts(scene.session, scene.now) == []

@@ -1,0 +1,361 @@
+"""Trust changes: what that does to people, settled first, on both databases."""
+
+from datetime import timedelta
+
+import pytest
+
+from portal.guests.rules import Reason, State
+from portal.lifecycle import changes
+from portal.sponsorship.changes import people
+from portal.sponsorship.changes.requesting import vouch
+from portal.sponsorship.rules import Standing
+from portal.staff.changes import remove as let_go
+from portal.trust import changes as trust
+from portal.trust.rules import Refused
+from tests.scene import Partner, Scene, folded, kept
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def scene(database) -> Scene:
+    scene = Scene()
+    scene.staff("root", role="admin")
+    return scene
+
+
+def move_contract(scene: Scene, contract_id, last_day) -> None:
+    with scene.tx() as tx:
+        changes.change_contract(tx, contract_id, last_day=last_day, open_ended=last_day is None)
+
+
+class TestContract:
+    def test_ended_by_time(self, scene: Scene):
+        """Whoever it alone carried is out at its first instant; sponsors and admins told once."""
+        dee = scene.staff("dee")
+        acme = scene.partner(last_day=scene.day(10), deputy=dee)
+        jane, john = scene.active(acme, "jane"), scene.guest(acme, "john")
+        scene.now = scene.ends_at(acme.contract_id) - timedelta(microseconds=1)
+        assert scene.access(jane).allowed
+        scene.later(microseconds=1)
+        assert not scene.access(jane).allowed
+        for _ in range(2):
+            scene.sweep()
+        for guest_id in (jane, john):
+            guest = scene.row(guest_id)
+            assert (guest.state, guest.state_reason) == (State.REMOVED, Reason.CONTRACT_ENDED)
+            assert (guest.state_since, guest.tombstone) == (scene.now, False)
+        told = {mail.to: mail for mail in scene.mails() if mail.kind.endswith("contract_ended")}
+        assert {to: mail.kind for to, mail in told.items()} == {
+            "sam-acme@host.example": "sponsor.contract_ended",
+            "dee@host.example": "sponsor.contract_ended",
+            "root@host.example": "admin.contract_ended",
+        }
+        assert {mail.payload["count"] for mail in told.values()} == {2}
+        (event,) = scene.events("contract.ended")
+        assert event.data["guests"] == 2
+        assert scene.seats(acme) == (0, 0)
+        assert folded(scene.session) == kept(scene.session)
+
+    def test_another_contract_carries_on(self, scene: Scene):
+        """Who is vouched for under another contract too stays in until that ends."""
+        ada, ben = scene.staff("ada"), scene.staff("ben")
+        acme = scene.partner(last_day=scene.day(10), sponsors=(ada, ben), lead=ada)
+        jane, john = scene.active(acme, "jane"), scene.active(acme, "john")
+        scene.contract(acme, "C-2", last_day=scene.day(40))
+        with scene.as_staff(ben) as tx:
+            vouch(tx, jane, ben, scene.day(30), ())
+        scene.now = scene.ends_at(acme.contract_id) + DAY
+        assert scene.access(jane).allowed
+        assert not scene.access(john).allowed
+        scene.sweep()
+        assert [scene.row(one).state for one in (jane, john)] == [State.ACTIVE, State.REMOVED]
+        assert scene.events("contract.ended")[0].data["guests"] == 2
+        states = {row.sponsor_id: row.state_reason for row in scene.sponsorships(jane)}
+        assert states == {ada: Reason.CONTRACT_ENDED, ben: Reason.APPROVED}
+        assert folded(scene.session) == kept(scene.session)
+
+    @pytest.mark.parametrize("swept", [True, False])
+    def test_prolonged_too_late(self, scene: Scene, swept: bool):
+        """What its old end did stays done, swept or not; its next end is told anew."""
+        acme = scene.partner(last_day=scene.day(10))
+        jane = scene.active(acme, "jane")
+        old_end = scene.ends_at(acme.contract_id)
+        scene.now = old_end + 3 * DAY
+        if swept:
+            scene.sweep()
+        move_contract(scene, acme.contract_id, scene.day(20))
+        guest = scene.row(jane)
+        assert (guest.state, guest.state_since) == (State.REMOVED, old_end)
+        assert len(scene.events("contract.ended")) == 1
+        again = scene.guest(acme, "jane")
+        assert again == jane
+        assert scene.approve(jane, acme.sponsor, days=15) is None
+        scene.active(acme, "john", days=15)
+        scene.now = scene.ends_at(acme.contract_id)
+        scene.policy(acme, inactivity_days=900)
+        scene.sweep()
+        ended = [event.data["guests"] for event in scene.events("contract.ended")]
+        assert ended == [1, 0]  # their last days came before the contract's
+        assert len(scene.mails("admin.contract_ended")) == 2
+        assert folded(scene.session) == kept(scene.session)
+
+    def test_prolonged_in_time(self, scene: Scene):
+        """Access goes on to the sponsorship's own last day."""
+        acme = scene.partner(last_day=scene.day(10))
+        jane = scene.active(acme, days=10)
+        move_contract(scene, acme.contract_id, None)
+        assert scene.ends_at(acme.contract_id) is None
+        end = scene.row(jane).expires_at
+        scene.now = end
+        scene.sweep()
+        assert scene.row(jane).state_reason == Reason.EXPIRED
+        assert scene.events("contract.ended") == []
+
+    @pytest.mark.parametrize("swept", [True, False])
+    def test_moved_into_the_past(self, scene: Scene, swept: bool):
+        """What time did before the change stays done: it was not the contract's end that did it."""
+        acme = scene.partner(inactivity_days=40)
+        jane, john = scene.active(acme, "jane", days=10), scene.active(acme, "john", days=300)
+        scene.later(days=20)
+        if swept:
+            scene.sweep()
+        move_contract(scene, acme.contract_id, scene.day(-15))
+        end = scene.ends_at(acme.contract_id)
+        assert (scene.row(jane).state, scene.row(jane).state_reason) == (
+            State.SUSPENDED,
+            Reason.EXPIRED,
+        )
+        assert (scene.row(john).state, scene.row(john).state_since) == (State.REMOVED, end)
+        assert scene.events("contract.ended")[0].data["guests"] == 1
+        assert folded(scene.session) == kept(scene.session)
+
+    def test_who_came_in_while_it_ended(self, scene: Scene):
+        """A sponsorship under a contract whose end is told already is swept all the same."""
+        acme = scene.partner(last_day=scene.day(10))
+        end = scene.ends_at(acme.contract_id)
+        scene.now = end
+        scene.sweep()
+        scene.now = end - timedelta(seconds=1)  # another server's transaction, a moment behind
+        jane = scene.guest(acme)
+        scene.now = end + timedelta(seconds=1)
+        scene.sweep()
+        assert scene.row(jane).state_reason == Reason.CONTRACT_ENDED
+        assert len(scene.events("contract.ended")) == 1
+
+    def test_out_of_order(self, scene: Scene):
+        acme = scene.partner(last_day=scene.day(10))
+        with pytest.raises(Refused):
+            move_contract(scene, acme.contract_id, scene.day(-4000))
+
+
+class TestOrganisation:
+    def test_ended_now(self, scene: Scene):
+        """Every contract ends at once; whoever is in is out; swept people stay what they were."""
+        acme = scene.partner(last_day=scene.day(300))
+        scene.contract(acme, "C-2", open_ended=True)
+        future = scene.contract(acme, "C-3", first_day=scene.day(30), last_day=scene.day(60))
+        jane, john = scene.active(acme, "jane"), scene.active(acme, "john", days=5)
+        scene.later(days=10)
+        with scene.tx() as tx:
+            assert changes.end_organisation(tx, acme.id, None) == 3
+        assert scene.ends_at(future) == scene.now
+        assert (scene.row(jane).state, scene.row(jane).state_since) == (State.REMOVED, scene.now)
+        assert scene.row(john).state_reason == Reason.EXPIRED
+        assert not scene.access(jane).allowed
+        assert len(scene.events("contract.ended")) == 3
+        with scene.tx() as tx:
+            assert changes.end_organisation(tx, acme.id, None) == 0
+        assert folded(scene.session) == kept(scene.session)
+
+    def test_ended_after_a_day(self, scene: Scene):
+        """Only what would run longer is cut; access goes on until then."""
+        acme = scene.partner(last_day=scene.day(20))
+        scene.contract(acme, "C-2", open_ended=True)
+        jane = scene.active(acme)
+        with scene.tx() as tx:
+            assert changes.end_organisation(tx, acme.id, scene.day(40)) == 1
+        assert scene.access(jane).until is not None
+        with scene.tx() as tx:
+            assert changes.end_organisation(tx, acme.id, scene.day(15)) == 2
+        end = scene.ends_at(acme.contract_id)
+        assert scene.access(jane).until == end
+        scene.now = end
+        assert not scene.access(jane).allowed
+        scene.sweep()
+        assert scene.row(jane).state == State.REMOVED
+
+    def test_suspended_and_resumed(self, scene: Scene):
+        """One event each, no guest rewritten; access stops and comes back at once."""
+        acme = scene.partner()
+        guests = [scene.active(acme, f"p{number}") for number in range(3)]
+        before = kept(scene.session)["guest"]
+        count = len(scene.events())
+        with scene.tx() as tx:
+            changes.suspend_organisation(tx, acme.id, "Unpaid")
+        assert not any(scene.access(one).allowed for one in guests)
+        with scene.tx() as tx:
+            changes.resume_organisation(tx, acme.id)
+        assert all(scene.access(one).allowed for one in guests)
+        assert kept(scene.session)["guest"] == before
+        assert [event.event for event in scene.events()[count:]] == [
+            "organisation.suspended",
+            "organisation.resumed",
+        ]
+        assert folded(scene.session) == kept(scene.session)
+
+    def test_time_goes_on_while_it_is_suspended(self, scene: Scene):
+        """Resuming brings nobody back whose time ran out meanwhile."""
+        acme = scene.partner()
+        jane = scene.active(acme, days=10)
+        with scene.tx() as tx:
+            changes.suspend_organisation(tx, acme.id, "Unpaid")
+        scene.later(days=15)
+        with scene.tx() as tx:
+            changes.resume_organisation(tx, acme.id)
+        assert scene.row(jane).state_reason == Reason.EXPIRED
+        assert not scene.access(jane).allowed
+
+
+class TestOffer:
+    @pytest.mark.parametrize("swept", [True, False])
+    def test_withdrawn(self, scene: Scene, swept: bool):
+        """What was given by it ends, proposals too; what time had ended keeps its own reason."""
+        acme = scene.partner()
+        wiki, files = scene.offer(acme, default=True), scene.offer(acme)
+        jane, john, kim = (scene.guest(acme, one) for one in ("jane", "john", "kim"))
+        scene.approve(jane, acme.sponsor, offers=[wiki, files])
+        scene.approve(john, acme.sponsor, days=5, offers=[wiki])
+        expired = scene.row(john).expires_at
+        scene.later(days=10)
+        if swept:
+            scene.sweep()
+        with scene.tx() as tx:
+            assert changes.withdraw_offer(tx, wiki) == 2
+        ends = {
+            one: [(g.offer_id, g.state_reason, g.ended_at) for g in scene.grants(one) if g.ended_at]
+            for one in (jane, john, kim)
+        }
+        assert ends == {
+            jane: [(wiki, "offer_withdrawn", scene.now)],
+            john: [(wiki, "expired", expired)],
+            kim: [(wiki, "offer_withdrawn", scene.now)],
+        }
+        with pytest.raises(Refused), scene.tx() as tx:
+            changes.withdraw_offer(tx, wiki)
+        assert folded(scene.session) == kept(scene.session)
+
+
+def leave(scene: Scene, staff_id) -> tuple[int, int]:
+    """An employee leaves the host."""
+    with scene.tx() as tx:
+        let_go(tx, staff_id)
+        return changes.hand_over_all(tx, staff_id)
+
+
+class TestSponsorLeaves:
+    def test_to_the_deputy(self, scene: Scene):
+        """Requests and guests go to the deputy at once; nothing else changes."""
+        ada, ben, dee = (scene.staff(name) for name in ("ada", "ben", "dee"))
+        acme = scene.partner(sponsors=(ada, ben), lead=ada, deputy=dee)
+        jane, john = scene.active(acme, "jane"), scene.guest(acme, "john")
+        before = [scene.row(one) for one in (jane, john)]
+        assert leave(scene, ada) == (2, 0)
+        assert {scene.sponsorship(one).sponsor_id for one in (jane, john)} == {dee}
+        assert [scene.row(one) for one in (jane, john)] == before
+        told = [(mail.to, mail.payload["by"]) for mail in scene.mails("sponsor.handed_over")]
+        assert told == [("dee@host.example", "")] * 2
+        assert folded(scene.session) == kept(scene.session)
+
+    def test_to_the_one_with_the_fewest_requests(self, scene: Scene):
+        """Requests that have lapsed count for nothing, swept or not."""
+        ada, ben, eve = (scene.staff(name) for name in ("ada", "ben", "eve"))
+        acme = scene.partner(sponsors=(ada, ben, eve), lead=ben)
+        for number in range(2):
+            scene.guest(acme, f"old{number}")  # asked of Ben, and lapsed
+        scene.later(days=20)
+        with scene.tx() as tx:
+            named = (ada, ben, eve)
+            trust.name_sponsors(tx, acme.id, sponsors=named, deputy=None, lead=eve)
+        scene.guest(acme, "new")  # asked of Eve
+        with scene.tx() as tx:
+            trust.name_sponsors(tx, acme.id, sponsors=named, deputy=None, lead=ada)
+        jane = scene.active(acme, "jane")
+        assert leave(scene, ada) == (1, 0)
+        assert scene.sponsorship(jane).sponsor_id == ben
+
+    def test_nobody_is_left(self, scene: Scene):
+        """Suspended until somebody vouches; who only waited is gone; both are told."""
+        acme = scene.partner(last_day=scene.day(200))
+        jane, john, kim = scene.active(acme, "jane"), scene.guest(acme, "john"), None
+        kim = scene.active(acme, "kim")
+        with scene.tx() as tx:
+            people.suspend(tx, kim, "Lost laptop")
+        assert leave(scene, acme.sponsor) == (0, 3)
+        rows = {one: scene.row(one) for one in (jane, john, kim)}
+        assert [(row.state, row.state_reason) for row in rows.values()] == [
+            (State.SUSPENDED, Reason.SPONSOR_LEFT),
+            (State.REMOVED, Reason.SPONSOR_LEFT),
+            (State.SUSPENDED, Reason.SUSPENDED_BY_STAFF),
+        ]
+        assert not rows[john].tombstone
+        assert rows[jane].removes_at == scene.now + 30 * DAY
+        assert {scene.sponsorship(one).state for one in rows} == {Standing.ENDED}
+        assert [mail.to for mail in scene.mails("guest.suspended")][-1] == "jane@acme.example"
+        assert [mail.to for mail in scene.mails("guest.removed")] == ["john@acme.example"]
+        assert scene.seats(acme) == (2, 0)
+        ben = scene.staff("ben")
+        with scene.tx() as tx:
+            changes.name_sponsors(tx, acme.id, sponsors=[ben])
+        with scene.as_staff(ben) as tx:
+            vouch(tx, jane, ben, scene.day(30), ())
+        assert scene.access(jane).allowed
+        assert folded(scene.session) == kept(scene.session)
+
+    def test_settled_first(self, scene: Scene):
+        """Whose time had run out is not handed over."""
+        ada, dee = scene.staff("ada"), scene.staff("dee")
+        acme = scene.partner(sponsors=(ada,), deputy=dee)
+        jane = scene.active(acme, days=5)
+        scene.later(days=10)
+        assert leave(scene, ada) == (0, 0)
+        row = scene.sponsorship(jane)
+        assert (row.sponsor_id, row.state_reason) == (ada, Reason.EXPIRED)
+
+    def test_another_sponsor_still_vouches(self, scene: Scene):
+        """Only the leaver's sponsorship ends; the guest's end is the other's."""
+        ada, ben = scene.staff("ada"), scene.staff("ben")
+        acme = scene.partner(sponsors=(ada, ben), lead=ada)
+        jane = scene.active(acme, days=90)
+        with scene.as_staff(ben) as tx:
+            vouch(tx, jane, ben, scene.day(30), ())
+        second = scene.sponsorship(jane)
+        with scene.tx() as tx:
+            let_go(tx, ben)
+            let_go(tx, ada)
+            assert changes.hand_over_all(tx, ada) == (0, 1)
+        guest = scene.row(jane)
+        assert (guest.state, guest.expires_at) == (State.ACTIVE, second.expires_at)
+        assert folded(scene.session) == kept(scene.session)
+
+
+class TestNameSponsors:
+    def test_who_is_no_longer_named_hands_over(self, scene: Scene):
+        """Only what belongs to that organisation, to somebody who is named now."""
+        ada, ben = scene.staff("ada"), scene.staff("ben")
+        acme = scene.partner(sponsors=(ada,))
+        zeta = scene.partner("zeta", sponsors=(ada,))
+        jane, john = scene.active(acme, "jane"), scene.active(zeta, "john")
+        with scene.tx() as tx:
+            changes.name_sponsors(tx, acme.id, sponsors=[ben])
+        assert scene.sponsorship(jane).sponsor_id == ben
+        assert scene.sponsorship(john).sponsor_id == ada
+        assert scene.access(jane).allowed
+        assert folded(scene.session) == kept(scene.session)
+
+    def test_refused_as_a_whole(self, scene: Scene):
+        acme: Partner = scene.partner()
+        before = kept(scene.session)
+        with pytest.raises(Refused), scene.tx() as tx:
+            changes.name_sponsors(tx, acme.id, sponsors=[])
+        assert kept(scene.session) == before
