@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, WebError, sync_playwright
 
 # Root needs --no-sandbox; the others keep Chromium from calling anybody but the portal.
 _FLAGS = [
@@ -45,6 +45,10 @@ def running_browser() -> Iterator[Browser]:
             browser.close()
 
 
+# The providers that others wrote stand at 127.0.0.2 and above; their pages are theirs.
+_THEIRS = re.compile(r"https?://127\.0\.0\.[2-9]")
+
+
 class Complaints:
     """What pages of a browser complained about that no page of ours may cause."""
 
@@ -54,15 +58,15 @@ class Complaints:
 
     def listen(self, context: BrowserContext) -> None:
         """Hear of broken scripts and of everything that the content security policy stopped."""
-        context.on("weberror", lambda error: self._broken(error.error))
+        context.on("weberror", self._broken)
         context.on("console", self._console)
 
-    def _broken(self, error: Error) -> None:
-        self.found.append(f"script: {error}")
+    def _broken(self, error: WebError) -> None:
+        url = error.page.url if error.page else ""
+        if not _THEIRS.match(url):
+            self.found.append(f"script: {error.error} ({url})")
 
     def _console(self, message: ConsoleMessage) -> None:
         url = message.page.url if message.page else ""
-        # The providers that others wrote stand at 127.0.0.2 and above; their pages are theirs.
-        theirs = re.match(r"https?://127\.0\.0\.[2-9]", url)
-        if "Content Security Policy" in message.text and not theirs:
+        if "Content Security Policy" in message.text and not _THEIRS.match(url):
             self.found.append(f"{message.type}: {message.text} ({url})")
