@@ -27,7 +27,15 @@ from portal.foundation import processes
 from portal.foundation.current import house, settings_of
 from portal.foundation.db import db
 from portal.foundation.logs import init_logs
-from portal.foundation.queues import DRAIN, SWEEP, PortalJob, connect, enqueue, queue_of
+from portal.foundation.queues import (
+    DRAIN,
+    SWEEP,
+    TIDY,
+    PortalJob,
+    connect,
+    enqueue,
+    queue_of,
+)
 from portal.foundation.settings import Settings
 
 PAUSE: Final = 2.0  # seconds before a worker that lost the queue tries again
@@ -46,7 +54,11 @@ class Every:
 
 def schedule_of(settings: Settings) -> tuple[Every, ...]:
     """Return the schedule: all there is."""
-    return (Every(SWEEP, settings.sweep_seconds), Every(DRAIN, DRAIN_SECONDS))
+    return (
+        Every(SWEEP, settings.sweep_seconds),
+        Every(DRAIN, DRAIN_SECONDS),
+        Every(TIDY, settings.sweep_seconds),
+    )
 
 
 class PortalWorker(Worker):

@@ -14,7 +14,15 @@ from sqlalchemy import func, select
 
 from portal.foundation.current import house
 from portal.foundation.db import db
-from portal.foundation.queues import ALLOWED_JOBS, DRAIN, SWEEP, connect, foreign_jobs, queue_of
+from portal.foundation.queues import (
+    ALLOWED_JOBS,
+    DRAIN,
+    SWEEP,
+    TIDY,
+    connect,
+    foreign_jobs,
+    queue_of,
+)
 from portal.foundation.settings import Settings
 from portal.lifecycle.models import SweepRun
 from portal.worker import run_waiting, schedule_of, tick
@@ -126,7 +134,7 @@ def test_a_schedule_begins_at_once_and_repeats(settings: Settings):
         patched.setattr("portal.worker.enqueue", lambda _, job: seen.append(job))
         clock = Clock(ticks=61)
         tick(settings, lambda: clock.now, clock.wait)
-    assert seen[:2] == [SWEEP, DRAIN]
+    assert seen[:3] == [SWEEP, DRAIN, TIDY]
     assert seen.count(SWEEP) == 2
     assert seen.count(DRAIN) == 5
 
@@ -140,7 +148,7 @@ def test_a_schedule_that_slept_a_night_catches_up_with_one_tick(settings: Settin
         clock = Clock(ticks=2)
         clock.jump = 8 * 3600.0
         tick(settings, lambda: clock.now, clock.wait)
-    assert seen == [SWEEP, DRAIN, SWEEP, DRAIN]
+    assert seen == [SWEEP, DRAIN, TIDY] * 2
 
 
 @SQLITE
@@ -149,7 +157,7 @@ def test_j05_two_schedulers_put_one_job(settings: Settings):
     for _ in range(2):
         clock = Clock(ticks=1)
         tick(settings, lambda clock=clock: clock.now, clock.wait)
-    assert sorted(job.func_name for job in queue_of(connect(settings)).jobs) == [DRAIN, SWEEP]
+    assert sorted(job.func_name for job in queue_of(connect(settings)).jobs) == [DRAIN, SWEEP, TIDY]
 
 
 @SQLITE
@@ -167,7 +175,7 @@ def test_a_schedule_outlives_its_queue(settings: Settings):
         patched.setattr("portal.worker.enqueue", put_or_fail)
         clock = Clock(ticks=3)
         tick(settings, lambda: clock.now, clock.wait)
-    assert seen == [SWEEP, DRAIN]
+    assert seen == [SWEEP, DRAIN, TIDY]
 
 
 @SQLITE

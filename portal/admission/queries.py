@@ -12,7 +12,7 @@ from portal.admission.identity import VerifiedIdentity
 from portal.admission.models import Arrival
 from portal.admission.rules import AdmissionFacts
 from portal.foundation.crypto import decrypt, encrypt, hash_token
-from portal.foundation.db import canonical_json
+from portal.foundation.text import canonical_json
 from portal.guests.queries import HOUR, GuestRow, address_taken, arrivals_since
 from portal.guests.rules import State
 from portal.sponsorship.changes.settling import dates_of

@@ -122,8 +122,15 @@ def decide(identity: VerifiedIdentity, facts: AdmissionFacts, now: datetime) -> 
 
 
 def has_required_claims(identity: VerifiedIdentity, required: Mapping[str, str]) -> bool:
-    """Say whether every required claim is there with exactly its value."""
-    return all(identity.claims.get(claim) == value for claim, value in required.items())
+    """Say whether every required claim is there with exactly its value.
+
+    A tenant id is a UUID, which is the same in either letter case (RFC 9562, section 4).
+    """
+    return all(
+        identity.claims.get(claim) == value
+        or (claim == "tid" and str(identity.claims.get(claim, "")).lower() == value.lower())
+        for claim, value in required.items()
+    )
 
 
 def domain_in(email: str | None, domains: frozenset[str]) -> bool:

@@ -1,13 +1,14 @@
 """The vocabulary of the audit log: which events there are, and exactly what each one carries."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
+
+from portal.foundation.text import canonical_json
 
 RULES_VERSION = 1  # raised when an event's meaning changes, so that old ones are read by old rules
 
@@ -164,7 +165,7 @@ def plain(value: Any) -> Any:
 
 def digest(salt: str, personal: Mapping[str, Any]) -> str:
     """Return the salted digest that stays in the event when the personal rows are erased."""
-    text = json.dumps(plain(personal), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = canonical_json(plain(personal))
     return hashlib.sha256(f"{salt}:{text}".encode()).hexdigest()
 
 

@@ -6,14 +6,13 @@ from typing import Any
 import click
 
 from portal.admission.queries import count_expired as count_arrivals
-from portal.commands._shared import in_portal, json_option, refuse, say_row, shell_actor
+from portal.commands._shared import in_portal, json_option, refuse, say_row
 from portal.foundation import clock
 from portal.foundation.current import current_settings
 from portal.foundation.db import db
-from portal.foundation.transaction import transaction
 from portal.lifecycle import jobs
 from portal.lifecycle.queries import count_due
-from portal.sign_in.changes import delete_expired
+from portal.sign_in.jobs import tidy
 from portal.sign_in.queries import count_expired
 
 
@@ -72,14 +71,7 @@ def _count(at: datetime) -> dict[str, int]:
 
 def _settle(at: datetime) -> tuple[dict[str, int], list[str]]:
     report = jobs.run(at)
-    deleted = 0
-    while True:
-        with transaction(actor=shell_actor(), now=at) as tx:
-            batch = delete_expired(tx, clock.protocol_now())
-        if not batch:
-            break
-        deleted += batch
-    report.settled["sign_in_deleted"] += deleted
+    report.settled["sign_in_deleted"] += tidy()
     settled = {kind: count for kind, count in report.settled.items() if count}
     return settled, [str(guest_id) for guest_id in report.failed]
 

@@ -20,6 +20,8 @@ from sqlalchemy import DateTime, Dialect, Engine, MetaData, Table, Text, TypeDec
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import DeclarativeBase, registry
 
+from portal.foundation.text import canonical_json
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -64,13 +66,6 @@ class JsonText(TypeDecorator[Any]):
     def process_result_value(self, value: str | None, _dialect: Dialect) -> Any:
         """Read it back."""
         return None if value is None else json.loads(value)
-
-
-def canonical_json(value: Any) -> str:
-    """Return the one JSON text of *value*: sorted keys, no white space (RFC 8785 in spirit)."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
 
 
 class Base(DeclarativeBase):

@@ -29,7 +29,8 @@ from portal.foundation.settings import Settings
 
 SWEEP: Final = "portal.lifecycle.jobs.sweep"
 DRAIN: Final = "portal.delivery.jobs.drain"
-ALLOWED_JOBS: Final = frozenset({SWEEP, DRAIN})
+TIDY: Final = "portal.sign_in.jobs.tidy"
+ALLOWED_JOBS: Final = frozenset({SWEEP, DRAIN, TIDY})
 
 QUEUE_NAME: Final = "portal"
 JOB_SECONDS: Final = 900

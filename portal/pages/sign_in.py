@@ -16,10 +16,10 @@ from portal.pages import arrival, refusals, trial
 from portal.pages.sessions import begin_guest_session
 from portal.sign_in import changes, session
 from portal.sign_in.attempt import Errand, OpenAttempt, Purpose
-from portal.sign_in.changes import AttemptUsed, StartedSession
+from portal.sign_in.changes import StartedSession
 from portal.sign_in.connection import Connection, partner_connection
 from portal.sign_in.journey import come_back, depart
-from portal.sign_in.rules import Failure, SignInFailure, SignInReason
+from portal.sign_in.rules import SignInFailure
 from portal.trust.queries import (
     ProviderRow,
     connection_for,
@@ -132,9 +132,6 @@ def callback(organisation: str, provider: str) -> ResponseReturnValue:
         return _admit(attempt, identity, row)
     except SignInFailure as failure:
         return refusals.failed(failure, row)
-    except AttemptUsed:
-        used = Failure(SignInReason.STATE, "the attempt has been used already")
-        return refusals.failed(SignInFailure(used), row)
 
 
 def _admit(

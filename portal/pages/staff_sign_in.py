@@ -21,13 +21,11 @@ from portal.pages import refusals
 from portal.pages.sessions import strength_of
 from portal.sign_in import changes, session
 from portal.sign_in.attempt import Errand, OpenAttempt, Purpose
-from portal.sign_in.changes import AttemptUsed, NewSession, StartedSession
+from portal.sign_in.changes import NewSession, StartedSession
 from portal.sign_in.connection import Connection, host_connection
 from portal.sign_in.journey import come_back, depart
 from portal.sign_in.rules import (
-    Failure,
     SignInFailure,
-    SignInReason,
     is_directory_guest,
     strong_enough,
 )
@@ -76,9 +74,6 @@ def callback() -> ResponseReturnValue:
         return _admit(attempt, identity, connection)
     except SignInFailure as failure:
         return refusals.failed(failure, None)
-    except AttemptUsed:
-        used = Failure(SignInReason.STATE, "the attempt has been used already")
-        return refusals.failed(SignInFailure(used), None)
 
 
 def _admit(
