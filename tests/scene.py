@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import event, select
+from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
 from portal.access import queries as access_queries
@@ -20,6 +20,7 @@ from portal.admission.changes import Arrived, Result, SignedIn
 from portal.admission.changes.arriving import Acceptance
 from portal.admission.identity import VerifiedIdentity
 from portal.admission.queries import open_arrival
+from portal.applications.models import Application
 from portal.audit import queries as audit_queries
 from portal.audit.queries import Entry, Filter
 from portal.audit.rules import fold, plain
@@ -69,7 +70,6 @@ class Scene:
 
     now: datetime = BEGIN
     reference: str | None = None
-    _offers: int = field(default=0, repr=False)
     _tx: Tx | None = field(default=None, repr=False)
 
     # -- the stage --------------------------------------------------------------------------------
@@ -168,9 +168,9 @@ class Scene:
         self, partner: Partner, *, default: bool = False, when: tuple[str, str] | None = None
     ) -> UUID:
         """Offer a new entitlement of a new application."""
-        self._offers += 1
         with self.tx() as tx:
-            entitlement_id = factories.entitlement(tx, f"app-{self._offers}")
+            number = tx.session.scalar(select(func.count()).select_from(Application))
+            entitlement_id = factories.entitlement(tx, f"app-{number}")
             return factories.offer(tx, partner.id, entitlement_id, default=default, when=when)
 
     def policy(self, partner: Partner | None, **values: Any) -> None:

@@ -104,8 +104,7 @@ class Oracle:
             and person.reason == "inactive",
             "adm.tombstone": person is not None and person.tombstone,
             "adm.email_conflict": arriving and self._address_taken(email, person),
-            "adm.cap": arriving
-            and organisation.places >= int(str(organisation.policy["most_guests"])),
+            "adm.cap": arriving and organisation.full,
         }
         if reasons := [reason for reason, holds in against.items() if holds]:
             return f"turned away {' '.join(sorted(reasons))}"

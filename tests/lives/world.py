@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -27,7 +27,6 @@ from portal.sponsorship.changes.deciding import Lost
 from portal.sponsorship.changes.requesting import vouch
 from portal.sponsorship.queries import SponsorshipRow
 from portal.staff.changes import remove as let_go
-from portal.trust import changes as trust
 from portal.trust.rules import Refused
 from tests.scene import BEGIN, Partner, Scene, folded, kept
 
@@ -67,7 +66,7 @@ class World:
     """A database file, its application, and the decisions by name."""
 
     def __init__(self, settings: Settings, file: Path) -> None:
-        self._file = file
+        self.file = file
         self._app = Flask("portal")
         house(self._app)["settings"] = settings
         init_database(self._app, f"sqlite:///{file}")
@@ -78,9 +77,9 @@ class World:
         """Start a new life: the file is a copy of *template*; the engine keeps what it compiled."""
         with self._app.app_context():
             db.engine.dispose()
-        for leftover in self._file.parent.glob(f"{self._file.name}*"):
+        for leftover in self.file.parent.glob(f"{self.file.name}*"):
             leftover.unlink()
-        shutil.copyfile(template, self._file)
+        shutil.copyfile(template, self.file)
         self.scene = Scene()
         self.names = names.copy()
 
@@ -263,13 +262,6 @@ class World:
         with self.here() as scene, scene.tx() as tx:
             lifecycle.withdraw_offer(tx, self.names.offers[slug, name])
 
-    def resume_organisation(self, slug: str) -> None:
-        self.trust("resume_organisation", slug)
-
-    def publish_terms(self, body: str) -> None:
-        with self.here() as scene, scene.tx() as tx:
-            trust.publish_terms(tx, body, published_by="Root")
-
     # -- what there is ----------------------------------------------------------------------------
 
     def access(self) -> dict[tuple[str, str], AccessDecision]:
@@ -291,17 +283,21 @@ class World:
         return [(slugs[organisation], subject, key) for organisation, subject, key in rows]
 
     def rows(self) -> dict[str, Any]:
-        """Every row about people, under names instead of ids, without counters of versions."""
+        """Every row about people, under names instead of ids, without what counts its writes."""
         with self.here() as scene:
             names = self._names_of_ids()
-            return {
-                table: sorted(
-                    (_named(row, names) for row in rows.values()),
-                    key=lambda row: sorted(row.items(), key=str).__str__(),
-                )
+            found: dict[str, Any] = {
+                table: {names.get(key, key): _named(row, names) for key, row in rows.items()}
                 for table, rows in kept(scene.session).items()
                 if table != "federated_identity"
             }
+        found["grant"] = sorted(found["grant"].values(), key=str)
+        return found
+
+    def seats(self) -> dict[str, tuple[int, int]]:
+        """The counters of each organisation."""
+        with self.here() as scene:
+            return {slug: scene.seats(partner) for slug, partner in self.names.partners.items()}
 
     def _names_of_ids(self) -> dict[str, str]:
         known: dict[UUID, str] = {
@@ -345,8 +341,3 @@ def outcome(scene: Scene, decision: Callable[[Any], Any], staff_id: UUID | None 
     if isinstance(result, Lost):
         return "lost"
     return str(result) if isinstance(result, str) else "ok"
-
-
-def instant(text: str | None) -> datetime | None:
-    """Read an instant as rows are compared."""
-    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,528 @@
+"""Lives of people at two partners, decided and swept at random, against an oracle of dates.
+
+Two databases live side by side under the same decisions. One is swept after every step and must
+say, row by row, what the oracle says. The other is swept never, sometimes, twice, or is cut off in
+the middle; what people may do must be the same there, and in the end its rows are the same.
+
+``PORTAL_LIVES=long`` lives longer.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from portal.foundation.settings import Settings
+from tests.infra.databases import Databases
+from tests.lives.decisions import FOREIGN, Oracle
+from tests.lives.oracle import ZONE, Contract, Organisation, Person, Word, midnight_after
+from tests.lives.world import LAST_DAY, POLICY, STAFF, Names, World
+from tests.scene import BEGIN
+
+TICK = timedelta(microseconds=1)
+PARTNERS = st.sampled_from(["acme", "zeta"])
+SUBJECTS = st.sampled_from(["jane", "john", "kim", "lee", "max"])
+ADDRESSES = st.sampled_from(["own", "own", "own", "desk", "foreign"])
+CLAIMS = st.sampled_from([frozenset[str](), frozenset({"Finance"}), frozenset({"IT", "Finance"})])
+NUMBERS = st.integers(0, 60)
+DAYS = st.sampled_from([-1, 0, 1, 5, 20, 60, 90, 119, 120, 121])
+OFFERS = st.sets(st.sampled_from(["wiki", "books", "files", "o1", "o2"]), max_size=3)
+POLICIES = st.sampled_from(
+    [
+        {"approval": "at-once"},
+        {"approval": "first"},
+        {"approval_days": 2},
+        {"approval_days": 50},
+        {"longest_days": 10},
+        {"longest_days": 120},
+        {"review_days": 5, "grace_days": 0},
+        {"review_days": 20},
+        {"inactivity_days": 4},
+        {"inactivity_days": 80},
+        {"most_guests": 1},
+        {"most_guests": 4},
+        {"address_days": 0},
+        {"address_days": 14},
+    ]
+)
+
+
+class Lives(RuleBasedStateMachine):
+    """The same decisions in two databases."""
+
+    def __init__(self, swept: World, neglected: World, template: Path, names: Names) -> None:
+        super().__init__()
+        self.swept, self.neglected = swept, neglected
+        for world in (swept, neglected):
+            world.begin(template, names)
+        self.forgotten = False
+        self.counter = 0
+        first_day = BEGIN.date() - timedelta(days=365)
+        self.oracle = Oracle(
+            BEGIN,
+            {
+                slug: Organisation(
+                    policy=dict(POLICY),
+                    contracts=[Contract("C-1", first_day, LAST_DAY, midnight_after(LAST_DAY))],
+                    sponsors=list(sponsors),
+                    deputy="dee",
+                )
+                for slug, sponsors in {"acme": ("ada", "ben"), "zeta": ("ben", "cem")}.items()
+            },
+            STAFF,
+        )
+        for slug in self.oracle.organisations:
+            self.oracle.offer(slug, "wiki", default=True, claim=None)
+            self.oracle.offer(slug, "books", default=False, claim="Finance")
+            self.oracle.offer(slug, "files", default=False, claim=None)
+
+    @initialize(forgotten=st.booleans())
+    def one_is_swept_sometimes_or_never(self, forgotten: bool) -> None:
+        self.forgotten = forgotten
+
+    # -- helpers ----------------------------------------------------------------------------------
+
+    def both(self, expected: str | None, decision: Callable[[World], str | None]) -> None:
+        """Decide in both databases; what comes of it is what the oracle says."""
+        assert [decision(self.swept), decision(self.neglected)] == [expected, expected]
+
+    def pick(self, number: int) -> tuple[str, str, Person]:
+        """One of the people there are."""
+        people = [
+            (slug, subject, person)
+            for slug, organisation in self.oracle.organisations.items()
+            for subject, person in organisation.people.items()
+        ]
+        return people[number % len(people)]
+
+    def pick_word(self, number: int) -> tuple[str, str, Person, int, Word]:
+        """One of the sponsorships there are: most often one that is open."""
+        words = [
+            (word.open, slug, subject, person, age, word)
+            for slug, organisation in self.oracle.organisations.items()
+            for subject, person in organisation.people.items()
+            for age, word in enumerate(reversed(person.words))
+        ]
+        open_ones = [one for one in words if one[0]]
+        chosen = open_ones if open_ones and number % 7 else words
+        return chosen[number % len(chosen)][1:]
+
+    def decider(self, slug: str, number: int) -> str:
+        """Somebody who decides: most often somebody who may."""
+        able = self.oracle.able(self.oracle.organisations[slug])
+        everybody = sorted(self.swept.names.staff)
+        chosen = able if able and number % 5 else everybody
+        return chosen[number % len(chosen)]
+
+    def day(self, days: int) -> Any:
+        return self.oracle.now.astimezone(ZONE).date() + timedelta(days=days)
+
+    def there(self, slug: str, offers: set[str]) -> set[str]:
+        return offers & self.oracle.organisations[slug].offers.keys()
+
+    def go_to(self, now: datetime) -> None:
+        self.oracle.pass_time(now)
+        self.swept.scene.now = self.neglected.scene.now = now
+
+    def anybody(self) -> bool:
+        return any(one.people for one in self.oracle.organisations.values())
+
+    # -- time -------------------------------------------------------------------------------------
+
+    @rule(days=st.integers(0, 45), hours=st.integers(0, 23))
+    def time_passes(self, days: int, hours: int) -> None:
+        self.go_to(self.oracle.now + timedelta(days=days, hours=hours))
+
+    @precondition(lambda self: self.oracle.instants())
+    @rule(number=NUMBERS, just_before=st.booleans())
+    def time_passes_to_the_very_instant(self, number: int, just_before: bool) -> None:
+        instants = self.oracle.instants()[:4]
+        at = instants[number % len(instants)]
+        self.go_to(max(self.oracle.now, at - TICK if just_before else at))
+
+    @precondition(lambda self: not self.forgotten)
+    @rule(batch=st.sampled_from([1, 2, 500]), cut_after=st.none() | st.integers(0, 4))
+    def somebody_sweeps(self, batch: int, cut_after: int | None) -> None:
+        self.neglected.sweep(batch=batch, cut_after=cut_after)
+
+    # -- people and sponsors ----------------------------------------------------------------------
+
+    @rule(slug=PARTNERS, subject=SUBJECTS, address=ADDRESSES, claims=CLAIMS)
+    def sign_in(self, slug: str, subject: str, address: str, claims: frozenset[str]) -> None:
+        email = {
+            "own": f"{subject}@{slug}.example",
+            "desk": f"desk@{slug}.example",
+            "foreign": f"{subject}@{FOREIGN}",
+        }[address]
+        expected = self.oracle.sign_in(slug, subject, email, claims)
+        self.both(expected, lambda world: world.sign_in(slug, subject, email, claims))
+
+    @precondition(anybody)
+    @rule(number=NUMBERS, sponsor=NUMBERS, days=DAYS, offers=OFFERS)
+    def approve(self, number: int, sponsor: int, days: int, offers: set[str]) -> None:
+        slug, subject, person, age, word = self.pick_word(number)
+        by, day, chosen = self.decider(slug, sponsor), self.day(days), self.there(slug, offers)
+        self.both(
+            self.oracle.approve(slug, word, person, by, day, chosen),
+            lambda world: world.decide(
+                "approve", slug, subject, age, by, day, world.offers(slug, chosen)
+            ),
+        )
+
+    @precondition(anybody)
+    @rule(number=NUMBERS, sponsor=NUMBERS)
+    def reject(self, number: int, sponsor: int) -> None:
+        slug, subject, person, age, word = self.pick_word(number)
+        by = self.decider(slug, sponsor)
+        self.both(
+            self.oracle.reject(slug, word, person, by),
+            lambda world: world.decide("reject", slug, subject, age, by, "Unknown to us"),
+        )
+
+    @precondition(anybody)
+    @rule(number=NUMBERS, sponsor=NUMBERS, to=NUMBERS)
+    def hand_over(self, number: int, sponsor: int, to: int) -> None:
+        slug, subject, _, age, word = self.pick_word(number)
+        by, heir = self.decider(slug, sponsor), self.decider(slug, to)
+        self.both(
+            self.oracle.hand_over(slug, word, by, heir),
+            lambda world: world.decide(
+                "hand_over", slug, subject, age, by, world.names.staff[heir]
+            ),
+        )
+
+    @precondition(anybody)
+    @rule(number=NUMBERS, sponsor=NUMBERS, days=DAYS)
+    def extend(self, number: int, sponsor: int, days: int) -> None:
+        slug, subject, person, age, word = self.pick_word(number)
+        by, day = self.decider(slug, sponsor), self.day(days)
+        self.both(
+            self.oracle.extend(slug, word, person, by, day),
+            lambda world: world.decide("change_last_day", slug, subject, age, by, day),
+        )
+
+    @precondition(anybody)
+    @rule(number=NUMBERS, sponsor=NUMBERS)
+    def keep(self, number: int, sponsor: int) -> None:
+        slug, subject, _, age, word = self.pick_word(number)
+        by = self.decider(slug, sponsor)
+        self.both(
+            self.oracle.keep(slug, word, by),
+            lambda world: world.decide("keep", slug, subject, age, by),
+        )
+
+    @precondition(anybody)
+    @rule(number=NUMBERS, sponsor=NUMBERS, offers=OFFERS)
+    def choose(self, number: int, sponsor: int, offers: set[str]) -> None:
+        slug, subject, _, age, word = self.pick_word(number)
+        by, chosen = self.decider(slug, sponsor), self.there(slug, offers)
+        self.both(
+            self.oracle.choose(slug, word, by, chosen),
+            lambda world: world.decide(
+                "choose", slug, subject, age, by, world.offers(slug, chosen)
+            ),
+        )
+
+    @precondition(anybody)
+    @rule(number=NUMBERS, sponsor=NUMBERS)
+    def end(self, number: int, sponsor: int) -> None:
+        slug, subject, person, age, word = self.pick_word(number)
+        by = self.decider(slug, sponsor)
+        self.both(
+            self.oracle.end(slug, word, person, by),
+            lambda world: world.decide("end", slug, subject, age, by, "Over"),
+        )
+
+    @precondition(anybody)
+    @rule(number=NUMBERS, sponsor=NUMBERS, days=DAYS, offers=OFFERS)
+    def vouch(self, number: int, sponsor: int, days: int, offers: set[str]) -> None:
+        slug, subject, person = self.pick(number)
+        by, day, chosen = self.decider(slug, sponsor), self.day(days), self.there(slug, offers)
+        self.both(
+            self.oracle.vouch(slug, person, by, day, chosen),
+            lambda world: world.vouch(slug, subject, by, day, world.offers(slug, chosen)),
+        )
+
+    @precondition(anybody)
+    @rule(number=NUMBERS)
+    def suspend(self, number: int) -> None:
+        slug, subject, person = self.pick(number)
+        expected = self.oracle.suspend(person)
+        self.both(expected, lambda world: world.about("suspend", slug, subject, "Lost laptop"))
+
+    @precondition(anybody)
+    @rule(number=NUMBERS)
+    def resume(self, number: int) -> None:
+        slug, subject, person = self.pick(number)
+        expected = self.oracle.resume(slug, person)
+        self.both(expected, lambda world: world.about("resume", slug, subject))
+
+    @precondition(anybody)
+    @rule(number=NUMBERS)
+    def remove(self, number: int) -> None:
+        slug, subject, person = self.pick(number)
+        expected = self.oracle.remove(person)
+        self.both(expected, lambda world: world.about("remove", slug, subject, "Left"))
+
+    @precondition(anybody)
+    @rule(number=NUMBERS, sponsor=NUMBERS)
+    def let_back(self, number: int, sponsor: int) -> None:
+        slug, subject, person = self.pick(number)
+        by = self.decider(slug, sponsor)
+        expected = self.oracle.let_back(slug, person, by)
+        self.both(expected, lambda world: world.let_back(slug, subject, by))
+
+    # -- trust ------------------------------------------------------------------------------------
+
+    @rule(slug=PARTNERS, first=st.integers(-20, 20), length=st.none() | st.integers(0, 200))
+    def a_contract_is_added(self, slug: str, first: int, length: int | None) -> None:
+        self.counter += 1
+        reference, first_day = f"D-{self.counter:02}", self.day(first)
+        last_day = None if length is None else first_day + timedelta(days=length)
+        self.oracle.add_contract(slug, reference, first_day, last_day)
+        self.both(None, lambda world: world.add_contract(slug, reference, first_day, last_day))
+        self.oracle.pass_time(self.oracle.now)
+
+    @rule(slug=PARTNERS, number=NUMBERS, days=st.none() | st.integers(-40, 150))
+    def a_contract_is_moved(self, slug: str, number: int, days: int | None) -> None:
+        contracts = self.oracle.organisations[slug].contracts
+        contract = contracts[number % len(contracts)]
+        last_day = None if days is None else self.day(days)
+        self.both(
+            self.oracle.move_contract(contract, last_day),
+            lambda world: world.move_contract(slug, contract.reference, last_day),
+        )
+
+    @rule(slug=PARTNERS)
+    def an_organisation_ends(self, slug: str) -> None:
+        self.oracle.end_organisation(slug, self.day(0))
+        self.both(None, lambda world: world.trust("end_organisation", slug, None))
+
+    @rule(slug=PARTNERS)
+    def an_organisation_is_suspended_or_resumed(self, slug: str) -> None:
+        organisation = self.oracle.organisations[slug]
+        organisation.suspended = not organisation.suspended
+        if organisation.suspended:
+            self.both(None, lambda world: world.trust("suspend_organisation", slug, "Unpaid"))
+        else:
+            self.both(None, lambda world: world.trust("resume_organisation", slug))
+
+    @rule(slug=PARTNERS, values=POLICIES)
+    def the_policy_changes(self, slug: str, values: dict[str, Any]) -> None:
+        self.oracle.organisations[slug].policy.update(values)
+        self.both(None, lambda world: world.policy(slug, values))
+
+    @rule(slug=PARTNERS, default=st.booleans())
+    def something_is_offered(self, slug: str, default: bool) -> None:
+        offers = self.oracle.organisations[slug].offers
+        name = next((name for name in ("o1", "o2") if name not in offers), None)
+        if name is None:
+            return
+        claim = None if default else "IT"
+        self.oracle.offer(slug, name, default=default, claim=claim)
+        self.both(None, lambda world: world.offer(slug, name, default=default, claim=claim))
+
+    @rule(slug=PARTNERS, number=NUMBERS)
+    def an_offer_is_withdrawn(self, slug: str, number: int) -> None:
+        standing = sorted(self.oracle.organisations[slug].standing())
+        if not standing:
+            return
+        name = standing[number % len(standing)]
+        self.oracle.withdraw(slug, name)
+        self.both(None, lambda world: world.withdraw(slug, name))
+
+    @rule(number=NUMBERS)
+    def a_sponsor_leaves(self, number: int) -> None:
+        everybody = sorted(self.swept.names.staff)
+        name = everybody[number % len(everybody)]
+        expected = self.oracle.leave(name)
+        self.both(expected, lambda world: world.leave(name))
+
+    @rule(slug=PARTNERS, number=NUMBERS, deputised=st.booleans())
+    def sponsors_are_named(self, slug: str, number: int, deputised: bool) -> None:
+        """Two who are here, one of them new if need be."""
+        here = sorted(self.oracle.staff)
+        if len(here) < 3:
+            self.counter += 1
+            name = f"h{self.counter:02}"
+            self.both(None, lambda world: world.hire(name))
+            self.oracle.staff.add(name)
+            here.append(name)
+        start = number % len(here)
+        turned = here[start:] + here[:start]
+        deputy = turned[2] if deputised and len(turned) > 2 else None
+        sponsors = sorted(turned[:2])
+        self.oracle.name_sponsors(slug, sponsors, deputy)
+        self.both(None, lambda world: world.name_sponsors(slug, sponsors, deputy))
+
+    # -- what must hold ---------------------------------------------------------------------------
+
+    @invariant()
+    def everybody_has_what_they_should(self) -> None:
+        self.swept.sweep()
+        access = self.swept.access()
+        assert access == self.neglected.access()
+        until = {
+            (slug, subject): self.oracle.until(slug, person)
+            for slug, organisation in self.oracle.organisations.items()
+            for subject, person in organisation.people.items()
+        }
+        assert until == {who: decision.until for who, decision in access.items()}
+
+    @invariant()
+    def the_swept_rows_are_the_oracles(self) -> None:
+        rows = self.swept.rows()
+        people, words, grants = expected_rows(self.oracle)
+        assert people == only(rows["guest"], people)
+        assert words == only(rows["sponsorship"], words)
+        standing = [row for row in rows["grant"] if row["state"] != "ended"]
+        assert grants == sorted(
+            (row["sponsorship_id"], row["offer_id"], row["state"], row["by_claim"])
+            for row in standing
+        )
+
+    @invariant()
+    def counters_count_and_sponsors_are_here(self) -> None:
+        for world in (self.swept, self.neglected):
+            rows = world.rows()
+            guests = rows["guest"]
+            for slug, seats in world.seats().items():
+                states = [row["state"] for row in guests.values() if row["organisation_id"] == slug]
+                seated = sum(state in ("active", "suspended") for state in states)
+                assert seats == (seated, states.count("pending"))
+            vouched = {
+                row["guest_id"]
+                for row in rows["sponsorship"].values()
+                if row["state"] == "active" and row["sponsor_id"] in self.oracle.staff
+            }
+            assert {name for name, row in guests.items() if row["state"] == "active"} <= vouched
+
+    def teardown(self) -> None:
+        """Any schedule of sweeps ends in the same rows, and the log tells of all of them."""
+        self.neglected.sweep(batch=2)
+        self.swept.sweep()
+        assert self.swept.rows() == self.neglected.rows()
+        for world in (self.swept, self.neglected):
+            told, there = world.log()
+            assert told == there
+
+
+def expected_rows(oracle: Oracle) -> tuple[dict[str, Any], dict[str, Any], list[Any]]:
+    """What the swept database must say of people, sponsorships and grants."""
+    people: dict[str, Any] = {}
+    words: dict[str, Any] = {}
+    grants = []
+    for slug, organisation in oracle.organisations.items():
+        for subject, person in organisation.people.items():
+            name = f"{slug}/{subject}"
+            people[name] = {
+                "state": person.state,
+                "state_reason": person.reason,
+                "state_since": text(person.since),
+                "hold": person.hold,
+                "tombstone": person.tombstone,
+                "inactive_at": text(person.silent_at),
+                "removes_at": text(person.gone_at),
+                "lapses_at": text(person.open[0].lapses) if person.state == "pending" else None,
+                "expires_at": text(person.expires),
+                "email": person.email,
+                "email_aside": person.aside,
+                "aside_until": text(person.aside_until),
+            }
+            for age, word in enumerate(reversed(person.words)):
+                asked = word.review.ask is not None and word.review.ask <= oracle.now
+                words[f"{name}/{age}"] = {
+                    "guest_id": name,
+                    "sponsor_id": word.sponsor,
+                    "contract_id": f"{slug}/{word.contract.reference}",
+                    "state": word.state,
+                    "state_reason": word.reason,
+                    "state_since": text(word.since),
+                    "last_day": word.last_day.isoformat(),
+                    "expires_at": text(word.expires),
+                    "lapses_at": text(word.lapses),
+                    "approve_by": text(word.approve_by),
+                    "decided_by": word.decided_by,
+                    "review_ask_at": None if asked else text(word.review.ask),
+                    "review_due_at": text(word.review.due),
+                    "review_ends_at": text(word.review.ends),
+                }
+                grants += [
+                    (f"{name}/{age}", f"{slug}/{offer}", state, by_claim)
+                    for offer, (state, by_claim) in word.grants.items()
+                ]
+    return people, words, sorted(grants)
+
+
+def text(instant: datetime | None) -> str | None:
+    return instant.isoformat().replace("+00:00", "Z") if instant else None
+
+
+def only(rows: dict[str, Any], expected: dict[str, Any]) -> dict[str, Any]:
+    """The columns of rows that the oracle speaks of."""
+    columns = next(iter(expected.values()), {}).keys()
+    return {key: {name: row[name] for name in columns} for key, row in rows.items()}
+
+
+@pytest.fixture
+def stage(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], Lives]]:
+    """Makes lives on two databases that are used again and again."""
+    monkeypatch.setattr("portal.foundation.queues.wake", lambda name: True)
+    url = databases.fresh("sqlite")
+    template = Path("/", url.partition(":///")[2])
+    config = Settings.checked(
+        None,
+        env="development",
+        public_url="https://guests.host.example",
+        secret_keys=(secrets.token_urlsafe(32),),
+        data_dir=tmp_path,
+        database_url=url,
+        smtp_url="smtp://127.0.0.1:25",
+        host_name="Host Ltd",
+        host_domains=("host.example",),
+        support_contact="help@host.example",
+    )
+    builder = World(config, template)
+    names = builder.build()
+    builder.close()
+    worlds = [World(config, template.with_name(f"{template.stem}-{n}.sqlite3")) for n in "ab"]
+    yield lambda: Lives(worlds[0], worlds[1], template, names)
+    for world in worlds:
+        world.close()
+    databases.drop(url)
+    for world in worlds:
+        databases.drop(f"sqlite:///{world.file}")
+
+
+LONG = os.environ.get("PORTAL_LIVES") == "long"
+
+
+def test_lives(stage: Callable[[], Lives]):
+    """Thirty lives of thirty steps; a thousand of sixty when asked."""
+    run_state_machine_as_test(
+        stage,
+        settings=settings(
+            max_examples=1000 if LONG else 30,
+            stateful_step_count=60 if LONG else 30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+            report_multiple_bugs=False,
+        ),
+    )
