@@ -19,7 +19,7 @@ from portal.sponsorship.changes.settling import dates_of
 from portal.sponsorship.queries import open_requests
 from portal.sponsorship.rules import Candidate, GuestDates
 from portal.staff.models import Staff
-from portal.trust.models import Organisation
+from portal.trust.models import IdentityProvider, Organisation
 from portal.trust.queries import (
     EligibleSponsor,
     ProviderRow,
@@ -64,10 +64,15 @@ def gather(
     policy = policy_for(session, organisation_id)
     contract = running_contract(session, organisation_id, now)
     sponsors = tuple(eligible_sponsors(session, organisation_id)) if arriving else ()
-    state, places = session.execute(
-        select(Organisation.state, Organisation.seats + Organisation.waiting).where(
-            Organisation.id == organisation_id
+    # The provider's state is read again here: the conversation with it may have taken seconds.
+    state, places, provider_state = session.execute(
+        select(
+            Organisation.state,
+            Organisation.seats + Organisation.waiting,
+            IdentityProvider.state,
         )
+        .join(IdentityProvider, IdentityProvider.organisation_id == Organisation.id)
+        .where(Organisation.id == organisation_id, IdentityProvider.id == provider.id)
     ).one()
     known: GuestDates | None = dates_of(guest) if guest else None
     email = identity.email
@@ -75,7 +80,7 @@ def gather(
     facts = AdmissionFacts(
         organisation_active=state == "active",
         contract_running=contract is not None,
-        provider_enabled=provider.state == "enabled",
+        provider_enabled=provider_state == "enabled",
         provider_of_organisation=identity.organisation_id == organisation_id,
         required_claims=provider.required_claims,
         domains=domains(session, organisation_id),

@@ -12,7 +12,7 @@ from portal.lifecycle import changes as lifecycle
 from portal.lifecycle import jobs
 from portal.sponsorship.changes import deciding, people
 from portal.trust import changes as trust
-from portal.trust.queries import organisation_by_slug
+from portal.trust.queries import enabled_providers, organisation_by_slug
 from tests import factories
 from tests.flows.story import trusting
 
@@ -318,3 +318,25 @@ def test_a_provider_that_is_down_says_whose_side_it_is(story):
     assert answer.status_code == 502
     assert "could not be reached" in answer.text
     refused(story, answer, "net.unreachable")
+
+
+def test_a_provider_disabled_while_it_is_spoken_with_lets_nobody_in(story, monkeypatch):
+    """The conversation takes seconds; what an admin does meanwhile counts."""
+    from portal.pages import sign_in as page
+
+    with story.app.app_context():
+        acme = organisation_by_slug(db.session(), "acme").id
+        provider_id = enabled_providers(db.session(), acme)[0].id
+        db.session.remove()
+    honest = page.come_back
+
+    def slow(connection):
+        result = honest(connection)
+        with transaction(actor=Actor.shell("tests"), now=clock.policy_now()) as tx:
+            trust.disable(tx, provider_id)
+        return result
+
+    client = story.browser()
+    back = story.depart(client)
+    monkeypatch.setattr(page, "come_back", slow)
+    refused(story, client.get(back), "adm.idp_disabled")
