@@ -13,7 +13,7 @@ from portal.sponsorship.changes.telling import tell_removed, tell_suspended
 from portal.sponsorship.queries import SponsorshipRow, open_by_sponsor, open_requests, open_rows
 from portal.sponsorship.rules import Candidate, who_is_asked
 from portal.trust import changes as trust_changes
-from portal.trust.queries import eligible_sponsors
+from portal.trust.queries import eligible_sponsors, lock_named
 from portal.trust.queries import sponsors as named
 
 
@@ -42,6 +42,7 @@ def name_sponsors(
     Raises:
         Refused: as ``trust.changes.name_sponsors``.
     """
+    lock_named(tx, organisation_id)
     before = {one.staff_id for one in named(tx.session, organisation_id)}
     gone = before - {*sponsors, deputy}
     rows = {

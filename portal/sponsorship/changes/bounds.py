@@ -10,7 +10,7 @@ from portal.guests.queries import GuestRow
 from portal.guests.rules import Reason, State, family
 from portal.sponsorship.queries import open_rows
 from portal.sponsorship.rules import Bound, Latest, Review, expiry_of, latest_last_day
-from portal.trust.queries import eligible_sponsors
+from portal.trust.queries import eligible_sponsors, keep_deciders
 from portal.trust.rules import ContractFacts, EffectivePolicy, Refused, check_name
 
 LONGEST_REASON = 500
@@ -20,12 +20,16 @@ class NotYours(Exception):
     """This employee may not decide for this organisation."""
 
 
-def require_decider(tx: Tx, organisation_id: UUID, staff_id: UUID) -> None:
+def require_decider(tx: Tx, organisation_id: UUID, staff_id: UUID, *others: UUID) -> None:
     """Refuse an employee who is no sponsor or deputy there, or has an address in its domains.
+
+    They stay one until the commit, and so do *others*: whoever lets them go waits for this
+    decision, and then hands over what it gave them. Call it before guests are locked.
 
     Raises:
         NotYours: so it is.
     """
+    keep_deciders(tx, organisation_id, (staff_id, *others))
     if staff_id not in {one.staff_id for one in eligible_sponsors(tx.session, organisation_id)}:
         raise NotYours
 

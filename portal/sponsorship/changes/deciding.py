@@ -153,7 +153,7 @@ def hand_over(tx: Tx, sponsorship_id: UUID, staff_id: UUID, to: UUID) -> Lost | 
         NotYours: the employee may not decide for this organisation.
         Refused: the other one may not decide for it either.
     """
-    row, guest = _open(tx, sponsorship_id, staff_id)
+    row, guest = _open(tx, sponsorship_id, staff_id, to)
     if row.state not in (Standing.REQUESTED, Standing.ACTIVE):
         return _lost(tx, row, "hand_over")
     if to not in {one.staff_id for one in eligible_sponsors(tx.session, row.organisation_id)}:
@@ -266,12 +266,14 @@ def end(tx: Tx, sponsorship_id: UUID, staff_id: UUID, reason: str) -> Lost | Non
     return None
 
 
-def _open(tx: Tx, sponsorship_id: UUID, staff_id: UUID) -> tuple[SponsorshipRow, GuestRow]:
+def _open(
+    tx: Tx, sponsorship_id: UUID, staff_id: UUID, *others: UUID
+) -> tuple[SponsorshipRow, GuestRow]:
     """Settle and lock the guest of a sponsorship; return both as they stand now."""
     known = get(tx.session, sponsorship_id)
     if known is None:
         raise NotYours
-    require_decider(tx, known.organisation_id, staff_id)
+    require_decider(tx, known.organisation_id, staff_id, *others)
     guest = settle(tx, [known.guest_id])[known.guest_id]
     row = get(tx.session, sponsorship_id)
     assert row is not None

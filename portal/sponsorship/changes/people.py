@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from portal.foundation.transaction import Tx
 from portal.guests import changes as guest_changes
+from portal.guests import queries as guests
 from portal.guests.changes import Move
 from portal.guests.queries import GuestRow
 from portal.guests.rules import LAPSES_AFTER, REMOVED_AFTER, Reason, State
@@ -123,8 +124,11 @@ def let_back(tx: Tx, guest_id: UUID, staff_id: UUID) -> UUID:
         NotYours: the employee may not decide for this organisation.
         Refused: there is no tombstone, no place, or no contract to come back under.
     """
+    known = guests.get(tx.session, guest_id)
+    if known is None:
+        raise NotYours
+    require_decider(tx, known.organisation_id, staff_id)
     guest = _settled(tx, guest_id)
-    require_decider(tx, guest.organisation_id, staff_id)
     if not guest.tombstone:
         raise Refused("guest", "Nothing keeps this person out. They can simply sign in again")
     policy = policy_for(tx.session, guest.organisation_id)

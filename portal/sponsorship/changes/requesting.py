@@ -8,6 +8,7 @@ from uuid import UUID
 from portal.delivery.changes import Message, put
 from portal.foundation.db import uuid7
 from portal.foundation.transaction import Tx
+from portal.guests import queries as guests
 from portal.guests.rules import LAPSES_AFTER, Reason, State
 from portal.sponsorship.changes import grants, writing
 from portal.sponsorship.changes.bounds import (
@@ -111,10 +112,11 @@ def vouch(tx: Tx, guest_id: UUID, staff_id: UUID, last_day: date, chosen: Collec
         NotYours, Refused: as ``approve``; Refused also where a human holds the guest, nobody
         is in to be vouched for, or no contract runs.
     """
-    guest = settle(tx, [guest_id]).get(guest_id)
-    if guest is None:
+    known = guests.get(tx.session, guest_id)
+    if known is None:
         raise NotYours
-    require_decider(tx, guest.organisation_id, staff_id)
+    require_decider(tx, known.organisation_id, staff_id)
+    guest = settle(tx, [guest_id])[guest_id]
     if guest.hold:
         raise Refused("guest", "This guest is held by a colleague. Lift the hold first")
     if guest.state not in (State.ACTIVE, State.SUSPENDED):

@@ -49,6 +49,8 @@ from portal.trust.queries.sponsors import (
     EligibleSponsor,
     SponsorRow,
     eligible_sponsors,
+    keep_deciders,
+    lock_named,
     organisations_decided_by,
     sponsors,
 )
@@ -76,6 +78,8 @@ __all__ = [
     "enabled_providers",
     "holder_of",
     "house_of",
+    "keep_deciders",
+    "lock_named",
     "offers",
     "organisation_by_id",
     "organisation_by_slug",

@@ -1,5 +1,6 @@
 """Who is named for an organisation, and who of them may decide."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.foundation.text import domain_of
+from portal.foundation.transaction import Tx
 from portal.staff.models import Staff
 from portal.trust.models import Domain, OrganisationSponsor
 from portal.trust.queries.organisations import (
@@ -70,6 +72,33 @@ def eligible_sponsors(session: Session, organisation_id: UUID) -> list[EligibleS
         for row in sponsors(session, organisation_id)
         if row.eligible
     ]
+
+
+def keep_deciders(tx: Tx, organisation_id: UUID, staff_ids: Iterable[UUID]) -> None:
+    """Keep these employees, and their being named here, as they are until the commit."""
+    ids = sorted(set(staff_ids), key=str)
+    tx.session.execute(
+        select(Staff.id).where(Staff.id.in_(ids)).order_by(Staff.id).with_for_update(read=True)
+    )
+    tx.session.execute(
+        select(OrganisationSponsor.id)
+        .where(
+            OrganisationSponsor.organisation_id == organisation_id,
+            OrganisationSponsor.staff_id.in_(ids),
+        )
+        .order_by(OrganisationSponsor.id)
+        .with_for_update(read=True)
+    )
+
+
+def lock_named(tx: Tx, organisation_id: UUID) -> None:
+    """Lock who is named for an organisation, before any guest: decisions of theirs are awaited."""
+    tx.session.execute(
+        select(OrganisationSponsor.id)
+        .where(OrganisationSponsor.organisation_id == organisation_id)
+        .order_by(OrganisationSponsor.id)
+        .with_for_update()
+    )
 
 
 def organisations_decided_by(session: Session, staff_id: UUID) -> list[OrganisationRow]:
