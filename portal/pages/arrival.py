@@ -4,6 +4,7 @@ from flask import Blueprint, current_app, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
+from wtforms import HiddenField
 
 from portal.admission import changes as admission
 from portal.admission.changes import Arrived, LostRace, Result, SignedIn, TurnedAway
@@ -33,8 +34,9 @@ TRIES = 3
 
 
 class ArrivalForm(PortalForm):
-    """What a person may add, and their yes to the terms."""
+    """What a person may add, and their yes to the version of the terms that was shown."""
 
+    version = HiddenField()
     why = NoteField("Why do you need access?", limit=500)
     works_with = TextField("Whom do you work with here?", limit=254)
     terms = CheckField("I accept the terms of use", "Accept the terms of use to go on")
@@ -47,7 +49,7 @@ def look() -> ResponseReturnValue:
     found = _found()
     if found is None:
         return render_template("sign_in/arrival_over.html"), 410
-    return _page(*found, ArrivalForm())
+    return _page(*found, ArrivalForm(), _terms())
 
 
 @bp.post("/arrival")
@@ -58,12 +60,19 @@ def accept() -> ResponseReturnValue:
     if found is None:
         return render_template("sign_in/arrival_over.html"), 410
     arrival, row = found
-    form = ArrivalForm()
+    form, terms = ArrivalForm(), _terms()
+    if form.version.data != str(terms.version):
+        form.terms.data = False
+        form.refuse(field="", message="The terms have changed meanwhile. Read them once more")
+        return _page(arrival, row, form, terms, 409)
     if not form.validate_on_submit():
-        return _page(arrival, row, form, 422)
+        return _page(arrival, row, form, terms, 422)
     reference = new_reference()
-    said = Acceptance(_terms(), form.why.data or None, form.works_with.data or None)
-    result, started = _accept(arrival, row, said, reference)
+    said = Acceptance(terms, form.why.data or None, form.works_with.data or None)
+    try:
+        result, started = _accept(arrival, row, said, reference)
+    except LostRace:  # this very arrival was accepted meanwhile: a doubled click
+        return render_template("sign_in/arrival_over.html"), 410
     if isinstance(result, TurnedAway):
         return refusals.turned_away(result, row, reference)
     assert isinstance(result, SignedIn)
@@ -118,15 +127,20 @@ def _found() -> tuple[OpenArrival, ProviderRow] | None:
 
 
 def _page(
-    arrival: OpenArrival, row: ProviderRow, form: ArrivalForm, status: int = 200
+    arrival: OpenArrival,
+    row: ProviderRow,
+    form: ArrivalForm,
+    terms: TermsFacts,
+    status: int = 200,
 ) -> ResponseReturnValue:
+    form.version.data = str(terms.version)
     page = render_template(
         "sign_in/arrival.html",
         arrival=arrival,
         identity=arrival.identity,
         provider=row,
         policy=policy_for(db.session(), row.organisation_id),
-        terms=_terms(),
+        terms=terms,
         form=form,
     )
     return page, status

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from portal.admission import changes as admission
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.transaction import Actor, transaction
@@ -15,6 +16,7 @@ from portal.trust import changes as trust
 from portal.trust.queries import enabled_providers, organisation_by_slug
 from tests import factories
 from tests.flows.story import trusting
+from tests.pages.sessions import as_staff
 
 REFERENCE = re.compile(r"Reference <code>([0-9A-Z-]+)</code>")
 
@@ -67,6 +69,37 @@ def test_a01_first_sign_in_makes_one_pending_guest(story):
     events = [one.event for one in story.events(guest_id=guest.id)]
     assert events.count("guest.created") == 1
     assert events.count("sponsorship.requested") == 1
+
+
+def test_a_yes_counts_for_the_terms_that_were_shown(story):
+    """A newer version that nobody has read is shown first; then the yes is taken."""
+    client = story.browser()
+    story.knock(client)
+    first = client.get("/arrival").text
+    act(story, lambda tx: trust.publish_terms(tx, "Be kind.", published_by="Ada"))
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', first)
+    assert token
+    said = {"csrf_token": token[1], "version": "1", "terms": "y", "why": "Forecasts"}
+    answer = client.post("/arrival", data=said)
+    assert answer.status_code == 409
+    assert "The terms have changed meanwhile" in answer.text
+    assert "Be kind." in answer.text
+    assert "Forecasts" in answer.text
+    assert story.guest() is None
+    assert client.submit("/arrival", {"terms": "y"}).location == "/me"
+    assert story.guest().terms_version == 2
+
+
+def test_a_doubled_click_on_the_arrival_page_is_told_so(story, monkeypatch):
+    """The second one finds the arrival used under the lock: no fault of ours to report."""
+
+    def used(*_arguments):
+        raise admission.LostRace
+
+    client = story.browser()
+    story.knock(client)
+    monkeypatch.setattr(admission, "accept", used)
+    assert client.submit("/arrival", {"terms": "y"}).status_code == 410
 
 
 def test_the_terms_must_be_accepted(story):
@@ -270,8 +303,6 @@ def test_a_disabled_provider_ends_its_sessions_within_one_request(story):
     client = story.browser()
     story.arrive(client)
     admin = story.browser()
-    from tests.pages.sessions import as_staff
-
     as_staff(story.app, admin, story.admin_id)
     page = "/admin/organisations/acme/providers/id"
     assert admin.submit(page, to="/disable").status_code == 303
@@ -340,3 +371,20 @@ def test_a_provider_disabled_while_it_is_spoken_with_lets_nobody_in(story, monke
     back = story.depart(client)
     monkeypatch.setattr(page, "come_back", slow)
     refused(story, client.get(back), "adm.idp_disabled")
+
+
+def test_strength_is_asked_for_checked_and_may_be_attested(app, provider):
+    """A weak sign-in is refused; an admin's word, with its date, stands in for a silent provider."""
+    story = trusting(app, provider, policy={"accepted_amr": ["mfa"]})
+    refused(story, story.knock(story.browser()), "oidc.assurance")
+    provider.person = {**provider.person, "amr": ["pwd", "mfa"]}
+    assert story.knock(story.browser()).location == "/arrival"
+    del provider.person["amr"]
+    admin = story.browser()
+    as_staff(app, admin, story.admin_id)
+    page = "/admin/organisations/acme/providers/id"
+    assert admin.submit(page, to="/strength").status_code == 303
+    assert "attested" in admin.get(page).text
+    assert story.knock(story.browser()).location == "/arrival"
+    admin.submit(page, to="/strength")
+    refused(story, story.knock(story.browser()), "oidc.assurance")
