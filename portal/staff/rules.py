@@ -187,7 +187,10 @@ def _decide_row(
     changed = (sponsor, admin) != (row.is_sponsor, row.is_admin)
     outcome, reason = Outcome.ROLES_CHANGED if changed else Outcome.SIGNED_IN, None
     if not sponsor and not admin:
-        outcome, reason, bind = Outcome.REFUSED, Reason.NO_ROLE, False
+        if bind:
+            # Nobody has shown yet to be the one who was invited: their roles stay as they are.
+            return _refused(Reason.NO_ROLE)
+        outcome, reason = Outcome.REFUSED, Reason.NO_ROLE
     return StaffDecision(
         outcome,
         reason,

@@ -177,10 +177,11 @@ def row(outcome: Outcome, *, sponsor: bool, admin: bool, **values: Any) -> Staff
             row(Outcome.ROLES_CHANGED, sponsor=False, admin=True, bind=True),
         ),
         (
+            # Whoever opened the link is not known to be the one it was mailed to.
             said("other"),
             StaffFacts(invited=SPONSOR),
             BY_CLAIM,
-            row(Outcome.REFUSED, reason=Reason.NO_ROLE, sponsor=False, admin=False),
+            refused(Reason.NO_ROLE),
         ),
         (CLAIMS, StaffFacts(invited=SPONSOR, link_spent=True), BY_HAND, refused(Reason.LINK)),
         (
