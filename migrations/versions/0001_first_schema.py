@@ -295,6 +295,7 @@ def _trust() -> None:
         sa.Column("addresses", sa.String(16), nullable=False),
         sa.Column("tested_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("findings", sa.Text(), nullable=True),
+        sa.Column("strength_attested_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("trial_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("trial", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),

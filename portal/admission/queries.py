@@ -86,8 +86,8 @@ def gather(
         domains=domains(session, organisation_id),
         host_domains=host_domains,
         addresses_trusted=provider.addresses == "trusted",
-        accepted_acr=policy.accepted_acr,
-        accepted_amr=policy.accepted_amr,
+        accepted_acr=provider.accepted_acr,
+        accepted_amr=provider.accepted_amr,
         places_taken=places,
         most_guests=policy.most_guests,
         arrived_last_hour=(

@@ -76,6 +76,7 @@ VOCABULARY: Mapping[str, Shape] = MappingProxyType(
         "identity_provider.changed": _shape("identity_provider", "was"),
         "identity_provider.tested": _shape("identity_provider", "findings"),
         "identity_provider.trial": _shape("identity_provider", "outcome reasons"),
+        "identity_provider.strength_attested": _shape("identity_provider"),
         "identity_provider.enabled": _shape("identity_provider"),
         "identity_provider.disabled": _shape("identity_provider"),
         "terms.published": _shape("terms"),

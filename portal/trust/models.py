@@ -161,6 +161,8 @@ class IdentityProvider(Base):
     addresses: Mapped[str] = mapped_column(String(16))
     tested_at: Mapped[datetime | None]  # last connection test that passed, of this configuration
     findings: Mapped[Any | None] = mapped_column(JsonText)  # of the last connection test
+    # When an admin attested that the partner enforces the demanded strength (it sends no ``amr``).
+    strength_attested_at: Mapped[datetime | None]
     trial_at: Mapped[datetime | None]  # last test sign-in that came back
     trial: Mapped[Any | None] = mapped_column(JsonText)  # outcome and warnings, nothing personal
     created_at: Mapped[datetime]

@@ -374,7 +374,7 @@ def test_a_provider_disabled_while_it_is_spoken_with_lets_nobody_in(story, monke
 
 
 def test_strength_is_asked_for_checked_and_may_be_attested(app, provider):
-    """A weak sign-in is refused; an admin's word, with its date, stands in for a silent provider."""
+    """A weak sign-in is refused; an admin's dated word stands in for a silent provider."""
     story = trusting(app, provider, policy={"accepted_amr": ["mfa"]})
     refused(story, story.knock(story.browser()), "oidc.assurance")
     provider.person = {**provider.person, "amr": ["pwd", "mfa"]}

@@ -28,6 +28,7 @@ from portal.trust.queries import (
     connection_for,
     domains,
     house_of,
+    policy_for,
 )
 from portal.trust.rules import ProviderSettings, check_pairs
 from portal.web.forms import PortalForm
@@ -127,6 +128,7 @@ def _page(
         provider=provider,
         people=known_people(db.session(), row.id, provider.issuer),
         domains=sorted(domains(db.session(), row.id)),
+        policy=policy_for(db.session(), row.id),
         redirect_uri=settings_of(current_app).public_url + provider.callback_path,
         sign_in_url=settings_of(current_app).public_url + provider.sign_in_path,
         secret_form=SecretForm(),
@@ -229,6 +231,16 @@ def try_out(slug: str, idp: str) -> ResponseReturnValue:
         return depart(connection, errand)
     except SignInFailure as failure:
         return refusals.failed(failure, provider)
+
+
+@bp.post("/<idp>/strength")
+@for_admin
+def attest(slug: str, idp: str) -> ResponseReturnValue:
+    """Attest, or no longer, that the partner enforces the demanded strength."""
+    row, provider = _wanted(slug, idp)
+    attested = provider.strength_attested_at is None
+    act(lambda tx: changes.attest_strength(tx, provider.id, attested=attested))
+    return _back(row, provider)
 
 
 @bp.post("/<idp>/enable")

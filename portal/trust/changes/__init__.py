@@ -23,6 +23,7 @@ from portal.trust.changes.organisations import (
 from portal.trust.changes.policies import set_policy
 from portal.trust.changes.providers import (
     add_identity_provider,
+    attest_strength,
     change_identity_provider,
     disable,
     enable,
@@ -38,6 +39,7 @@ __all__ = [
     "add_domain",
     "add_identity_provider",
     "add_organisation",
+    "attest_strength",
     "change_identity_provider",
     "change_organisation",
     "disable",

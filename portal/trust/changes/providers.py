@@ -95,6 +95,7 @@ def add_identity_provider(
         "client_secret": secret,
         "tested_at": None,
         "findings": None,
+        "strength_attested_at": None,
         "trial_at": None,
         "trial": None,
         "created_at": tx.now,
@@ -171,6 +172,7 @@ def change_identity_provider(
     values = _columns(now)
     if retest:
         values |= {"tested_at": None, "findings": None, "trial_at": None, "trial": None}
+        values["strength_attested_at"] = None
         values["state"] = changed_state(row.state, retest=retest)
     old = {name: getattr(row, name) for name in values}
     sets = edit(tx, row, values)
@@ -255,6 +257,18 @@ def note_trial(
         sets,
         {"outcome": outcome, "reasons": list(reasons)},
     )
+
+
+def attest_strength(tx: Tx, provider_id: UUID, *, attested: bool) -> None:
+    """Note that an admin attests, or no longer attests, that the partner enforces the strength.
+
+    Some providers never say how somebody signed in (Entra sends no ``amr``): then the policy's
+    demand is met by the admin's word, which stands here with its date.
+    """
+    row = locked_provider(tx, provider_id)
+    sets = edit(tx, row, {"strength_attested_at": tx.now if attested else None})
+    if sets:
+        _record(tx, "identity_provider.strength_attested", row.organisation_id, sets)
 
 
 def enable(tx: Tx, provider_id: UUID) -> None:

@@ -20,7 +20,7 @@ class ProviderRow:
 
     Attributes:
         secret: the client secret as it is stored; ``client_secret`` opens it.
-        accepted_acr: of the organisation's policy.
+        accepted_acr: of the organisation's policy, unless an admin attests the strength.
         accepted_amr: the same.
         wanted_claims: claims that standing offers decide by.
     """
@@ -44,6 +44,7 @@ class ProviderRow:
     addresses: str
     tested_at: datetime | None
     findings: Any
+    strength_attested_at: datetime | None
     trial_at: datetime | None
     trial: Any
     created_at: datetime
@@ -138,15 +139,21 @@ def _providers(session: Session, which: ColumnElement[bool] | None) -> list[Prov
             addresses=row.addresses,
             tested_at=row.tested_at,
             findings=row.findings,
+            strength_attested_at=row.strength_attested_at,
             trial_at=row.trial_at,
             trial=row.trial,
             created_at=row.created_at,
-            accepted_acr=policies[row.organisation_id].accepted_acr,
-            accepted_amr=policies[row.organisation_id].accepted_amr,
+            accepted_acr=_demand(row, policies[row.organisation_id].accepted_acr),
+            accepted_amr=_demand(row, policies[row.organisation_id].accepted_amr),
             wanted_claims=wanted.get(row.organisation_id, ()),
         )
         for row, org_slug, org_name, org_state in found
     ]
+
+
+def _demand(row: IdentityProvider, accepted: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what must be asserted; nothing where an admin attests that the partner enforces it."""
+    return () if row.strength_attested_at is not None else accepted
 
 
 def _wanted_claims(session: Session, ids: set[UUID]) -> dict[UUID, tuple[str, ...]]:
