@@ -169,8 +169,8 @@ class Scene:
     ) -> UUID:
         """Offer a new entitlement of a new application."""
         with self.tx() as tx:
-            number = tx.session.scalar(select(func.count()).select_from(Application))
-            entitlement_id = factories.entitlement(tx, f"app-{number}")
+            number = tx.session.scalar(select(func.count()).select_from(Application)) or 0
+            entitlement_id = factories.entitlement(tx, f"app-{number + 1}")
             return factories.offer(tx, partner.id, entitlement_id, default=default, when=when)
 
     def policy(self, partner: Partner | None, **values: Any) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from portal.admission.identity import VerifiedIdentity
 from portal.admission.models import Arrival
 from portal.admission.rules import AdmissionFacts
-from portal.foundation.crypto import decrypt, encrypt, hash_token
+from portal.foundation.crypto import Undecryptable, decrypt, encrypt, hash_token
 from portal.foundation.text import canonical_json
 from portal.guests.queries import HOUR, GuestRow, address_taken, arrivals_since
 from portal.guests.rules import State
@@ -183,7 +183,11 @@ def open_arrival(session: Session, token: str, now: datetime) -> OpenArrival | N
     if row is None:
         return None
     key, organisation_id, provider_id, identity, next_url, expires_at = row
-    return OpenArrival(key, organisation_id, provider_id, unsealed(identity), next_url, expires_at)
+    try:
+        known = unsealed(identity)
+    except Undecryptable:  # its key is gone from the settings: the person signs in once more
+        return None
+    return OpenArrival(key, organisation_id, provider_id, known, next_url, expires_at)
 
 
 def count_expired(session: Session, now: datetime) -> int:

@@ -187,11 +187,11 @@ class Settings(BaseSettings):
     """Hosts, `name` or `name:port`, that may be fetched from although their address is private
     or their port unusual. Only an operator says so, never a partner."""
 
-    limit_per_address: Limit = "600 per minute"
-    """Most requests of one client address."""
+    limit_per_address: Limit = "3000 per minute"
+    """Most requests of one client address; a whole company may stand behind one."""
 
     limit_sign_in_per_address: Limit = "60 per minute; 600 per hour"
-    """Most sign-ins begun from one client address."""
+    """Most addresses asked about, and single-use links tried, from one client address."""
 
     limit_per_account: Limit = "300 per minute"
     """Most requests of one signed-in person."""

@@ -11,7 +11,7 @@ from portal.foundation.transaction import ANONYMOUS, Actor, transaction
 from portal.web.errors import Refusal
 from portal.web.guards import current_viewer
 
-MOST_A_MINUTE: Final = 120  # of one process: a flood is logged, but does not fill the database
+MOST_A_MINUTE: Final = 600  # of one process: a flood is logged, but does not fill the database
 
 _lock = Lock()
 _window = [0.0, 0]
@@ -19,7 +19,7 @@ _window = [0.0, 0]
 
 def write_down(refusal: Refusal) -> None:
     """Record a refusal under the number that the person sees."""
-    if _is_flood():
+    if is_flood():
         return
     viewer = current_viewer()
     actor = Actor(viewer.kind, viewer.id) if viewer else ANONYMOUS
@@ -34,7 +34,8 @@ def write_down(refusal: Refusal) -> None:
         record(tx, [event])
 
 
-def _is_flood() -> bool:
+def is_flood() -> bool:
+    """Count a refusal; say whether this process has had too many within the minute."""
     with _lock:
         now = time.monotonic()
         if now - _window[0] >= 60:  # noqa: PLR2004

@@ -17,6 +17,7 @@ from portal.foundation import clock
 from portal.foundation.current import settings_of
 from portal.foundation.db import db
 from portal.foundation.transaction import ANONYMOUS, new_reference, transaction
+from portal.pages.not_allowed import is_flood
 from portal.sign_in import changes
 from portal.sign_in.rules import Side, SignInFailure
 from portal.trust.queries import ProviderRow
@@ -48,9 +49,11 @@ def turned_away(result: TurnedAway, row: ProviderRow, reference: str) -> Respons
 def failed(failure: SignInFailure, row: ProviderRow | None) -> ResponseReturnValue:
     """Record that a conversation with a provider failed, and show whose side it is on."""
     reference = new_reference()
-    with transaction(actor=ANONYMOUS, now=clock.policy_now(), reference=reference) as tx:
-        changes.give_up(tx, failure.attempt_id, clock.protocol_now())
-        record(tx, [_event(failure, row)])
+    # Whoever invents states by the thousand fills no database; the first of a minute are kept.
+    if failure.attempt_id is not None or not is_flood():
+        with transaction(actor=ANONYMOUS, now=clock.policy_now(), reference=reference) as tx:
+            changes.give_up(tx, failure.attempt_id, clock.protocol_now())
+            record(tx, [_event(failure, row)])
     page = render_template(
         _TEMPLATES[failure.side],
         failure=failure,

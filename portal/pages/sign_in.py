@@ -81,7 +81,6 @@ def nowhere() -> ResponseReturnValue:
 
 @bp.get("/sign-in/<organisation>")
 @for_anyone
-@limited_sign_in
 def choose(organisation: str) -> ResponseReturnValue:
     """An organisation's own link: on to its provider, or a choice where it has several."""
     row = organisation_by_slug(db.session(), organisation)
@@ -100,7 +99,6 @@ def choose(organisation: str) -> ResponseReturnValue:
 
 @bp.get("/sign-in/<organisation>/<provider>")
 @for_anyone
-@limited_sign_in
 def start(organisation: str, provider: str) -> ResponseReturnValue:
     """Leave for the identity provider. A GET, since CSP keeps forms on this site."""
     row = _provider(organisation, provider)

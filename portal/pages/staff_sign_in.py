@@ -44,7 +44,6 @@ LINK = "staff_link"
 
 @bp.get("/staff/sign-in")
 @for_anyone
-@limited_sign_in
 def start() -> ResponseReturnValue:
     """Leave for the host's own provider; the wanted page is kept."""
     connection = host_connection(settings_of(current_app))

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from portal.admission.changes.refusing import short
-from portal.admission.identity import VerifiedIdentity
+from portal.admission.identity import Unknown, VerifiedIdentity, claim_values
 from portal.admission.queries import Door
 from portal.admission.rules import domain_in
 from portal.audit.changes import record
@@ -22,7 +22,7 @@ from portal.sponsorship.changes.telling import display_name
 from portal.sponsorship.queries import grants_under, open_rows, staff_people
 from portal.staff.queries import admins
 from portal.trust.queries import ProviderRow, eligible_sponsors, standing_offers
-from portal.trust.rules import proposals
+from portal.trust.rules import Proposal, proposals
 
 
 def refresh(
@@ -128,11 +128,20 @@ def _follow_claims(
     tx: Tx, identity: VerifiedIdentity, provider: ProviderRow, guest: GuestRow
 ) -> None:
     """End what a claim chose and no longer says; propose what it says now."""
-    said = proposals(standing_offers(tx.session, guest.organisation_id), identity.claims)
+    offers = standing_offers(tx.session, guest.organisation_id)
+    said = proposals(offers, identity.claims)
     rows = open_rows(tx.session, [guest.id])
     if not rows:
         return
     standing = grants_under(tx.session, [row.id for row in rows])
+    # A claim that was cut short (Entra above 200 groups) says nothing: what it chose stays.
+    said += tuple(
+        Proposal(offer, by_claim=True)
+        for offer in offers
+        if offer.when_claim is not None
+        and claim_values(identity.claims, offer.when_claim) is Unknown.CUT_SHORT
+        and _held(offer.id, standing)
+    )
     if not standing and not any(proposal.by_claim for proposal in said):
         return
     for row in rows:

@@ -1,7 +1,8 @@
 """Contracts move and end: their guests are settled, sponsors and admins are told once."""
 
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
 
@@ -21,7 +22,8 @@ from portal.sponsorship.rules import local_day
 from portal.staff.queries import admins
 from portal.trust import changes as trust_changes
 from portal.trust.models import Contract
-from portal.trust.queries import contracts, sponsors
+from portal.trust.queries import contract_facts, contracts, sponsors
+from portal.trust.rules import contract_end
 
 BATCH = 500
 
@@ -34,9 +36,23 @@ def change_contract(tx: Tx, contract_id: UUID, *, last_day: date | None, open_en
     """
     settle_contract(tx, contract_id)
     conclude_contract(tx, contract_id)
-    trust_changes.set_contract(tx, contract_id, last_day=last_day, open_ended=open_ended)
+    trust_changes.set_contract(
+        tx,
+        contract_id,
+        last_day=last_day,
+        open_ended=open_ended,
+        ends_at=_not_before(tx, contract_id, last_day),
+    )
     settle_contract(tx, contract_id)
     conclude_contract(tx, contract_id)
+
+
+def _not_before(tx: Tx, contract_id: UUID, last_day: date | None) -> datetime | None:
+    """Return now for a last day that has passed: no decision taken since is undone in hindsight."""
+    if last_day is None:
+        return None
+    zone = ZoneInfo(contract_facts(tx.session, contract_id).time_zone)
+    return tx.now if contract_end(last_day, zone) < tx.now else None
 
 
 def end_organisation(tx: Tx, organisation_id: UUID, last_day: date | None) -> int:
