@@ -223,6 +223,7 @@ def after(guest: GuestDates, move: GuestMoves) -> GuestDates:
         since=move.at,
         hold=False,
         tombstone=move.tombstone,
+        inactive_at=None,
         removes_at=move.at + REMOVED_AFTER if move.state == State.SUSPENDED else None,
     )
 

@@ -449,6 +449,7 @@ def test_due_steps(guest, sponsorships, now, expected):
                 state=SUSPENDED,
                 reason=Reason.EXPIRED,
                 since=END,
+                inactive_at=None,
                 removes_at=END + REMOVED_AFTER,
             ),
             id="suspended for thirty days",
