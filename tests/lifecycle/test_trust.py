@@ -122,12 +122,17 @@ class TestContract:
             scene.sweep()
         move_contract(scene, acme.contract_id, scene.day(-15))
         end = scene.ends_at(acme.contract_id)
+        assert end == scene.now  # no decision of the last fortnight is undone in hindsight
         assert (scene.row(jane).state, scene.row(jane).state_reason) == (
             State.SUSPENDED,
             Reason.EXPIRED,
         )
         assert (scene.row(john).state, scene.row(john).state_since) == (State.REMOVED, end)
         assert scene.events("contract.ended")[0].data["guests"] == 1
+        scene.later(days=1)
+        move_contract(scene, acme.contract_id, scene.day(-20))  # corrected: nothing happens
+        assert len(scene.events("contract.ended")) == 1
+        assert scene.ends_at(acme.contract_id) < end
         assert folded(scene.session) == kept(scene.session)
 
     def test_who_came_in_while_it_ended(self, scene: Scene):

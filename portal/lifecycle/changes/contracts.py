@@ -48,11 +48,14 @@ def change_contract(tx: Tx, contract_id: UUID, *, last_day: date | None, open_en
 
 
 def _not_before(tx: Tx, contract_id: UUID, last_day: date | None) -> datetime | None:
-    """Return now for a last day that has passed: no decision taken since is undone in hindsight."""
-    if last_day is None:
+    """Return now for a last day that has passed: no decision taken since is undone in hindsight.
+
+    A contract that has ended already did so when it did; its day may be corrected.
+    """
+    contract = contract_facts(tx.session, contract_id)
+    if last_day is None or (contract.ends_at is not None and contract.ends_at <= tx.now):
         return None
-    zone = ZoneInfo(contract_facts(tx.session, contract_id).time_zone)
-    return tx.now if contract_end(last_day, zone) < tx.now else None
+    return tx.now if contract_end(last_day, ZoneInfo(contract.time_zone)) < tx.now else None
 
 
 def end_organisation(tx: Tx, organisation_id: UUID, last_day: date | None) -> int:
