@@ -392,8 +392,11 @@ class Oracle:
     def move_contract(self, contract: Contract, last_day: date | None) -> str:
         if last_day is not None and last_day < contract.first_day:
             return "refused last_day"
+        ended = contract.ends is not None and contract.ends <= self.now
+        ends = midnight_after(last_day) if last_day else None
+        # What still runs ends now at the earliest; what has ended may be corrected.
+        contract.ends = ends if ends is None or ended else max(ends, self.now)
         contract.last_day = last_day
-        contract.ends = midnight_after(last_day) if last_day else None
         self.pass_time(self.now)
         return "ok"
 
