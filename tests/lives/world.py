@@ -1,7 +1,6 @@
 """One database in which the decisions are taken; two of them live side by side."""
 
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +13,7 @@ from uuid import UUID
 from flask import Flask
 from sqlalchemy import select
 
-from portal.access import queries as access_queries
-from portal.access.rules import AccessDecision, access
+from portal.access.rules import AccessDecision
 from portal.admission.changes import SignedIn, TurnedAway
 from portal.foundation.current import house
 from portal.foundation.db import db, init_database
@@ -27,7 +25,6 @@ from portal.sponsorship.changes import deciding, people
 from portal.sponsorship.changes.bounds import NotYours
 from portal.sponsorship.changes.deciding import Lost
 from portal.sponsorship.changes.requesting import vouch
-from portal.sponsorship.models import Sponsorship
 from portal.sponsorship.queries import SponsorshipRow
 from portal.staff.changes import remove as let_go
 from portal.trust.rules import Refused
@@ -41,21 +38,11 @@ POLICY: Mapping[str, Any] = {
     "review_days": 40,
     "grace_days": 10,
     "inactivity_days": 35,
-    "most_guests": 4,
+    "most_guests": 3,
     "most_new_per_hour": 1000,
     "address_days": 14,
 }
 LAST_DAY = BEGIN.date() + timedelta(days=90)
-# Who is in, or waits, when the story begins: partner, person, approved by.
-PEOPLE = (
-    ("acme", "jane", "ada"),
-    ("acme", "john", None),
-    ("acme", "kim", "ben"),
-    ("zeta", "jane", "cem"),
-    ("zeta", "lee", "dee"),
-)
-FIRST_DAYS = BEGIN.date() + timedelta(days=70)
-FIRST_OFFERS = ("files", "wiki")
 
 
 class CutOff(BaseException):
@@ -126,12 +113,6 @@ class World:
                 names.offers[slug, "wiki"] = scene.offer(partner, default=True)
                 names.offers[slug, "books"] = scene.offer(partner, when=("department", "Finance"))
                 names.offers[slug, "files"] = scene.offer(partner)
-            self.names = names
-            for slug, subject, sponsor in PEOPLE:
-                self.sign_in(slug, subject, f"{subject}@{slug}.example", frozenset())
-                if sponsor:
-                    chosen = self.offers(slug, set(FIRST_OFFERS))
-                    self.decide("approve", slug, subject, 0, sponsor, FIRST_DAYS, chosen)
             db.session.rollback()
             with db.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -286,11 +267,9 @@ class World:
     def access(self) -> dict[tuple[str, str], AccessDecision]:
         """What each person may do now."""
         with self.here() as scene:
-            people_here = self._people()
-            known = access_queries.gather(db.session(), [key for *_, key in people_here])
             return {
-                (slug, subject): access(known[guest_id].facts, scene.now)
-                for slug, subject, guest_id in people_here
+                (slug, subject): scene.access(guest_id)
+                for slug, subject, guest_id in self._people()
             }
 
     def _people(self) -> list[tuple[str, str, UUID]]:
@@ -327,13 +306,10 @@ class World:
             for name, key in part.items()
         }
         known |= {partner.id: slug for slug, partner in self.names.partners.items()}
-        known |= {key: f"{slug}/{subject}" for slug, subject, key in self._people()}
-        ages: Counter[UUID] = Counter()
-        query = select(Sponsorship.guest_id, Sponsorship.id)
-        newest_first = query.order_by(Sponsorship.requested_at.desc(), Sponsorship.id.desc())
-        for guest_id, key in db.session.execute(newest_first):
-            known[key] = f"{known[guest_id]}/{ages[guest_id]}"
-            ages[guest_id] += 1
+        for slug, subject, guest_id in self._people():
+            known[guest_id] = f"{slug}/{subject}"
+            for age, row in enumerate(self.scene.sponsorships(guest_id)):
+                known[row.id] = f"{slug}/{subject}/{age}"
         return {str(key): name for key, name in known.items()}
 
     def log(self) -> tuple[dict[str, Any], dict[str, Any]]:
