@@ -66,7 +66,9 @@ class PortalGroup(click.Group):
         try:
             sys.exit(super().main(*args, **{**kwargs, "standalone_mode": False}) or 0)
         except click.exceptions.NoArgsIsHelpError as fault:
-            click.echo(fault.format_message(), err=True)
+            click.echo(fault.format_message())
+            path = fault.ctx.command_path
+            click.echo(f"Missing command: {path} COMMAND. See: {path} --help", err=True)
             sys.exit(fault.exit_code)
         except click.UsageError as fault:
             said = _one_line(fault.format_message()).rstrip(".")
@@ -258,6 +260,23 @@ class Day(click.ParamType[date]):
 
 
 DAY: Final = Day()
+
+
+def one_end(option: str, last_day: date | None, *, open_ended: bool) -> None:
+    """Hold a command to one of a contract's last day and its being open-ended.
+
+    Args:
+        option: what the command calls the last day.
+        last_day: as said, if it was.
+        open_ended: whether that was said.
+
+    Raises:
+        click.UsageError: neither or both were said.
+    """
+    if last_day is None and not open_ended:
+        raise click.UsageError(f"Give {option} DATE or --open-ended.")
+    if last_day is not None and open_ended:
+        raise click.UsageError(f"Give one of {option} and --open-ended.")
 
 
 def read_text(file: IO[str], what: str) -> str:

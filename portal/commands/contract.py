@@ -9,6 +9,7 @@ from portal.commands._shared import (
     in_portal,
     json_option,
     known,
+    one_end,
     say_row,
     say_rows,
     writing,
@@ -44,6 +45,7 @@ def add(
     as_json: bool,
 ) -> None:
     """Add a contract with the organisation SLUG; several may run side by side."""
+    one_end("--end", end, open_ended=open_ended)
     found = _organisation(organisation)
     with writing() as tx:
         contract_id = changes.add_contract(
@@ -74,8 +76,7 @@ def set_(
     as_json: bool,
 ) -> None:
     """Move the end of the contract R. What its old end did already stays done."""
-    if end is None and not open_ended:
-        raise click.UsageError("Say what changes: --end DATE or --open-ended.")
+    one_end("--end", end, open_ended=open_ended)
     found = _organisation(organisation)
     row = known(
         queries.contract_by_reference(db.session(), found.id, reference),

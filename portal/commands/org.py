@@ -1,7 +1,7 @@
 """`portal org`: connected organisations."""
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,11 +13,13 @@ from portal.commands._shared import (
     DAY,
     in_portal,
     json_option,
+    one_end,
     say_row,
     say_rows,
     shell_actor,
     writing,
 )
+from portal.foundation import clock
 from portal.foundation.current import current_settings
 from portal.foundation.db import db
 from portal.foundation.refused import Refused
@@ -131,6 +133,7 @@ def org() -> None:
 @in_portal(**_NAMES)
 def add(slug: str, as_json: bool, **given: Any) -> None:
     """Add an organisation with its domains, contract, sponsors and policy."""
+    one_end("--contract-end", given["contract_end"], open_ended=given["open_ended"])
     with writing() as tx:
         organisation_id = changes.add_organisation(
             tx, slug=slug, name=given["name"], unlisted=bool(given["unlisted"])
@@ -197,6 +200,7 @@ def _add_contract(tx: Tx, organisation_id: UUID, given: Mapping[str, Any]) -> No
         if not given[name]:
             option = name.replace("_", "-")
             raise click.UsageError(f"A new contract needs --{option}.")
+    one_end("--contract-end", given["contract_end"], open_ended=given["open_ended"])
     changes.add_contract(
         tx,
         organisation_id,
@@ -227,6 +231,7 @@ def _set_contract(tx: Tx, row: OrganisationRow, given: Mapping[str, Any]) -> Non
                 "another reference",
             )
     if given["contract_end"] or given["open_ended"]:
+        one_end("--contract-end", given["contract_end"], open_ended=given["open_ended"])
         change_contract(
             tx, contract.id, last_day=given["contract_end"], open_ended=given["open_ended"]
         )
@@ -333,7 +338,8 @@ def end(slug: str, last_day: date | None, as_json: bool) -> None:
     row = by_slug(slug)
     with writing() as tx:
         ended = end_organisation(tx, row.id, last_day)
-    when = f"on {last_day}" if last_day else "now"
+    past = last_day is None or last_day < clock.policy_now().date() - timedelta(days=1)
+    when = "now" if past else f"on {last_day}"
     contracts = "1 contract ends" if ended == 1 else f"{ended} contracts end"
     done = {**_organisation.as_dict(by_slug(slug)), "contracts_ended": ended}
     say_row(done, as_json, f"{contracts} with {row.name} {when}.")

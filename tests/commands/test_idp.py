@@ -114,6 +114,14 @@ def test_bad_input_is_one_line_and_nothing_is_added(shell: Shell, more: list[str
     assert shell.json("idp", "list") == []
 
 
+def test_a_taken_slug_is_named_before_its_issuer(shell: Shell):
+    """A script that runs twice reads what it did."""
+    words = ["idp", "add-oidc", "acme", "id", *ACME, *STDIN]
+    shell(*words, stdin="s3cret")
+    assert shell.refused(*words, stdin="s3cret").startswith("SLUG: This organisation has an")
+    assert len(shell.json("idp", "list")) == 1
+
+
 def test_the_secret_is_given_in_one_way(shell: Shell, tmp_path: Path):
     """Wrong use, each of them."""
     words = ["idp", "add-oidc", "acme", "id", *ACME]

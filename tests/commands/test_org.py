@@ -97,16 +97,6 @@ def test_what_is_not_said_is_the_default(add_acme: Add):
             "--contract-end: The contract would end before it starts: choose 2026-01-01 or later",
         ),
         (
-            [],
-            ["--contract-end"],
-            "--contract-end: Enter the last day, or say that the contract is open-ended",
-        ),
-        (
-            ["--open-ended"],
-            [],
-            "--contract-end: Leave out the last day, or do not say open-ended",
-        ),
-        (
             ["--time-zone", "Mars/Olympus"],
             ["--time-zone"],
             "--time-zone: There is no time zone 'Mars/Olympus'. ",
@@ -155,6 +145,12 @@ def test_a_taken_slug_and_a_held_domain_are_named(shell: Shell, add_acme: Add):
     assert held == "--domain: acme.example is already held by Acme"
 
 
+CONTRACT = ["--reference", "C-1", "--start", "2026-01-01", "--time-zone", "UTC"]
+WHOLE = ["--name", "A", "--domain", "a.example", "--contract-reference", "C-1",
+         "--contract-start", "2026-01-01", "--time-zone", "UTC",
+         "--sponsor", "sam@host.example"]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -163,7 +159,17 @@ def test_a_taken_slug_and_a_held_domain_are_named(shell: Shell, add_acme: Add):
         (["org", "set", "acme", "--approval", "never"], "'never' is not one of"),
         (["org", "end", "acme", "--on", "soon"], "'soon' is no day: write it like 2027-03-01"),
         (["org", "nonsense"], "No such command 'nonsense'"),
-        (["contract", "set", "acme", "C-1"], "Say what changes: --end DATE or --open-ended"),
+        (["contract", "set", "acme", "C-1"], "Give --end DATE or --open-ended"),
+        (["contract", "add", "acme", *CONTRACT], "Give --end DATE or --open-ended"),
+        (
+            ["contract", "add", "acme", *CONTRACT, "--open-ended", "--end", "2099-12-31"],
+            "Give one of --end and --open-ended",
+        ),
+        (["org", "add", "acme", *WHOLE], "Give --contract-end DATE or --open-ended"),
+        (
+            ["org", "add", "acme", *WHOLE, "--open-ended", "--contract-end", "2099-12-31"],
+            "Give one of --contract-end and --open-ended",
+        ),
     ],
 )
 def test_wrong_use_ends_with_2(shell: Shell, words: list[str], line: str):
@@ -178,6 +184,17 @@ def test_an_unknown_organisation(shell: Shell):
     for command in (["show"], ["resume"], ["end"], ["suspend", "--reason", "x"], ["set"]):
         said = shell.refused("org", command[0], "nope", *command[1:])
         assert said == "There is no organisation 'nope': portal org list shows which there are"
+
+
+def test_a_day_that_has_passed_ends_it_now(shell: Shell, add_acme: Add):
+    """And the sentence says so."""
+    add_acme()
+    assert shell("org", "end", "acme", "--on", "2026-01-02").startswith(
+        "1 contract ends with Acme now"
+    )
+    assert shell("org", "end", "acme", "--on", "2026-01-02").startswith("0 contracts end")
+    said = shell.refused("org", "end", "acme", "--on", "9999-12-31")
+    assert said.startswith("--on: Enter a year")
 
 
 class TestSet:
@@ -336,7 +353,6 @@ class TestContract:
         [
             (["--reference", "C-1", "--end", "2027-01-01"], "--reference: Acme has a contract C-1"),
             (["--reference", "C-2", "--end", "2025-01-01"], "--end: The contract would end before"),
-            (["--reference", "C-2"], "--end: Enter the last day"),
         ],
     )
     def test_bad_input(self, shell: Shell, add_acme: Add, words: list[str], line: str):

@@ -161,7 +161,8 @@ def test_no_words_show_the_help():
     group = PortalGroup("portal", commands={"try": click.Command("try")})
     result = CliRunner().invoke(group, [], prog_name="portal")
     assert result.exit_code == 2
-    assert "Usage: portal" in result.stderr
+    assert "Usage: portal" in result.stdout
+    assert result.stderr == "Missing command: portal COMMAND. See: portal --help\n"
 
 
 @pytest.mark.parametrize("text", ["2026-02-29", "1.3.2026", "tomorrow", ""])

@@ -11,6 +11,7 @@ from portal.sponsorship.changes.requesting import vouch
 from portal.sponsorship.rules import Standing
 from portal.staff.changes import remove as let_go
 from portal.trust import changes as trust
+from portal.trust.queries import contract_facts
 from portal.trust.rules import Refused
 from tests.scene import Partner, Scene, folded, kept
 
@@ -189,6 +190,22 @@ class TestOrganisation:
         assert not scene.access(jane).allowed
         scene.sweep()
         assert scene.row(jane).state == State.REMOVED
+
+    def test_ended_after_a_day_that_has_passed(self, scene: Scene):
+        """Now, not in hindsight; what begins after the day never runs."""
+        acme = scene.partner(last_day=scene.day(300))
+        future = scene.contract(acme, "C-2", first_day=scene.day(30), last_day=scene.day(60))
+        jane = scene.active(acme)
+        scene.later(days=10)
+        with scene.tx() as tx:
+            assert changes.end_organisation(tx, acme.id, scene.day(20)) == 2
+            assert changes.end_organisation(tx, acme.id, scene.day(20)) == 0
+        assert not contract_facts(scene.session, future).runs(scene.now + 21 * DAY)
+        with scene.tx() as tx:
+            assert changes.end_organisation(tx, acme.id, scene.day(-5)) == 2
+        assert scene.ends_at(acme.contract_id) == scene.ends_at(future) == scene.now
+        assert (scene.row(jane).state, scene.row(jane).state_since) == (State.REMOVED, scene.now)
+        assert folded(scene.session) == kept(scene.session)
 
     def test_suspended_and_resumed(self, scene: Scene):
         """One event each, no guest rewritten; access stops and comes back at once."""

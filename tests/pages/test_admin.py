@@ -25,6 +25,7 @@ def admin(app: Flask, client: PortalClient) -> PortalClient:
 
 PAGES = [
     "/admin",
+    "/admin/",
     "/admin/organisations",
     "/admin/organisations/new",
     "/admin/organisations/acme",

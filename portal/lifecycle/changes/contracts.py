@@ -23,7 +23,7 @@ from portal.staff.queries import admins
 from portal.trust import changes as trust_changes
 from portal.trust.models import Contract
 from portal.trust.queries import contract_facts, contracts, sponsors
-from portal.trust.rules import contract_end
+from portal.trust.rules import check_days, contract_end
 
 BATCH = 500
 
@@ -68,21 +68,16 @@ def end_organisation(tx: Tx, organisation_id: UUID, last_day: date | None) -> in
     for contract in contracts(tx.session, organisation_id):
         settle_contract(tx, contract.id)
         conclude_contract(tx, contract.id)
-        if contract.ends_at is not None and contract.ends_at <= tx.now:
+        today = local_day(tx.now, contract.time_zone)
+        last = max(last_day or today, contract.first_day)
+        check_days(contract.first_day, last, open_ended=False)
+        # A day that has passed is now, not in hindsight; a contract that begins later never runs.
+        ends_at = tx.now
+        if last_day is not None and last_day >= today:
+            ends_at = contract_end(last_day, ZoneInfo(contract.time_zone))
+        if contract.ends_at is not None and contract.ends_at <= ends_at:
             continue
-        if last_day is None:
-            today = local_day(tx.now, contract.time_zone)
-            last = max(today, contract.first_day)
-            trust_changes.set_contract(tx, contract.id, last_day=last, ends_at=tx.now)
-        elif contract.last_day is None or last_day < contract.last_day:
-            trust_changes.set_contract(
-                tx,
-                contract.id,
-                last_day=max(last_day, contract.first_day),
-                open_ended=False,
-            )
-        else:
-            continue
+        trust_changes.set_contract(tx, contract.id, last_day=last, ends_at=ends_at)
         ended += 1
         settle_contract(tx, contract.id)
         conclude_contract(tx, contract.id)

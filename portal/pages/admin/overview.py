@@ -21,7 +21,7 @@ SOON = timedelta(days=30)
 LATE = timedelta(minutes=10)
 
 
-@bp.get("")
+@bp.get("", strict_slashes=False)
 @for_admin
 def overview() -> ResponseReturnValue:
     """Show alarms first, then numbers, then the next ninety days."""

@@ -86,7 +86,6 @@ def add_identity_provider(
     slug = check_slug(slug)
     settings = check_provider(settings, house)
     secret = encrypt(check_secret(client_secret))
-    _require_apart(tx, organisation_id, settings, None)
     values = {
         "organisation_id": organisation_id,
         "slug": slug,
@@ -104,6 +103,7 @@ def add_identity_provider(
         "slug", f"This organisation has an identity provider {slug} already: choose another slug"
     )
     provider_id, sets = add_unique(tx, IdentityProvider, values, taken)
+    _require_apart(tx, organisation_id, settings, provider_id)
     _record(tx, "identity_provider.added", organisation_id, _open(sets))
     return provider_id
 
