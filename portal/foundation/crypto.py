@@ -37,9 +37,8 @@ class Vault:
     """Encrypts with the first of its keys and decrypts with any of them."""
 
     def __init__(self, secret_keys: Sequence[str]) -> None:
-        self._fernet = MultiFernet(
-            [Fernet(base64.urlsafe_b64encode(derive(key, _AT_REST))) for key in secret_keys]
-        )
+        fernets = [Fernet(base64.urlsafe_b64encode(derive(key, _AT_REST))) for key in secret_keys]
+        self._first, self._fernet = fernets[0], MultiFernet(fernets)
 
     def encrypt(self, text: str) -> str:
         """Return *text* encrypted and authenticated, as URL-safe ASCII."""
@@ -58,6 +57,14 @@ class Vault:
                 "a stored secret cannot be opened: put the key that wrote it back at the end of "
                 "PORTAL_SECRET_KEYS, or enter the secret again"
             ) from fault
+
+    def under_first(self, text: str) -> bool:
+        """Say whether the first key wrote it: then no other key is needed for it."""
+        try:
+            self._first.decrypt(text.encode())
+        except InvalidToken:
+            return False
+        return True
 
     def rotate(self, text: str) -> str:
         """Return the same secret, encrypted with the first key.

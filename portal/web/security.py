@@ -84,6 +84,8 @@ def init_security(app: Flask) -> None:
         DEBUG=False,  # whatever FLASK_DEBUG says: the debugger shows the inside, and runs code
         SECRET_KEY=first,
         SECRET_KEY_FALLBACKS=others,
+        # Flask-WTF knows no fallbacks. itsdangerous signs with the last and verifies with any.
+        WTF_CSRF_SECRET_KEY=[*reversed(others), first],
         # This cookie holds the CSRF seed and flashed messages; sessions have their own.
         SESSION_COOKIE_NAME="__Host-portal-form" if settings.https else "portal-form",
         SESSION_COOKIE_SECURE=settings.https,
