@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from portal.commands._shared import portal_context
 from portal.commands.database import database_revision, newest_revision
+from portal.commands.secrets import stored
 from portal.delivery.smtp import Postbox, Undeliverable
 from portal.foundation.queues import connect
 from portal.foundation.settings import Settings
@@ -26,8 +28,9 @@ class Finding:
 
 
 def check(settings: Settings) -> Iterator[Finding]:
-    """Try database, queue and mail server, one after the other."""
-    for probe in (_database, _queue, _mail):
+    """Try database, stored secrets, queue and mail server, one after the other."""
+    yield (database := _database(settings))
+    for probe in (_secrets, _queue, _mail) if database.fine else (_queue, _mail):
         yield probe(settings)
 
 
@@ -44,6 +47,21 @@ def _database(settings: Settings) -> Finding:
             fine=False, line=f"database: it is at {found}, not at {wanted}; run `portal db upgrade`"
         )
     return Finding(fine=True, line=f"database: {kind}, up to date ({found})")
+
+
+def _secrets(settings: Settings) -> Finding:
+    with portal_context(settings):
+        old = [one for one in stored() if not one.under_first]
+        lost = [one.name for one in old if not one.readable]
+    if lost:
+        others = f" (nor {len(lost) - 1} others)" if lost[1:] else ""
+        line = f"secrets: no key opens the {lost[0]}{others}; see PORTAL_SECRET_KEYS"
+        return Finding(fine=False, line=line)
+    if old:
+        return Finding(
+            fine=True, line=f"secrets: {len(old)} under an old key; run `portal secrets rotate`"
+        )
+    return Finding(fine=True, line="secrets: all under the first key")
 
 
 def _queue(settings: Settings) -> Finding:

@@ -10,6 +10,7 @@ from portal.check import check as probes
 from portal.commands import (
     application,
     audit,
+    backup,
     contract,
     demo,
     guest,
@@ -18,6 +19,7 @@ from portal.commands import (
     org,
     outbox,
     run,
+    secrets,
     staff,
     terms,
 )
@@ -44,7 +46,7 @@ def scheduler() -> None:
 
 @main.command()
 def check() -> None:
-    """Say whether settings, database, queue and mail server are fine."""
+    """Say whether settings, database, stored secrets, queue and mail server are fine."""
     settings = run.settings_or_refuse()
     click.echo(f"settings: fine ({settings.env}, {settings.public_url})")
     failed = 0
@@ -70,11 +72,14 @@ MOUNTED = (
     terms.terms,
     lifecycle.lifecycle,
     outbox.outbox,
+    secrets.secrets,
     audit.audit,
     demo.demo,
 )
 for command in MOUNTED:
     main.add_command(command)
+run.database.add_command(backup.backup)
+run.database.add_command(backup.restored)
 
 if __name__ == "__main__":
     sys.exit(main())

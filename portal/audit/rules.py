@@ -127,6 +127,8 @@ VOCABULARY: Mapping[str, Shape] = MappingProxyType(
         "address.kept_aside": _shape("guest"),
         "mail.dead": _shape("", "kind"),
         "mail.sent_again": _shape("", "kind"),
+        "mail.encrypted_again": _shape("", "kind"),
+        "database.restored": _shape("", "last_event_at providers sessions"),
         "lifecycle.settled_row_failed": _shape("", "kind error"),
     }
 )

@@ -32,6 +32,7 @@ __all__ = [
     "Claimed",
     "Message",
     "claim",
+    "encrypt_again",
     "opened",
     "put",
     "release",
@@ -231,4 +232,32 @@ def send_again(tx: Tx, message_id: UUID) -> bool:
         return False
     record(tx, [Event("mail.sent_again", data={"kind": kind})])
     _wake_after(tx)
+    return True
+
+
+def encrypt_again(tx: Tx, message_id: UUID) -> bool:
+    """Encrypt the secret fields of an unsent message with the first of the secret keys.
+
+    Returns:
+        False when there is nothing to do (any more): sent meanwhile, or under that key already.
+
+    Raises:
+        Undecryptable: no key opens one of them.
+    """
+    row = tx.session.execute(
+        select(Outbox.kind, Outbox.payload)
+        .where(Outbox.id == message_id, Outbox.state != State.SENT)
+        .with_for_update()
+    ).one_or_none()
+    if row is None:
+        return False
+    vault = crypto.vault()
+    old = {field: row.payload[field] for field in SECRET_FIELDS.get(row.kind, ())}
+    new = {field: vault.rotate(text) for field, text in old.items() if not vault.under_first(text)}
+    if not new:
+        return False
+    tx.session.execute(
+        update(Outbox).where(Outbox.id == message_id).values(payload={**row.payload, **new})
+    )
+    record(tx, [Event("mail.encrypted_again", data={"kind": row.kind})])
     return True

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal.delivery.models import Outbox
-from portal.delivery.rules import State
+from portal.delivery.rules import SECRET_FIELDS, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +66,16 @@ def counts(session: Session) -> Mapping[State, int]:
 def oldest_waiting(session: Session) -> datetime | None:
     """Return since when the oldest unsent message has been waiting."""
     return session.scalar(select(func.min(Outbox.created_at)).where(Outbox.state == State.WAITING))
+
+
+def unsent_secrets(session: Session) -> list[tuple[UUID, str, tuple[str, ...]]]:
+    """Return (id, recipient, encrypted fields) of the unsent messages that carry a secret."""
+    query = (
+        select(Outbox.id, Outbox.to, Outbox.kind, Outbox.payload)
+        .where(Outbox.kind.in_(SECRET_FIELDS), Outbox.state != State.SENT)
+        .order_by(Outbox.id)
+    )
+    return [
+        (id_, to, tuple(payload[field] for field in sorted(SECRET_FIELDS[kind])))
+        for id_, to, kind, payload in session.execute(query)
+    ]

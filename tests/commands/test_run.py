@@ -136,9 +136,23 @@ def test_check_when_all_is_well(ready: Path, monkeypatch, mailbox: Mailbox):
     assert [line.partition(":")[0] for line in out.splitlines()] == [
         "settings",
         "database",
+        "secrets",
         "queue",
         "mail",
     ]
+
+
+def test_check_tells_of_secrets_under_an_old_key(ready: Path, monkeypatch, tmp_path):
+    """What an old key opens is to be rotated; what none opens wants somebody."""
+    assert portal("db", "upgrade")[0] == 0
+    portal("staff", "add", "sam@host.example", "--name", "Sam")  # mails a link, encrypted
+    assert "secrets: all under the first key" in portal("check")[1]
+    other = "Pq3Zt8Lm2Xc7Vb5Nk9Wd4Rf6Ys1Hj0Gu"
+    monkeypatch.setenv("PORTAL_SECRET_KEYS", f"{other},{SECRET}")
+    assert "secrets: 1 under an old key; run `portal secrets rotate`" in portal("check")[1]
+    monkeypatch.setenv("PORTAL_SECRET_KEYS", other)
+    err = portal("check")[2]
+    assert "secrets: no key opens the link in the unsent mail to sam@host.example" in err
 
 
 def test_a_database_that_is_away(ready: Path, monkeypatch):

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, select
 
 from portal.audit.changes import record
 from portal.audit.rules import Event
-from portal.foundation.crypto import encrypt
+from portal.foundation.crypto import encrypt, vault
 from portal.foundation.refused import Refused
 from portal.foundation.rows import Sets, add_unique, edit, key
 from portal.foundation.transaction import Tx
@@ -205,6 +205,30 @@ def replace_secret(tx: Tx, provider_id: UUID, client_secret: str) -> None:
         {"was": {}},
         reason="identity_provider.secret_replaced",
     )
+
+
+def encrypt_again(tx: Tx, provider_id: UUID) -> bool:
+    """Encrypt the stored client secret with the first of the secret keys; the secret stays.
+
+    Returns:
+        False when it is under that key already.
+
+    Raises:
+        Undecryptable: no key opens it.
+    """
+    row = locked_provider(tx, provider_id)
+    if vault().under_first(row.client_secret):
+        return False
+    edit(tx, row, {"client_secret": vault().rotate(row.client_secret)})
+    _record(
+        tx,
+        "identity_provider.changed",
+        row.organisation_id,
+        {key(IdentityProvider, row.id): {}},
+        {"was": {}},
+        reason="identity_provider.secret_encrypted_again",
+    )
+    return True
 
 
 def note_connection_test(
