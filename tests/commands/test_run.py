@@ -142,9 +142,12 @@ def test_check_when_all_is_well(ready: Path, monkeypatch, mailbox: Mailbox):
     ]
 
 
-def test_check_tells_of_secrets_under_an_old_key(ready: Path, monkeypatch, tmp_path):
+def test_check_tells_of_secrets_under_an_old_key(ready: Path, monkeypatch):
     """What an old key opens is to be rotated; what none opens wants somebody."""
     assert portal("db", "upgrade")[0] == 0
+    for name, value in {"ISSUER": "https://id.host.example", "CLIENT_ID": "p"}.items():
+        monkeypatch.setenv(f"PORTAL_HOST_OIDC_{name}", value)
+    monkeypatch.setenv("PORTAL_HOST_OIDC_CLIENT_SECRET", "hush")
     portal("staff", "add", "sam@host.example", "--name", "Sam")  # mails a link, encrypted
     assert "secrets: all under the first key" in portal("check")[1]
     other = "Pq3Zt8Lm2Xc7Vb5Nk9Wd4Rf6Ys1Hj0Gu"
