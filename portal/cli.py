@@ -20,6 +20,7 @@ from portal.commands import (
     outbox,
     run,
     secrets,
+    session,
     staff,
     terms,
 )
@@ -73,6 +74,7 @@ MOUNTED = (
     lifecycle.lifecycle,
     outbox.outbox,
     secrets.secrets,
+    session.session,
     audit.audit,
     demo.demo,
 )

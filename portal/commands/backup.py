@@ -12,14 +12,14 @@ from portal.audit.changes import record
 from portal.audit.queries import Filter, search
 from portal.audit.rules import Event
 from portal.commands._shared import in_portal, json_option, refuse, say_row, writing
+from portal.commands.session import end_all
 from portal.foundation import clock
 from portal.foundation.current import current_settings
 from portal.foundation.db import db
-from portal.sign_in.changes import end_sessions_of_provider, end_sessions_of_staff
 from portal.staff.changes import withdraw_links
 from portal.staff.queries import listed
 from portal.trust.changes import disable
-from portal.trust.queries import ProviderRow, providers
+from portal.trust.queries import providers
 
 
 @click.command()
@@ -72,18 +72,16 @@ def restored(as_json: bool) -> None:
     """
     last = search(db.session(), Filter(), limit=1)
     last_event_at = last[0].at if last else None
-    names, sessions = [], 0
-    for row in providers(db.session()):
-        sessions += _shut(row)
-        if row.state == "enabled":
-            names.append(f"{row.organisation_slug} {row.slug}")
-    at = clock.protocol_now()
     with writing() as tx:
-        staff_ids = [one.id for one in listed(tx.session)]
-        sessions += end_sessions_of_staff(tx, staff_ids, at)
-        for staff_id in staff_ids:
+        open_ones = [row for row in providers(tx.session) if row.state == "enabled"]
+        for row in open_ones:
+            disable(tx, row.id)
+        # Those of disabled providers too, lest they live again when somebody enables one.
+        sessions = end_all(tx)
+        for one in listed(tx.session):
             for purpose in ("bind", "sign_in"):
-                withdraw_links(tx, staff_id, purpose, at=at)
+                withdraw_links(tx, one.id, purpose, at=clock.protocol_now())
+        names = [f"{row.organisation_slug} {row.slug}" for row in open_ones]
         done = {"last_event_at": last_event_at, "providers": names, "sessions": sessions}
         record(tx, [Event("database.restored", data=done)])
     since = f"{last_event_at:%Y-%m-%d %H:%M:%S} UTC" if last_event_at else "the beginning"
@@ -94,11 +92,3 @@ def restored(as_json: bool) -> None:
         *(f"  portal idp enable {name}" for name in names),
     ]
     say_row(done, as_json, "\n".join(said))
-
-
-def _shut(row: ProviderRow) -> int:
-    """Disable a provider; a disabled one's sessions end too, lest they live when it is enabled."""
-    with writing() as tx:
-        if row.state == "enabled":
-            disable(tx, row.id)
-        return end_sessions_of_provider(tx, row.id, clock.protocol_now())
