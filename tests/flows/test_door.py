@@ -121,7 +121,7 @@ def test_an_arrival_is_used_once_and_by_its_own_browser(story):
     assert story.browser().get("/arrival").status_code == 410
 
 
-def test_a_later_sign_in_refreshes_the_profile(story):
+def test_a21_a_later_sign_in_refreshes_the_profile(story):
     """Name and address follow the provider; state, end and sponsor do not (A21)."""
     story.arrive(story.browser())
     approve(story)
@@ -310,7 +310,7 @@ def test_a_disabled_provider_ends_its_sessions_within_one_request(story):
     assert story.browser().get("/sign-in/acme/id").status_code == 403
 
 
-def test_signing_out_kills_a_copied_cookie(story):
+def test_w04_signing_out_kills_a_copied_cookie(story):
     """The row is gone, so a copy of the cookie is nobody's (W04)."""
     client = story.browser()
     story.arrive(client)

@@ -362,7 +362,7 @@ def test_a_lapsed_request_says_so(stage: Stage, policy_clock):
     assert answer.status_code == 409
 
 
-def test_names_of_partners_are_never_markup(stage: Stage):
+def test_n14_names_of_partners_are_never_markup(stage: Stage):
     """What a partner says is text, on every page."""
     evil = "<b>Eve</b>{{7*7}}"
     eve = stage.scene.guest(stage.acme, "eve", name=evil)

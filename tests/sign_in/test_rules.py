@@ -94,7 +94,7 @@ def person(
         ),
     ],
 )
-def test_email_verified(
+def test_a08_email_verified(
     connection: Connection, token: dict[str, Any], userinfo: dict[str, Any], expected: bool
 ) -> None:
     """Only JSON's true counts, and only for the address it was said of."""
