@@ -4,8 +4,10 @@ import re
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from portal.admission import changes as admission
+from portal.app import create_app
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.transaction import Actor, transaction
@@ -270,6 +272,45 @@ def test_a24_discovery_tells_nothing_about_persons_or_partners(story):
 
     known = ask("ada@acme.example")
     assert known == ask("nobody@acme.example") == ask("x@unknown.example")
+
+
+def test_a24_whatever_they_are_the_answer_is_one(story):
+    """Known, removed, never seen, another's: the same status, size and steps; no list anywhere."""
+    story.arrive(story.browser())
+    act(story, lambda tx: people.remove(tx, story.guest().id, "left"))
+    act(story, lambda tx: factories.organisation(tx, "zeta", unlisted=True))
+    asked = ("ada@acme.example", "nobody@acme.example", "x@zeta.example", "x@unknown.example")
+    seen = set()
+    with story.app.app_context():
+        engine = db.engine
+    for email in asked:
+        client = story.browser()
+        sent = []
+        event.listen(engine, "before_cursor_execute", note := lambda *_, sent=sent: sent.append(1))
+        answer = client.submit("/sign-in", {"email": email})
+        event.remove(engine, "before_cursor_execute", note)
+        page = re.sub(r'(url=|href=")/sign-in/[a-z-]+"', "LEADS", answer.text)
+        seen.add((answer.status_code, page, len(sent)))
+    assert len(seen) == 1
+    for path in ("/sign-in", "/sign-in/nowhere-to-go", "/"):
+        text = story.browser().get(path, follow_redirects=True).text
+        assert "Acme" not in text
+        assert "Zeta" not in text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a24_discovery_is_throttled(make_settings):
+    """Trying addresses ends soon, with 429 and when to come back."""
+    app = create_app(make_settings(limit_sign_in_per_address="3 per minute"))
+    app.config["WTF_CSRF_ENABLED"] = False
+    client = app.test_client()
+    at = {"base_url": "https://guests.host.example"}
+    answers = [client.post("/sign-in", data={"email": f"x@d{n}.example"}, **at) for n in range(5)]
+    assert [one.status_code for one in answers] == [200, 200, 200, 429, 429]
+    assert answers[-1].headers["Retry-After"]
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
 
 
 def test_a_suspended_person_reads_since_when_and_whom_to_ask(story):
