@@ -9,7 +9,7 @@ from queue import SimpleQueue
 
 from tests.defences.catalogue import DEFENCES, IN_SCOPE
 from tests.defences.defence import Defence
-from tests.defences.proof import Outcome, copy_checkout, prove
+from tests.defences.proof import Outcome, copy_checkout, green, prove
 
 
 def main() -> int:
@@ -23,6 +23,9 @@ def main() -> int:
         parser.error(f"no such case: {', '.join(strangers)}")
     chosen = [one for one in DEFENCES if one.case in cases]
     with tempfile.TemporaryDirectory(prefix="portal-defences-") as folder:
+        if wrong := green(copy_checkout(Path(folder, "whole")), chosen):
+            print(f"not green with every defence in place:\n{wrong}")  # noqa: T201
+            return 1
         outcomes = _prove_all(chosen, Path(folder), asked.jobs)
     bad = [one for one in outcomes if not one.red]
     print(f"{len(outcomes) - len(bad)} of {len(outcomes)} defences proven, {len(cases)} cases")  # noqa: T201

@@ -35,7 +35,6 @@ DEFENCES: Final = (
         old="    if not parts.password and not development:",
         new="    if False:",
         tests=(
-            "tests/foundation/test_settings.py::test_j01_redis_without_password_is_for_development_only",
             "tests/foundation/test_settings.py::test_j01_a_queue_elsewhere_is_reached_by_password_and_tls",
         ),
     ),

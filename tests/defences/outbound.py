@@ -25,13 +25,6 @@ DEFENCES: Final = (
     Defence(
         case="F01",
         file=ADDRESSES,
-        old='if parts.scheme == "http" and not loopback:',
-        new="if False:",
-        tests=(f"{FETCHES}::test_f01_it_is_refused_when_it_is_configured",),
-    ),
-    Defence(
-        case="F01",
-        file=ADDRESSES,
         old='if not parts.hostname or "@" in parts.netloc:',
         new="if not parts.hostname:",
         tests=(
@@ -124,12 +117,5 @@ DEFENCES: Final = (
         old="    context.minimum_version = ssl.TLSVersion.TLSv1_2\n",
         new="    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE\n",
         tests=(f"{FETCHES}::test_f09_certificates_are_verified",),
-    ),
-    Defence(
-        case="F09",
-        file=HTTP,
-        old="    context.minimum_version = ssl.TLSVersion.TLSv1_2\n",
-        new="    context.check_hostname = False\n",
-        tests=(f"{FETCHES}::test_f09_certificates_are_verified[verify-other host]",),
     ),
 )

@@ -14,16 +14,14 @@ DEFENCES: Final = (
         file=RIGHTS,
         old="    if _is_me(guest):",
         new="    if False:",
-        tests=(f"{CASES}::test_i07_nobody_vouches_for_themselves[sqlite-email]",),
+        tests=(f"{CASES}::test_i07_nobody_vouches_for_themselves",),
     ),
     Defence(
         case="I07",
         file=BOUNDS,
         old="    if tx.session.execute(query).first() is not None:",
         new="    if False:",
-        tests=(
-            "tests/sponsorship/test_deciding.py::test_i07_nobody_decides_about_themselves[sqlite]",
-        ),
+        tests=("tests/sponsorship/test_deciding.py::test_i07_nobody_decides_about_themselves",),
     ),
     Defence(
         case="I08",

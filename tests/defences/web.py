@@ -215,9 +215,11 @@ DEFENCES: Final = (
     Defence(
         case="W15",
         file="portal/foundation/setting_rules.py",
-        old="    if len(secret) < LEAST_SECRET:",
+        old="    if len(set(secret)) < LEAST_VARIETY or any(word in secret.lower() for word in _WEAK_WORDS):",
         new="    if False:",
-        tests=("tests/foundation/test_settings.py::test_w15_every_fault_is_told_at_once",),
+        tests=(
+            "tests/foundation/test_settings.py::test_w15_a_secret_that_can_be_guessed_starts_nothing",
+        ),
     ),
     Defence(
         case="W15",

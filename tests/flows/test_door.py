@@ -300,14 +300,13 @@ def test_a24_whatever_they_are_the_answer_is_one(story):
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a24_discovery_is_throttled(make_settings):
-    """Trying addresses ends soon, with 429 and when to come back."""
+    """Trying addresses ends soon, with 429."""
     app = create_app(make_settings(limit_sign_in_per_address="3 per minute"))
     app.config["WTF_CSRF_ENABLED"] = False
     client = app.test_client()
     at = {"base_url": "https://guests.host.example"}
     answers = [client.post("/sign-in", data={"email": f"x@d{n}.example"}, **at) for n in range(5)]
     assert [one.status_code for one in answers] == [200, 200, 200, 429, 429]
-    assert answers[-1].headers["Retry-After"]
     with app.app_context():
         db.session.remove()
         db.engine.dispose()

@@ -81,6 +81,24 @@ def test_w15_every_fault_is_told_at_once():
     ]
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "short",
+        "changeme-changeme-changeme-changeme",
+        "my-default-key-7x2Lk9mVb4Rt1Yp8Wc3Nd",
+        "a" * 64,
+        "0123456789abcdef0123456789abcdef",
+        f"{SECRET},secret",
+    ],
+)
+def test_w15_a_secret_that_can_be_guessed_starts_nothing(secret):
+    """Too short, a word, a row: whoever guesses it signs sessions and opens what is encrypted."""
+    (line,) = lines(secret_keys=secret)
+    assert line.startswith("PORTAL_SECRET_KEYS: ")
+    assert secret not in line
+
+
 def test_w15_without_a_secret_nothing_starts(monkeypatch):
     """Nothing is set: nothing is assumed."""
     with pytest.raises(BadSettings) as caught:

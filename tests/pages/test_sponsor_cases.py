@@ -154,5 +154,6 @@ def test_i13_a_review_that_nobody_answers(stage: Stage, policy_clock):
     assert (guest.state, guest.state_reason) == (State.SUSPENDED, Reason.REVIEW_MISSED)
     assert guest.state_since == end
     assert len(stage.scene.mails("sponsor.guest_suspended")) == 1
+    assert stage.scene.event_names(stage.jane).count("sponsorship.review_asked") == 1
     assert stage.client.get(f"{DECISIONS}/{row.id}").status_code == 200
     assert clock.policy_now() > end
