@@ -134,7 +134,7 @@ DEFENCES: Final = (
         file=TEXT,
         old='return cell[1:] if cell.startswith("\'") and _FORMULA.match(cell) else cell',
         new='return cell.removeprefix("\'")',
-        tests=(f"{TESTS}::test_n11_a_cell_is_harmless_and_comes_back",),
+        tests=("tests/properties/test_text.py::test_n11_no_cell_is_a_formula_and_all_come_back",),
     ),
     Defence(
         case="N13",

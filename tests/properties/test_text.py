@@ -110,7 +110,7 @@ def test_a_note_is_clean_line_by_line(text: str, limit: int):
 
 @given(st.lists(texts.filter(lambda text: "\0" not in text and "\ud800" not in text), min_size=1))
 @example(["=1+1", "'=1+1", "\uff1d1", "\t=1", "-", "@SUM(A1)", "'", ""])
-def test_no_cell_is_a_formula_and_all_come_back(values: list[str]):
+def test_n11_no_cell_is_a_formula_and_all_come_back(values: list[str]):
     """Quoted, harmless after white space too, and intact when read again."""
     line = csv_line(values)
     (row,) = csv.reader(io.StringIO(line, newline=""), strict=True)
