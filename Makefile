@@ -49,7 +49,7 @@ defences: env
 
 # Ten thousand examples for each canonicaliser and parser of what others write.
 properties: env
-	PORTAL_EXAMPLES=long $(BIN)/pytest -n $(WORKERS) -m properties --durations 10
+	PORTAL_EXAMPLES=long $(BIN)/pytest -n $(WORKERS) -m properties --timeout 1800 --durations 10
 
 demo: env .venv-canaille/stamp
 	@exec $(BIN)/python -m demo
