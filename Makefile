@@ -6,6 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := env
 .PHONY: env test lint demo lock wheel clean
+.PHONY: defences properties
 
 # The first of these that is 3.11 or newer; `make PYTHON=/path/to/python3.12 env` says otherwise.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -41,6 +42,14 @@ lint: env
 # The migration check is a test: tests/test_migrations.py compares the catalogues of both databases.
 test: lint .venv-canaille/stamp
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal --durations 10
+
+# Takes each defence of a named case away in a copy, and sees its tests fail: CASES="O03 W10", or all.
+defences: env
+	PYTHONPATH="$(CURDIR)" $(BIN)/python -m tests.defences --jobs $(WORKERS) $(CASES)
+
+# Ten thousand examples for each canonicaliser and parser of what others write.
+properties: env
+	PORTAL_EXAMPLES=long $(BIN)/pytest -n $(WORKERS) -m properties --timeout 1800 --durations 10
 
 demo: env .venv-canaille/stamp
 	@exec $(BIN)/python -m demo

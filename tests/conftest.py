@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from hypothesis import settings as examples
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from portal.foundation import clock
@@ -30,6 +31,11 @@ from tests.infra.postgres import Postgres, running_postgres
 from tests.infra.providers import User, canaille_program, running_mock
 from tests.infra.queue import running_redis
 from tests.infra.tls import Authority
+
+# What Hypothesis does unless a test says otherwise; PORTAL_EXAMPLES=long tries ten thousand.
+examples.register_profile("quick", max_examples=100, derandomize=True, deadline=None)
+examples.register_profile("long", max_examples=10_000, deadline=None)
+examples.load_profile(os.environ.get("PORTAL_EXAMPLES", "quick"))
 
 PUBLIC_URL = "https://guests.host.example"
 

@@ -13,6 +13,8 @@ from portal.foundation.db import db
 from portal.foundation.settings import Settings
 from portal.pages import not_allowed
 from tests.infra.client import PortalClient
+from tests.pages.inside import Inside
+from tests.pages.sessions import as_guest, as_staff
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -73,6 +75,59 @@ def test_w13_nobody_sees_a_guarded_page(app: Flask, client: PortalClient):
                 assert answer.location.partition("?")[0] == door
                 tried += 1
     assert tried > 20
+
+
+def paths(app: Flask, *guards: str) -> list[tuple[str, str]]:
+    """Every (method, path) behind one of these guards, with ids of nobody."""
+    found = []
+    for rule in app.url_map.iter_rules():
+        if app.view_functions[rule.endpoint].guard in guards:  # type: ignore[attr-defined]
+            path = re.sub(r"<uuid:\w+>", "0190b5a0-1111-7000-8000-000000000001", str(rule))
+            path = re.sub(r"<[^>]+>", "x", path)
+            found += [(one, path) for one in sorted(rule.methods or ()) if one in {"GET", "POST"}]
+    return found
+
+
+@SQLITE
+def test_w12_headers_on_every_route(app: Flask, client: PortalClient):
+    """Whatever is answered, to nobody in particular: the policy, no sniffing, nothing kept."""
+    for method, path in paths(app, "anyone", "guest", "staff", "sponsor", "admin"):
+        answer = client.open(path, method=method)
+        policy = answer.headers["Content-Security-Policy"]
+        assert "unsafe-inline" not in policy, path
+        for part in ("frame-ancestors 'none'", "form-action 'self'", "default-src 'none'"):
+            assert part in policy, path
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "same-origin"
+        assert answer.headers["Strict-Transport-Security"]
+        kept = answer.headers["Cache-Control"]
+        assert kept == "no-store" or path.startswith(("/static", "/brand")), (path, kept)
+
+
+@SQLITE
+@pytest.mark.parametrize("who", ["guest", "sponsor"])
+def test_w13_nobody_opens_what_is_for_others(app: Flask, client: PortalClient, who: str):
+    """A guest on pages of staff, a sponsor on those of admins and guests: 403, audited."""
+    scene = Inside(app)
+    acme = scene.partner()
+    if who == "guest":
+        as_guest(app, client, scene.guest(acme), acme.provider_id)
+    else:
+        as_staff(app, client, acme.sponsor)
+    app.config["WTF_CSRF_ENABLED"] = False
+    others = ("staff", "sponsor", "admin") if who == "guest" else ("admin", "guest")
+    asked = paths(app, *others)
+    assert len(asked) > 20
+    for method, path in asked:
+        answer = client.open(path, method=method)
+        assert answer.status_code == 403, (method, path)
+        assert "Acme" not in answer.text
+    found = refusals(app)
+    assert len(found) == len(asked)
+    assert {one.reason for one in found} == {"authz"}
+    assert {one.actor.partition(":")[0] for one in found} == {
+        "guest" if who == "guest" else "staff"
+    }
 
 
 def test_a_refusal_is_audited_under_the_number_on_the_page(app: Flask, client: PortalClient):

@@ -254,9 +254,13 @@ class Day(click.ParamType[date]):
         if isinstance(value, date):
             return value
         try:
-            return date.fromisoformat(value)
+            day = date.fromisoformat(value)
         except ValueError:
+            day = None
+        # Python also reads 20270301 and 2027-W09-1: nobody who typed one of them meant to.
+        if day is None or day.isoformat() != value:
             self.fail(f"{value!r} is no day: write it like 2027-03-01", param, ctx)
+        return day
 
 
 DAY: Final = Day()

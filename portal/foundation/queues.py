@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.timeouts import JobTimeoutException
 
 from portal.foundation import processes
 from portal.foundation.current import house
@@ -38,6 +39,8 @@ _WAITING_SECONDS: Final = 60
 _MOST_ARGUMENT: Final = 64  # characters; arguments are ids
 _SOCKET_LIMIT: Final = 100  # bytes of a unix socket's path; Linux takes 107, others fewer
 _FOREIGN: Final = "portal:foreign-jobs"
+
+TimeUp = JobTimeoutException  # raised in a job that has had its ``JOB_SECONDS``
 
 log = structlog.get_logger(__name__)
 

@@ -49,7 +49,10 @@ def https_fault(url: str, *, development: bool) -> str | None:
 
 
 def redis_fault(url: str, *, development: bool) -> str | None:
-    """A Redis URL; outside development with a password, since who writes there starts jobs."""
+    """A Redis URL; outside development with a password, and TLS on the way to another machine.
+
+    Whoever writes there starts jobs.
+    """
     parts = urlsplit(url)
     if parts.scheme not in {"redis", "rediss", "unix"}:
         return "begin with redis://, rediss:// or unix://"
@@ -58,7 +61,16 @@ def redis_fault(url: str, *, development: bool) -> str | None:
             "put a password into it, as in redis://:PASSWORD@host:6379/0 "
             "(without one only in PORTAL_ENV=development)"
         )
+    if parts.scheme == "redis" and not development and not _is_this_machine(parts.hostname or ""):
+        return "use rediss:// for another machine: the password must not cross a network in clear"
     return None
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def database_fault(url: str) -> str | None:

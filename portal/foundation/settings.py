@@ -122,8 +122,8 @@ class Settings(BaseSettings):
     """`postgresql://user:password@host/name`. Not set: SQLite in the data folder."""
 
     redis_url: Annotated[str, Field(repr=False)] = ""
-    """`redis://:password@host:6379/0`, `rediss://` for TLS, or `unix://:password@/path`. Not
-    set: `portal up` starts its own server, on a socket in the data folder."""
+    """`rediss://:password@host:6379/0`, `unix://:password@/path`, or `redis://` (without TLS) on
+    this machine. Not set: `portal up` starts its own server, on a socket in the data folder."""
 
     smtp_url: Annotated[str, _obeys(smtp_fault), Field(repr=False)] = "smtp://127.0.0.1:25"
     """`smtp://user:password@host:587` (upgraded to TLS where the server offers it, always with

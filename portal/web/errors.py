@@ -34,7 +34,7 @@ class Refusal:
     """Something that was asked for and refused.
 
     Attributes:
-        code: ``authz``, ``csrf``, ``rate``, ``input.length`` or ``input.char``.
+        code: ``authz``, ``csrf``, ``rate``, ``input.*`` or ``sponsor.*``.
         reference: the number that the person sees.
         method: of the request.
         path: of the request, without its query.

@@ -14,6 +14,7 @@ from portal.audit.rules import Event, WrongEvent, digest
 from portal.foundation.db import canonical_json, db
 from portal.foundation.transaction import Actor
 from portal.guests.rules import State
+from portal.lifecycle import jobs
 from portal.lifecycle.changes import end_organisation, hand_over_all, withdraw_offer
 from portal.sponsorship.changes import deciding, people
 from portal.sponsorship.changes.requesting import vouch
@@ -59,6 +60,46 @@ def test_l04_no_event_no_change(scene: Scene, monkeypatch: pytest.MonkeyPatch):
     assert kept(scene.session) == before
     assert len(scene.mails()) == mailed
     assert scene.row(jane).state == State.PENDING
+
+
+FULL = {
+    "sqlite": "CREATE TRIGGER no_room BEFORE INSERT ON audit_event "
+    "BEGIN SELECT RAISE(ABORT, 'disk full'); END",
+    "postgresql": "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION 'disk full'; END $$; "
+    "CREATE TRIGGER no_room BEFORE INSERT ON audit_event EXECUTE FUNCTION no_room()",
+}
+
+
+@pytest.mark.parametrize("what", ["approve", "remove", "first sign-in", "refusal", "sweep"])
+def test_l04_a_database_that_takes_no_event_takes_no_change(scene: Scene, what: str):
+    """The disk is full for the log alone: no account, no approval, no mail, no removal."""
+    acme = scene.partner()
+    jane = scene.active(acme, days=5)
+    eve = scene.guest(acme, "eve")
+    arrived = scene.knock(acme, scene.identity(acme, "new"))
+    before, mailed = kept(scene.session), len(scene.mails())
+    db.session.rollback()
+    kind = db.engine.dialect.name
+    with db.engine.begin() as connection:
+        connection.execute(text(FULL[kind]))
+
+    def remove() -> None:
+        with scene.tx() as tx:
+            people.remove(tx, jane, "Left")
+
+    changes = {
+        "approve": lambda: scene.approve(eve, acme.sponsor),
+        "remove": remove,
+        "first sign-in": lambda: scene.accept(acme, arrived),
+        "refusal": lambda: scene.knock(acme, scene.identity(acme, email="x@other.example")),
+        "sweep": lambda: jobs.run(scene.now + timedelta(days=9)),
+    }
+    with pytest.raises(DatabaseError, match="disk full"):
+        changes[what]()
+    assert kept(scene.session) == before
+    assert len(scene.mails()) == mailed
+    assert scene.find(acme, "new") is None
 
 
 def test_an_event_outside_the_vocabulary_undoes_the_change(scene: Scene):

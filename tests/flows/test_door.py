@@ -4,8 +4,10 @@ import re
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from portal.admission import changes as admission
+from portal.app import create_app
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.transaction import Actor, transaction
@@ -121,7 +123,7 @@ def test_an_arrival_is_used_once_and_by_its_own_browser(story):
     assert story.browser().get("/arrival").status_code == 410
 
 
-def test_a_later_sign_in_refreshes_the_profile(story):
+def test_a21_a_later_sign_in_refreshes_the_profile(story):
     """Name and address follow the provider; state, end and sponsor do not (A21)."""
     story.arrive(story.browser())
     approve(story)
@@ -272,6 +274,44 @@ def test_a24_discovery_tells_nothing_about_persons_or_partners(story):
     assert known == ask("nobody@acme.example") == ask("x@unknown.example")
 
 
+def test_a24_whatever_they_are_the_answer_is_one(story):
+    """Known, removed, never seen, another's: the same status, size and steps; no list anywhere."""
+    story.arrive(story.browser())
+    act(story, lambda tx: people.remove(tx, story.guest().id, "left"))
+    act(story, lambda tx: factories.organisation(tx, "zeta", unlisted=True))
+    asked = ("ada@acme.example", "nobody@acme.example", "x@zeta.example", "x@unknown.example")
+    seen = set()
+    with story.app.app_context():
+        engine = db.engine
+    for email in asked:
+        client = story.browser()
+        sent = []
+        event.listen(engine, "before_cursor_execute", note := lambda *_, sent=sent: sent.append(1))
+        answer = client.submit("/sign-in", {"email": email})
+        event.remove(engine, "before_cursor_execute", note)
+        page = re.sub(r'(url=|href=")/sign-in/[a-z-]+"', "LEADS", answer.text)
+        seen.add((answer.status_code, page, len(sent)))
+    assert len(seen) == 1
+    for path in ("/sign-in", "/sign-in/nowhere-to-go", "/"):
+        text = story.browser().get(path, follow_redirects=True).text
+        assert "Acme" not in text
+        assert "Zeta" not in text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a24_discovery_is_throttled(make_settings):
+    """Trying addresses ends soon, with 429."""
+    app = create_app(make_settings(limit_sign_in_per_address="3 per minute"))
+    app.config["WTF_CSRF_ENABLED"] = False
+    client = app.test_client()
+    at = {"base_url": "https://guests.host.example"}
+    answers = [client.post("/sign-in", data={"email": f"x@d{n}.example"}, **at) for n in range(5)]
+    assert [one.status_code for one in answers] == [200, 200, 200, 429, 429]
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
 def test_a_suspended_person_reads_since_when_and_whom_to_ask(story):
     """Kind words, the sponsor by name, another account, and the number."""
     client = story.browser()
@@ -310,7 +350,7 @@ def test_a_disabled_provider_ends_its_sessions_within_one_request(story):
     assert story.browser().get("/sign-in/acme/id").status_code == 403
 
 
-def test_signing_out_kills_a_copied_cookie(story):
+def test_w04_signing_out_kills_a_copied_cookie(story):
     """The row is gone, so a copy of the cookie is nobody's (W04)."""
     client = story.browser()
     story.arrive(client)

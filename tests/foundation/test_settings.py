@@ -81,6 +81,24 @@ def test_w15_every_fault_is_told_at_once():
     ]
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "short",
+        "changeme-changeme-changeme-changeme",
+        "my-default-key-7x2Lk9mVb4Rt1Yp8Wc3Nd",
+        "a" * 64,
+        "0123456789abcdef0123456789abcdef",
+        f"{SECRET},secret",
+    ],
+)
+def test_w15_a_secret_that_can_be_guessed_starts_nothing(secret):
+    """Too short, a word, a row: whoever guesses it signs sessions and opens what is encrypted."""
+    (line,) = lines(secret_keys=secret)
+    assert line.startswith("PORTAL_SECRET_KEYS: ")
+    assert secret not in line
+
+
 def test_w15_without_a_secret_nothing_starts(monkeypatch):
     """Nothing is set: nothing is assumed."""
     with pytest.raises(BadSettings) as caught:
@@ -106,7 +124,30 @@ def test_j01_redis_without_password_is_for_development_only():
     """Who can write to Redis starts jobs."""
     assert "password" in lines(redis_url="redis://queue:6379/0")[0]
     assert Settings.checked(None, **GOOD, env="development", redis_url="redis://queue").redis_url
-    assert Settings.checked(None, **GOOD, redis_url="redis://:hush@queue:6379/0").redis_url
+    assert Settings.checked(None, **GOOD, redis_url="rediss://:hush@queue:6379/0").redis_url
+
+
+@pytest.mark.parametrize(
+    ("url", "taken"),
+    [
+        ("redis://:hush@queue:6379/0", False),
+        ("redis://:hush@10.0.0.7:6379/0", False),
+        ("redis://127.0.0.1.evil.example:6379/0", False),
+        ("rediss://:hush@queue:6379/0", True),
+        ("redis://:hush@127.0.0.1:6379/0", True),
+        ("redis://:hush@[::1]:6379/0", True),
+        ("redis://:hush@localhost/0", True),
+        ("unix://:hush@/run/redis.sock", True),
+        ("unix:///run/redis.sock", False),
+        ("rediss://queue:6380/0", False),
+    ],
+)
+def test_j01_a_queue_elsewhere_is_reached_by_password_and_tls(url, taken):
+    """Production does not start with a queue that somebody on the way could write to."""
+    if taken:
+        assert Settings.checked(None, **GOOD, redis_url=url).redis_url == url
+    else:
+        assert lines(redis_url=url)[0].startswith("PORTAL_REDIS_URL: ")
 
 
 def test_development_allows_what_loopback_needs():
@@ -173,7 +214,7 @@ def test_a_settings_file_that_is_not_there(monkeypatch):
 def test_secrets_are_not_in_the_text_of_the_settings():
     """A log line or a traceback that shows them shows no secret."""
     found = Settings.checked(
-        None, **GOOD, redis_url="redis://:hush@q", host_oidc_issuer="https://i.example",
+        None, **GOOD, redis_url="rediss://:hush@q", host_oidc_issuer="https://i.example",
         host_oidc_client_id="x", host_oidc_client_secret="hush",
     )  # fmt: skip
     assert SECRET not in repr(found)

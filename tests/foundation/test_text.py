@@ -191,6 +191,7 @@ ANYTHING = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
 
+@pytest.mark.properties
 @given(ANYTHING.map(lambda text: text.replace("\0", "")))
 def test_a_clean_name_is_clean(text):
     """Cleaning twice is cleaning once; what is left is one printable line in NFC."""
@@ -204,6 +205,7 @@ LOCALS = st.text(st.characters(categories=["Lu", "Ll", "Lo", "Nd", "Mn"]), min_s
 LABELS = st.text(st.characters(categories=["Lu", "Ll", "Lo", "Nd"]), min_size=1, max_size=12)
 
 
+@pytest.mark.properties
 @given(LOCALS, st.lists(LABELS, min_size=2, max_size=3))
 def test_an_address_is_canonical_once_and_for_all(local, labels):
     """Its canonical form is its own, in every letter case and normal form."""
@@ -218,6 +220,7 @@ def test_an_address_is_canonical_once_and_for_all(local, labels):
     assert canonical == canonical.lower()
 
 
+@pytest.mark.properties
 @given(st.text(max_size=40) | st.from_regex(r"'*[=+\-@\t\r\n]+.*", fullmatch=True))
 def test_n11_a_cell_is_harmless_and_comes_back(text):
     """No cell begins as a formula does, and reading it gives the value."""
@@ -226,6 +229,7 @@ def test_n11_a_cell_is_harmless_and_comes_back(text):
     assert csv_value(cell) == text
 
 
+@pytest.mark.properties
 @given(
     st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=1)
 )

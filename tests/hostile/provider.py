@@ -61,6 +61,7 @@ class Lies:
         only_userinfo: claims that the ID token leaves to UserInfo.
         callback: of the answer that the browser brings back; a list gives a parameter twice.
         error: error code instead of a code.
+        codes_last: whether a code may be redeemed again and again.
     """
 
     document: Mapping[str, Any] = field(default_factory=dict)
@@ -75,6 +76,7 @@ class Lies:
     only_userinfo: frozenset[str] = frozenset()
     callback: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
+    codes_last: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,8 @@ class HostileProvider:
         if not self._is_client(form, authorization):
             return 401, {"error": "invalid_client"}
         with self._lock:
-            code = self._codes.pop(form.get("code", ""), None)
+            take = self._codes.get if self.lies.codes_last else self._codes.pop
+            code = take(form.get("code", ""), None)
         if code is None or code.request["redirect_uri"] != form.get("redirect_uri"):
             return 400, {"error": "invalid_grant"}
         verifier = hashlib.sha256(form.get("code_verifier", "").encode()).digest()

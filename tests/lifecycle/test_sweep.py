@@ -94,7 +94,7 @@ def test_cut_off_it_goes_on_where_it_stopped(
     }
 
 
-def test_a_poisonous_row_holds_up_nobody(
+def test_j18_a_poisonous_row_holds_up_nobody(
     scene: Scene, acme: Partner, monkeypatch: pytest.MonkeyPatch
 ):
     """It is tried alone, reported, audited; the others are settled; the job ends as failed."""

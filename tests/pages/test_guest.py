@@ -209,3 +209,13 @@ def test_what_lies_ahead_comes_in_the_order_of_its_dates(stage: Stage):
 def _publish(stage: Stage, body: str) -> None:
     with stage.app.app_context(), Scene(now=stage.scene.now).tx() as tx:
         trust.publish_terms(tx, body, published_by="Ada")
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_w04_a_removed_guest_is_nobody(stage: Stage, policy_clock, swept: bool):
+    """Whom time has removed is out with the clock, before and after a sweep."""
+    stage.scene.at(policy_clock.forward(days=15))
+    if swept:
+        stage.scene.sweep()
+    assert stage.client.get("/me").location.startswith("/sign-in")
+    assert stage.client.get("/me/data").location.startswith("/sign-in")

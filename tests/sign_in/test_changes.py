@@ -152,7 +152,7 @@ def test_what_ends_sessions(door: Door, provider_id: UUID) -> None:
         assert changes.end_sessions_of_guests(tx, [], AT) == 0
 
 
-def test_a_session_never_outlives_access(door: Door, provider_id: UUID) -> None:
+def test_w05_a_session_never_outlives_access(door: Door, provider_id: UUID) -> None:
     """The earliest of life and end of access."""
     guest = {"guest_id": door.guest_id, "identity_provider_id": provider_id, "guest_epoch": 1}
     soon, late = AT + timedelta(minutes=5), AT + timedelta(days=5)

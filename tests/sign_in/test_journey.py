@@ -137,8 +137,9 @@ def test_o16_callback_twice(door: Door) -> None:
     assert sessions() == 1
 
 
-def test_o16_double_click(door: Door) -> None:
-    """Eight callbacks at once make one session; the others are refused as doubled."""
+@pytest.mark.parametrize("codes_last", [False, True], ids=["strict", "lax"])
+def test_o16_double_click(door: Door, hostile: HostileProvider, codes_last: bool) -> None:
+    """Eight callbacks at once make one session, also where the provider takes a code twice."""
     browser = door.browser()
     path = leave(browser)
     secret = browser.get_cookie(BROWSER, "guests.host.example")
@@ -149,7 +150,7 @@ def test_o16_double_click(door: Door) -> None:
         give(twin, secret.value, BROWSER)
         return get(twin, path)
 
-    with ThreadPoolExecutor(8) as pool:
+    with hostile.lying(codes_last=codes_last), ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(call, range(8)))
     assert sorted(answer.status_code for answer in answers) == [303] + [403] * 7
     assert {answer.text for answer in answers if answer.status_code == 403} == {"oidc.state"}

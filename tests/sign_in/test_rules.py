@@ -17,12 +17,14 @@ from portal.sign_in.rules import (
     identity_of,
     is_directory_guest,
     missing_claims,
+    provider_error,
     read_answer,
     side_of,
     split,
     strong_enough,
     subject_warning,
     tenant_of,
+    token_error,
 )
 from tests.hostile.keys import b64
 from tests.sign_in.walk import ORGANISATION_ID, PROVIDER_ID
@@ -94,7 +96,7 @@ def person(
         ),
     ],
 )
-def test_email_verified(
+def test_a08_email_verified(
     connection: Connection, token: dict[str, Any], userinfo: dict[str, Any], expected: bool
 ) -> None:
     """Only JSON's true counts, and only for the address it was said of."""
@@ -364,3 +366,14 @@ def test_every_reason_has_a_side() -> None:
     assert side_of(R.NET_LIMIT) is Side.PARTNER
     assert side_of(R.NET_BLOCKED) is Side.ADMIN
     assert side_of(R.STATE) is Side.PERSON
+
+
+@pytest.mark.parametrize(
+    "error",
+    ["<script>alert(1)</script>", "{{7*7}}", "javascript:x", "a" * 65, "a b", "A", "\u202e"],
+)
+def test_n14_an_error_is_a_code_or_is_not_repeated(error: str) -> None:
+    """What a provider calls an error stands in the log only if it looks like a code."""
+    for failure in (provider_error(error), token_error(error)):
+        assert error not in failure.detail
+    assert "temporarily_unavailable" in provider_error("temporarily_unavailable").detail

@@ -7,9 +7,11 @@ from functools import partial
 import pytest
 
 from portal.foundation.transaction import Actor
+from portal.guests.changes import write
+from portal.guests.queries import lock
 from portal.guests.rules import Reason, State
 from portal.sponsorship.changes import deciding, people
-from portal.sponsorship.changes.bounds import NotYours
+from portal.sponsorship.changes.bounds import NotYours, Oneself
 from portal.sponsorship.changes.deciding import Lost
 from portal.sponsorship.changes.requesting import vouch
 from portal.sponsorship.rules import Standing, expiry_of
@@ -504,6 +506,27 @@ def test_i08_who_comes_second_sees_the_winner(scene: Scene, acme: Partner):
         assert event.guest_id == jane
     assert kept(scene.session) == before
     assert len(scene.mails("guest.rejected")) == 1
+
+
+@pytest.mark.parametrize("column", ["email", "email_aside"])
+def test_i07_nobody_decides_about_themselves(scene: Scene, acme: Partner, column: str):
+    """Whatever the decision, and handed over to them either: the guest is the sponsor."""
+    jane = scene.guest(acme)
+    key, ben = scene.sponsorship(jane).id, acme.sponsors[1]
+    with scene.tx() as tx:
+        write(tx, "guest.refreshed", lock(tx, [jane])[0], {column: "ben@host.example"})
+    before = kept(scene.session)
+    for decide in DECISIONS.values():
+        with pytest.raises(Oneself), scene.as_staff(ben) as tx:
+            decide(tx, key, ben, scene.day(30))
+    with pytest.raises(Oneself), scene.as_staff(ben) as tx:
+        vouch(tx, jane, ben, scene.day(30), ())
+    with pytest.raises(Oneself), scene.as_staff(ben) as tx:
+        people.let_back(tx, jane, ben)
+    with pytest.raises(Refused, match="themselves"), scene.as_staff(acme.sponsor) as tx:
+        deciding.hand_over(tx, key, acme.sponsor, ben)
+    assert kept(scene.session) == before
+    assert scene.approve(jane, acme.sponsor) is None
 
 
 @pytest.mark.parametrize("who", ["stranger", "address of theirs", "left", "unknown request"])

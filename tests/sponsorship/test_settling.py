@@ -1,6 +1,6 @@
 """What time does to people, carried out: rows, events, mails, seats, once, on both databases."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -243,3 +243,27 @@ def test_many_at_once(scene: Scene):
     assert scene.seats(acme) == (3, 0)
     assert scene.seats(zeta) == (3, 0)
     assert folded(scene.session) == kept(scene.session)
+
+
+@pytest.mark.parametrize(
+    ("last_day", "end"),
+    [
+        (date(2027, 3, 28), datetime(2027, 3, 28, 22, tzinfo=UTC)),
+        (date(2027, 3, 27), datetime(2027, 3, 27, 23, tzinfo=UTC)),
+        (date(2027, 10, 31), datetime(2027, 10, 31, 23, tzinfo=UTC)),
+        (date(2026, 10, 24), datetime(2026, 10, 24, 22, tzinfo=UTC)),
+    ],
+)
+def test_j13_a_contract_ends_at_local_midnight(scene: Scene, last_day: date, end: datetime):
+    """Access ends at 24:00 in Berlin, on the days that have 23 or 25 hours too."""
+    scene.now = datetime(2026, 9, 1, 9, tzinfo=UTC)
+    acme = scene.partner(last_day=last_day, longest_days=900, inactivity_days=900, review_days=900)
+    jane = scene.guest(acme)
+    scene.approve(jane, acme.sponsor, days=(last_day - scene.now.date()).days)
+    assert scene.access(jane).until == end
+    scene.now = end - TICK
+    assert scene.access(jane).allowed
+    scene.now = end
+    assert not scene.access(jane).allowed
+    scene.sweep()
+    assert scene.row(jane).state_since == end

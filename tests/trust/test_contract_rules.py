@@ -27,6 +27,7 @@ def at(*parts: int) -> datetime:
         ("Europe/Berlin", date(2026, 1, 1), at(2025, 12, 31, 23), at(2026, 1, 1, 23)),
         # 23 hours, and 25.
         ("Europe/Berlin", date(2026, 3, 29), at(2026, 3, 28, 23), at(2026, 3, 29, 22)),
+        ("Europe/Berlin", date(2027, 3, 28), at(2027, 3, 27, 23), at(2027, 3, 28, 22)),
         ("Europe/Berlin", date(2026, 10, 25), at(2026, 10, 24, 22), at(2026, 10, 25, 23)),
         ("Pacific/Kiritimati", date(2026, 6, 1), at(2026, 5, 31, 10), at(2026, 6, 1, 10)),
         ("Asia/Kathmandu", date(2026, 6, 1), at(2026, 5, 31, 18, 15), at(2026, 6, 1, 18, 15)),
@@ -38,7 +39,7 @@ def at(*parts: int) -> datetime:
         ("Europe/Berlin", date(2026, 12, 31), at(2026, 12, 30, 23), at(2026, 12, 31, 23)),
     ],
 )
-def test_a_day_begins_and_ends_at_local_midnight(
+def test_j13_a_day_begins_and_ends_at_local_midnight(
     zone: str, day: date, begin: datetime, end: datetime
 ):
     """The last day may have 23 or 25 hours; the end is the next day's beginning."""

@@ -136,7 +136,7 @@ def test_an_issuer_is_kept_to_the_letter(issuer: str, house: House):
         ),
     ],
 )  # fmt: skip
-def test_what_no_issuer_can_be_is_refused(issuer: str, house: House, words: str):
+def test_f01_o24_what_no_issuer_can_be_is_refused(issuer: str, house: House, words: str):
     """Case O24 among them: Entra's addresses for every tenant."""
     with pytest.raises(Refused) as refused:
         check_issuer(issuer, house)

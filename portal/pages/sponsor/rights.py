@@ -13,7 +13,8 @@ from portal.foundation.db import db
 from portal.foundation.transaction import Tx
 from portal.pages.acting import act
 from portal.pages.sponsor.forms import fingerprint
-from portal.sponsorship.changes.bounds import NotYours
+from portal.pages.viewer import StaffViewer, current
+from portal.sponsorship.changes.bounds import BeyondLimit, NotYours, Oneself
 from portal.sponsorship.queries import get, grants_under
 from portal.trust.queries import OrganisationRow, organisations_decided_by
 from portal.web.errors import report
@@ -31,6 +32,8 @@ def theirs(guest_id: UUID) -> tuple[GuestView, OrganisationRow]:
     guest = guest_view(db.session(), guest_id, clock.policy_now())
     if guest is None:
         abort(404)
+    if _is_me(guest):
+        not_theirs(Oneself.code)
     places = {one.id: one for one in organisations_decided_by(db.session(), me().id)}
     if guest.organisation_id not in places:
         not_theirs()
@@ -53,9 +56,16 @@ def find(guest: GuestView, sponsorship_id: UUID) -> SponsorshipView:
     return next(one for one in guest.sponsorships if one.id == sponsorship_id)
 
 
-def not_theirs() -> NoReturn:
+def _is_me(guest: GuestView) -> bool:
+    """Say whether a guest is the sponsor who asks: the change itself would refuse them too."""
+    asking = current()
+    mine = asking.staff.email if isinstance(asking, StaffViewer) else None
+    return mine is not None and mine in {guest.email, guest.email_aside}
+
+
+def not_theirs(code: str = NotYours.code) -> NoReturn:
     """Answer as if there were nothing, and write down who asked for it."""
-    report("authz")
+    report(code)
     abort(404)
 
 
@@ -68,8 +78,11 @@ def decide(change: Callable[[Tx, UUID], T]) -> T:
     """
     try:
         return act(lambda tx: change(tx, me().id))
-    except NotYours:
-        not_theirs()
+    except NotYours as no:
+        not_theirs(no.code)
+    except BeyondLimit:
+        report("sponsor.limit")  # said at the field too; who keeps trying should be seen
+        raise
 
 
 def seen_of(session: Session, sponsorship_id: UUID) -> str:

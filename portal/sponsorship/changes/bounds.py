@@ -3,13 +3,17 @@
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import or_, select
+
 from portal.foundation.transaction import Tx
 from portal.guests import changes as guest_changes
 from portal.guests.changes import Move
+from portal.guests.models import Guest
 from portal.guests.queries import GuestRow
 from portal.guests.rules import Reason, State, family
 from portal.sponsorship.queries import open_rows
 from portal.sponsorship.rules import Bound, Latest, Review, expiry_of, latest_last_day
+from portal.staff.models import Staff
 from portal.trust.queries import eligible_sponsors, keep_deciders
 from portal.trust.rules import ContractFacts, EffectivePolicy, Refused, check_name
 
@@ -18,6 +22,30 @@ LONGEST_REASON = 500
 
 class NotYours(Exception):
     """This employee may not decide for this organisation."""
+
+    code = "authz"
+
+
+class Oneself(NotYours):
+    """This guest is the employee: nobody vouches for themselves."""
+
+    code = "sponsor.self"
+
+
+class BeyondLimit(Refused):
+    """A last day past the contract's end or the policy's longest stay."""
+
+
+def require_another(tx: Tx, guest_id: UUID, staff_id: UUID) -> None:
+    """Refuse an employee who is the guest: the same address, also one that is kept aside.
+
+    Raises:
+        Oneself: so it is.
+    """
+    same = or_(Guest.email == Staff.email, Guest.email_aside == Staff.email)
+    query = select(Guest.id).join(Staff, same).where(Guest.id == guest_id, Staff.id == staff_id)
+    if tx.session.execute(query).first() is not None:
+        raise Oneself
 
 
 def require_decider(tx: Tx, organisation_id: UUID, staff_id: UUID, *others: UUID) -> None:
@@ -49,7 +77,7 @@ def require_day(
     """Refuse a last day that has passed or lies beyond the bounds.
 
     Raises:
-        Refused: at field ``last_day``, saying which day would do.
+        Refused: at field ``last_day``, saying which day would do; ``BeyondLimit`` if it is too far.
     """
     latest = latest_last_day(policy, contract, now)
     if last_day > latest.day:
@@ -58,7 +86,7 @@ def require_day(
             if latest.bound == Bound.CONTRACT
             else f"the policy allows {policy.longest_days} days"
         )
-        raise Refused("last_day", f"Choose {latest.day:%-d %B %Y} or earlier: {why}")
+        raise BeyondLimit("last_day", f"Choose {latest.day:%-d %B %Y} or earlier: {why}")
     if expiry_of(last_day, contract) <= now:
         raise Refused("last_day", "Choose today or a later day")
     return latest

@@ -20,7 +20,9 @@ from portal.guests.rules import Reason, State
 from portal.sponsorship.changes import grants, writing
 from portal.sponsorship.changes.bounds import (
     NotYours,
+    Oneself,
     bring_in,
+    require_another,
     require_day,
     require_decider,
     require_reason,
@@ -158,6 +160,10 @@ def hand_over(tx: Tx, sponsorship_id: UUID, staff_id: UUID, to: UUID) -> Lost | 
         return _lost(tx, row, "hand_over")
     if to not in {one.staff_id for one in eligible_sponsors(tx.session, row.organisation_id)}:
         raise Refused("to", "Choose a sponsor or the deputy of this organisation")
+    try:
+        require_another(tx, guest.id, to)
+    except Oneself:
+        raise Refused("to", "Choose somebody else: nobody vouches for themselves") from None
     pass_on(tx, [(row, to)], {guest.id: guest}, by=staff_id)
     return None
 
@@ -273,6 +279,7 @@ def _open(
     known = get(tx.session, sponsorship_id)
     if known is None:
         raise NotYours
+    require_another(tx, known.guest_id, staff_id)
     require_decider(tx, known.organisation_id, staff_id, *others)
     guest = settle(tx, [known.guest_id])[known.guest_id]
     row = get(tx.session, sponsorship_id)

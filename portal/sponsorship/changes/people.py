@@ -11,7 +11,12 @@ from portal.guests import queries as guests
 from portal.guests.changes import Move
 from portal.guests.queries import GuestRow
 from portal.guests.rules import LAPSES_AFTER, REMOVED_AFTER, Reason, State
-from portal.sponsorship.changes.bounds import NotYours, require_decider, require_reason
+from portal.sponsorship.changes.bounds import (
+    NotYours,
+    require_another,
+    require_decider,
+    require_reason,
+)
 from portal.sponsorship.changes.requesting import Request, request
 from portal.sponsorship.changes.settling import end_sponsorships, make_room, settle
 from portal.sponsorship.changes.telling import (
@@ -127,6 +132,7 @@ def let_back(tx: Tx, guest_id: UUID, staff_id: UUID) -> UUID:
     known = guests.get(tx.session, guest_id)
     if known is None:
         raise NotYours
+    require_another(tx, guest_id, staff_id)
     require_decider(tx, known.organisation_id, staff_id)
     guest = _settled(tx, guest_id)
     if not guest.tombstone:

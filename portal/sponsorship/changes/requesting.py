@@ -14,6 +14,7 @@ from portal.sponsorship.changes import grants, writing
 from portal.sponsorship.changes.bounds import (
     NotYours,
     bring_in,
+    require_another,
     require_day,
     require_decider,
     review_columns,
@@ -115,6 +116,7 @@ def vouch(tx: Tx, guest_id: UUID, staff_id: UUID, last_day: date, chosen: Collec
     known = guests.get(tx.session, guest_id)
     if known is None:
         raise NotYours
+    require_another(tx, guest_id, staff_id)
     require_decider(tx, known.organisation_id, staff_id)
     guest = settle(tx, [guest_id])[guest_id]
     if guest.hold:

@@ -1,0 +1,235 @@
+"""Parts 8 and 9: jobs, time, faults, and the log."""
+
+from typing import Final
+
+from tests.defences.defence import Defence
+
+QUEUES: Final = "portal/foundation/queues.py"
+WORKER: Final = "tests/test_worker.py"
+SWEEPS: Final = "tests/faults/test_sweeps.py"
+MESSAGES: Final = "tests/faults/test_messages.py"
+FAULTS: Final = "tests/flows/test_faults.py"
+QTESTS: Final = "tests/foundation/test_queues.py"
+OUTBOX: Final = "portal/delivery/changes.py"
+RULES: Final = "portal/sponsorship/rules.py"
+LIMITS: Final = "portal/web/limits.py"
+
+DEFENCES: Final = (
+    Defence(
+        case="J01",
+        file=QUEUES,
+        old="return Queue(QUEUE_NAME, connection=connection, job_class=PortalJob, serializer=JSONSerializer)",
+        new="return Queue(QUEUE_NAME, connection=connection, job_class=PortalJob)",
+        tests=(f"{QTESTS}::test_j01_a_pickled_job_is_never_unpickled",),
+    ),
+    Defence(
+        case="J01",
+        file="portal/worker.py",
+        old="            serializer=JSONSerializer,\n",
+        new="",
+        tests=(f"{WORKER}::test_j01_a_worker_never_unpickles[sqlite]",),
+    ),
+    Defence(
+        case="J01",
+        file="portal/foundation/setting_rules.py",
+        old="    if not parts.password and not development:",
+        new="    if False:",
+        tests=(
+            "tests/foundation/test_settings.py::test_j01_a_queue_elsewhere_is_reached_by_password_and_tls",
+        ),
+    ),
+    Defence(
+        case="J01",
+        file="portal/foundation/setting_rules.py",
+        old='if parts.scheme == "redis" and not development and not _is_this_machine(parts.hostname or ""):',
+        new="if False:",
+        tests=(
+            "tests/foundation/test_settings.py::test_j01_a_queue_elsewhere_is_reached_by_password_and_tls",
+        ),
+    ),
+    Defence(
+        case="J02",
+        file=QUEUES,
+        old="if function not in ALLOWED_JOBS or instance is not None or not plain:",
+        new="if False:",
+        tests=(
+            f"{QTESTS}::test_j02_a_foreign_job_is_refused",
+            f"{WORKER}::test_j02_a_worker_runs_only_our_jobs[sqlite]",
+        ),
+    ),
+    Defence(
+        case="J02",
+        file=QUEUES,
+        old="            self.connection.incr(_FOREIGN)\n",
+        new="",
+        tests=(f"{WORKER}::test_j02_a_worker_runs_only_our_jobs[sqlite]",),
+    ),
+    Defence(
+        case="J02",
+        file=QUEUES,
+        old="        self._success_callback_name = self._failure_callback_name = None\n",
+        new="",
+        tests=(f"{QTESTS}::test_j02_callbacks_and_webhooks_of_a_job_are_dropped",),
+    ),
+    Defence(
+        case="J04",
+        file=RULES,
+        old="        if ends and ends[0][0] <= now and (own is None or ends[0][0] <= own[0]):",
+        new="        if False:",
+        tests=(f"{FAULTS}::test_j04_j05_workers_dead_for_two_days_then_two_schedulers[sqlite]",),
+    ),
+    Defence(
+        case="J05",
+        file=QUEUES,
+        old="    if redis.set(_waiting(name), 1, nx=True, ex=_WAITING_SECONDS):",
+        new="    if True:",
+        tests=(f"{WORKER}::test_j05_two_schedulers_put_one_job[sqlite]",),
+    ),
+    Defence(
+        case="J07",
+        file="portal/guests/changes.py",
+        old="    _update(tx, rows)\n    record(tx, events)\n",
+        new="    _update(tx, rows)\n    tx.session.commit()\n    record(tx, events)\n",
+        tests=(
+            f"{SWEEPS}::test_j07_a_worker_killed_at_row_500_of_1000[postgresql]",
+            f"{SWEEPS}::test_j07_the_database_restarts_at_row_500_of_1000[postgresql]",
+        ),
+    ),
+    Defence(
+        case="J08",
+        file=OUTBOX,
+        old="        .with_for_update(skip_locked=True)\n",
+        new="",
+        tests=(
+            "tests/delivery/test_changes.py::test_j08_two_workers_never_claim_the_same[postgresql]",
+        ),
+    ),
+    Defence(
+        case="J08",
+        file="portal/guests/queries.py",
+        old="return [row_of(row) for row in tx.session.execute(query.with_for_update())]",
+        new="return [row_of(row) for row in tx.session.execute(query)]",
+        tests=(f"{SWEEPS}::test_j08_two_workers_sweep_at_once[postgresql]",),
+    ),
+    Defence(
+        case="J08",
+        file="portal/lifecycle/queries.py",
+        old='"expired": _of_sponsorships("expires_at", Standing.ACTIVE)',
+        new='"expired": _of_sponsorships("expires_at", Standing.ENDED)',
+        tests=(f"{SWEEPS}::test_j08_a_finished_job_that_is_queued_again[sqlite]",),
+    ),
+    Defence(
+        case="J09",
+        file=LIMITS,
+        old="        in_memory_fallback_enabled=True,",
+        new="        in_memory_fallback_enabled=False, swallow_errors=True,",
+        tests=(
+            "tests/web/test_limits.py::test_j09_without_redis_the_limits_are_stricter_and_never_off",
+        ),
+    ),
+    Defence(
+        case="J09",
+        file=LIMITS,
+        old="    return halved(limits) if degraded() else limits",
+        new="    return limits",
+        tests=(
+            "tests/web/test_limits.py::test_j09_without_redis_the_limits_are_stricter_and_never_off",
+        ),
+    ),
+    Defence(
+        case="J09",
+        file="portal/worker.py",
+        old="        Every(DRAIN, DRAIN_SECONDS),\n",
+        new="",
+        tests=(f"{FAULTS}::test_j09_flushall_in_working_hours[sqlite]",),
+    ),
+    Defence(
+        case="J12",
+        file=OUTBOX,
+        old="        tx.after_commit.append(wake_drain)",
+        new="        wake_drain()",
+        tests=(f"{MESSAGES}::test_j12_nobody_is_woken_before_the_commit[sqlite]",),
+    ),
+    Defence(
+        case="J12",
+        file="portal/worker.py",
+        old="        Every(DRAIN, DRAIN_SECONDS),\n",
+        new="",
+        tests=(f"{MESSAGES}::test_j12_the_web_dies_between_commit_and_queue[sqlite]",),
+    ),
+    Defence(
+        case="J13",
+        file="portal/trust/rules/contract.py",
+        old="return datetime.combine(last_day + timedelta(days=1), time(), zone).astimezone(UTC)",
+        new="return datetime.combine(last_day, time(), zone).astimezone(UTC) + timedelta(days=1)",
+        tests=(
+            "tests/sponsorship/test_settling.py::test_j13_a_contract_ends_at_local_midnight",
+            "tests/trust/test_contract_rules.py::test_j13_a_day_begins_and_ends_at_local_midnight",
+        ),
+    ),
+    Defence(
+        case="J16",
+        file="portal/delivery/rules.py",
+        old="MOST_TRIES = 100",
+        new="MOST_TRIES = 5",
+        tests=(
+            "tests/delivery/test_jobs.py::test_j16_a_mail_server_that_is_down_for_a_day[sqlite]",
+        ),
+    ),
+    Defence(
+        case="J16",
+        file="portal/delivery/jobs.py",
+        old="                    _release(batch[done:])\n                    return counts",
+        new='                    raise RuntimeError("no mail server")',
+        tests=(
+            "tests/delivery/test_jobs.py::test_j16_a_mail_server_that_is_down_for_a_day[sqlite]",
+        ),
+    ),
+    Defence(
+        case="J18",
+        file="portal/lifecycle/jobs.py",
+        old="        if len(ids) > 1:",
+        new="        if False:",
+        tests=(
+            f"{SWEEPS}::test_j18_a_sweep_goes_in_chunks_around_a_poisonous_row[sqlite]",
+            "tests/lifecycle/test_sweep.py::test_j18_a_poisonous_row_holds_up_nobody[sqlite]",
+        ),
+    ),
+    Defence(
+        case="J18",
+        file="portal/lifecycle/jobs.py",
+        old="    except TimeUp:\n",
+        new="    except ZeroDivisionError:\n",
+        tests=(f"{SWEEPS}::test_j18_a_sweep_that_has_had_its_time_stops[sqlite]",),
+    ),
+    Defence(
+        case="L04",
+        file="portal/foundation/transaction.py",
+        old="        tx.write_kept()\n        session.commit()\n",
+        new="        session.commit()\n        tx.write_kept()\n        session.commit()\n",
+        tests=(
+            "tests/audit/test_changes.py::test_l04_a_database_that_takes_no_event_takes_no_change",
+        ),
+    ),
+    Defence(
+        case="L05",
+        file="portal/pages/refusals.py",
+        old='personal={"seen": {"detail": failure.detail, "address": request.remote_addr}},',
+        new='personal={"seen": {"detail": failure.detail, "address": ""}},',
+        tests=("tests/flows/test_refusals.py::test_l05_each_refusal_once[O01-sqlite]",),
+    ),
+    Defence(
+        case="L05",
+        file="portal/pages/refusals.py",
+        old="            record(tx, [_event(failure, row)])\n",
+        new="",
+        tests=("tests/flows/test_refusals.py::test_l05_each_refusal_once[O01-sqlite]",),
+    ),
+    Defence(
+        case="L05",
+        file="portal/sign_in/connection.py",
+        old="    client_secret: str = field(repr=False)",
+        new="    client_secret: str",
+        tests=("tests/sign_in/test_metadata.py::test_l05_no_secret_in_logs_or_exceptions",),
+    ),
+)

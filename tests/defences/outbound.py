@@ -1,0 +1,121 @@
+"""Part 7: what is fetched because a partner said so."""
+
+from typing import Final
+
+from tests.defences.defence import Defence
+
+ADDRESSES: Final = "portal/foundation/addresses.py"
+HTTP: Final = "portal/foundation/outbound_http.py"
+FETCHES: Final = "tests/foundation/test_outbound_http.py"
+METADATA: Final = "tests/sign_in/test_metadata.py"
+CASES: Final = "tests/sign_in/test_o_cases.py"
+
+DEFENCES: Final = (
+    Defence(
+        case="F01",
+        file=ADDRESSES,
+        old="if _nowhere(address) or not (_is_public(address) or private):",
+        new="if False:",
+        tests=(
+            f"{FETCHES}::test_f01_a_name_that_leads_inside_is_refused_at_each_fetch",
+            f"{FETCHES}::test_f01_nothing_is_fetched_from_inside",
+            f"{METADATA}::test_f01_addresses_inside",
+        ),
+    ),
+    Defence(
+        case="F01",
+        file=ADDRESSES,
+        old='if not parts.hostname or "@" in parts.netloc:',
+        new="if not parts.hostname:",
+        tests=(
+            f"{FETCHES}::test_f01_it_is_refused_when_it_is_configured[https://user@login.acme.example/]",
+        ),
+    ),
+    Defence(
+        case="F01",
+        file=ADDRESSES,
+        old="            if port not in USUAL_PORTS:",
+        new="            if False:",
+        tests=(
+            f"{FETCHES}::test_f01_it_is_refused_when_it_is_configured[https://login.acme.example:6379/]",
+        ),
+    ),
+    Defence(
+        case="F01",
+        file="portal/trust/rules/issuer.py",
+        old="        _require_public(host)\n",
+        new="        pass\n",
+        tests=(
+            "tests/trust/test_provider_rules.py::test_f01_o24_what_no_issuer_can_be_is_refused",
+        ),
+    ),
+    Defence(
+        case="F03",
+        file=HTTP,
+        old="    if response.status_code in _REDIRECTS:",
+        new="    if False:",
+        tests=(f"{FETCHES}::test_f03_redirects_are_not_followed",),
+    ),
+    Defence(
+        case="F06",
+        file=HTTP,
+        old="if raw_size > MOST_BYTES or len(body) > MOST_BYTES:",
+        new="if False:",
+        tests=(
+            f"{FETCHES}::test_f06_an_answer_outside_the_limits[2 MB]",
+            f"{FETCHES}::test_f06_an_answer_outside_the_limits[10k keys]",
+        ),
+    ),
+    Defence(
+        case="F06",
+        file=HTTP,
+        old="            body += decoder.decompress(piece, room) if decoder else piece\n",
+        new="            body += decoder.decompress(piece) if decoder else piece\n            assert len(body) < 10_000_000\n",
+        tests=(f"{FETCHES}::test_f06_an_answer_outside_the_limits[gzip bomb]",),
+    ),
+    Defence(
+        case="F06",
+        file=HTTP,
+        old="call.deadline = time.monotonic() + MOST_SECONDS",
+        new="call.deadline = time.monotonic() + 60",
+        tests=(
+            f"{FETCHES}::test_f06_a_server_that_drips[body]",
+            f"{FETCHES}::test_f06_a_resolver_that_hangs",
+        ),
+    ),
+    Defence(
+        case="F06",
+        file=HTTP,
+        old="if not place.acquire(timeout=MOST_WAIT):",
+        new="if place.acquire(timeout=MOST_WAIT) is None:",
+        tests=(f"{FETCHES}::test_f06_one_slow_provider_does_not_take_all_places",),
+    ),
+    Defence(
+        case="F06",
+        file="portal/sign_in/keys.py",
+        old="    if len(listed) > MOST_KEYS:",
+        new="    if False:",
+        tests=(f"{METADATA}::test_f06_ten_thousand_keys",),
+    ),
+    Defence(
+        case="F06",
+        file="portal/sign_in/bulkhead.py",
+        old="if slow >= MOST_SLOW or (mistrusted and len(others) >= MOST_MISTRUSTED):",
+        new="if False:",
+        tests=(f"{METADATA}::test_f06_a_slow_provider_holds_nobody_else[slow 30]",),
+    ),
+    Defence(
+        case="F08",
+        file="portal/sign_in/keys.py",
+        old="        fitting = self.fitting(header)\n",
+        new='        brought = read_keys({"keys": [header.get("jwk")]})\n        fitting = [*self.fitting(header), *getattr(brought, "keys", ())]\n',
+        tests=(f"{CASES}::test_f08_signed_by_somebody_else[jwk-in-header]",),
+    ),
+    Defence(
+        case="F09",
+        file=HTTP,
+        old="    context.minimum_version = ssl.TLSVersion.TLSv1_2\n",
+        new="    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE\n",
+        tests=(f"{FETCHES}::test_f09_certificates_are_verified",),
+    ),
+)

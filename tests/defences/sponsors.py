@@ -1,0 +1,89 @@
+"""Part 5: what sponsors may decide."""
+
+from typing import Final
+
+from tests.defences.defence import Defence
+
+BOUNDS: Final = "portal/sponsorship/changes/bounds.py"
+RIGHTS: Final = "portal/pages/sponsor/rights.py"
+CASES: Final = "tests/pages/test_sponsor_cases.py"
+
+DEFENCES: Final = (
+    Defence(
+        case="I07",
+        file=RIGHTS,
+        old="    if _is_me(guest):",
+        new="    if False:",
+        tests=(f"{CASES}::test_i07_nobody_vouches_for_themselves",),
+    ),
+    Defence(
+        case="I07",
+        file=BOUNDS,
+        old="    if tx.session.execute(query).first() is not None:",
+        new="    if False:",
+        tests=("tests/sponsorship/test_deciding.py::test_i07_nobody_decides_about_themselves",),
+    ),
+    Defence(
+        case="I08",
+        file="portal/guests/queries.py",
+        old="return [row_of(row) for row in tx.session.execute(query.with_for_update())]",
+        new="return [row_of(row) for row in tx.session.execute(query)]",
+        tests=(
+            "tests/sponsorship/test_races.py::test_i08_approved_and_rejected_at_the_same_instant[postgresql]",
+        ),
+    ),
+    Defence(
+        case="I08",
+        file="portal/sponsorship/changes/deciding.py",
+        old='    if not row.awaits_decision:\n        return _lost(tx, row, "approve")\n',
+        new="",
+        tests=(
+            "tests/sponsorship/test_deciding.py::test_i08_who_comes_second_sees_the_winner[sqlite]",
+        ),
+    ),
+    Defence(
+        case="I10",
+        file="portal/pages/sponsor/decisions.py",
+        old="@for_sponsor\ndef one(",
+        new='@__import__("portal.web.guards", fromlist=["x"]).for_anyone\ndef one(',
+        tests=(f"{CASES}::test_i10_the_link_in_a_mail_decides_nothing[sqlite]",),
+    ),
+    Defence(
+        case="I10",
+        file=RIGHTS,
+        old="    if guest.organisation_id not in places:\n        not_theirs()\n",
+        new="    places.setdefault(guest.organisation_id, next(iter(places.values())))\n",
+        tests=(f"{CASES}::test_i10_the_link_in_a_mail_decides_nothing[sqlite]",),
+    ),
+    Defence(
+        case="I13",
+        file=BOUNDS,
+        old="    if last_day > latest.day:",
+        new="    if False:",
+        tests=(
+            f"{CASES}::test_i13_not_past_the_contract_nor_the_longest_stay",
+            "tests/pages/test_sponsor.py::test_i13_a_day_too_far_is_said_at_the_field[sqlite]",
+        ),
+    ),
+    Defence(
+        case="I13",
+        file=RIGHTS,
+        old='        report("sponsor.limit")',
+        new="        pass",
+        tests=(f"{CASES}::test_i13_not_past_the_contract_nor_the_longest_stay",),
+    ),
+    Defence(
+        case="I13",
+        file="portal/sponsorship/rules.py",
+        old="ends.append((sponsorship.review_ends_at, Reason.REVIEW_MISSED))",
+        new="pass",
+        tests=(f"{CASES}::test_i13_a_review_that_nobody_answers[sqlite]",),
+    ),
+    Defence(
+        case="I13",
+        file="portal/sponsorship/changes/settling.py",
+        old='NO_REVIEW = {"review_ask_at": None}',
+        new="NO_REVIEW: dict[str, None] = {}",
+        tests=(f"{CASES}::test_i13_a_review_that_nobody_answers[sqlite]",),
+    ),
+)
