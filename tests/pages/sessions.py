@@ -12,16 +12,21 @@ from portal.sign_in.changes import NewSession
 from tests.infra.client import PortalClient
 
 
-def sign_in(app: Flask, client: PortalClient, new: NewSession) -> str:
-    """Give the client a session; return its token."""
+def start_session(app: Flask, new: NewSession) -> str:
+    """Begin a session; return its token."""
     writing = transaction(actor=Actor.system("tests"), now=clock.policy_now())
     with app.app_context(), writing as tx:
-        started = changes.start_session(tx, new, clock.protocol_now())
+        return changes.start_session(tx, new, clock.protocol_now()).token
+
+
+def sign_in(app: Flask, client: PortalClient, new: NewSession) -> str:
+    """Give the client a session; return its token."""
+    token = start_session(app, new)
     https = app.extensions["portal"]["settings"].https
     name = f"{'__Host-' if https else ''}portal-session"
     host = urlsplit(client.public_url).hostname or ""
-    client.set_cookie(name, started.token, domain=host, secure=https)
-    return started.token
+    client.set_cookie(name, token, domain=host, secure=https)
+    return token
 
 
 def as_staff(app: Flask, client: PortalClient, staff_id: UUID) -> str:

@@ -1,0 +1,1 @@
+"""Every page of every role, with a world in which each has something to show."""

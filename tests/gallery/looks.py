@@ -1,0 +1,40 @@
+"""What holds for every page, in both lights and at every width."""
+
+from typing import Any, Final
+
+from playwright.sync_api import Page
+
+from tests.infra.axe import violations
+
+WIDE: Final = 1200
+NARROW: Final = 360
+LEAST: Final = 320  # CSS pixels: WCAG 2.2, 1.4.10
+COLOURS: Final = ["color-contrast", "link-in-text-block"]
+_FIRST = """() => {
+  const first = document.querySelector("a, button, input, select, textarea, summary, [tabindex]");
+  return [document.querySelectorAll("h1").length, document.title, first.getAttribute("href"),
+          [...document.querySelectorAll(".state")].filter((one) => !one.textContent.trim()).length];
+}"""
+_WIDTH = "document.documentElement.scrollWidth"
+
+
+def faults(page: Page) -> list[Any]:
+    """Return what is wrong with the page that is shown."""
+    headings, title, first, mute = page.evaluate(_FIRST)
+    found: list[Any] = []
+    found += [f"{headings} main headings"] if headings != 1 else []
+    found += [f"title {title!r}"] if not title.endswith(" - Guest access, Northwind") else []
+    found += [f"begins with {first}, not with the skip link"] if first != "#main" else []
+    found += [f"{mute} states without a word"] if mute else []
+    for width in (WIDE, NARROW):
+        page.set_viewport_size({"width": width, "height": 800})
+        # The structure is the same in both lights: only what is about colours is asked again.
+        page.emulate_media(color_scheme="light")
+        found += [(width, "light", one) for one in violations(page)]
+        page.emulate_media(color_scheme="dark")
+        found += [(width, "dark", one) for one in violations(page, rules=COLOURS)]
+    page.set_viewport_size({"width": LEAST, "height": 800})
+    if (needs := page.evaluate(_WIDTH)) > LEAST:
+        found.append(f"scrolls sideways: needs {needs}")
+    page.set_viewport_size({"width": WIDE, "height": 800})
+    return found
