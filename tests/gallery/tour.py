@@ -13,12 +13,12 @@ from werkzeug.exceptions import abort
 from portal.app import create_app
 from portal.foundation import clock
 from portal.foundation.db import db
+from portal.sign_in.changes import NewSession
 from portal.web.errors import PAGES
 from portal.web.guards import for_anyone
 from tests.gallery.world import TODAY, World, employees, history
 from tests.hostile.provider import HostileProvider
 from tests.infra.web import served
-from portal.sign_in.changes import NewSession
 from tests.pages.sessions import start_session
 from tests.scene import Scene
 
@@ -40,7 +40,8 @@ PERSON = {
 }
 _SEND = """([end, values]) => {
   const path = (form) => new URL(form.getAttribute("action") || location.href, location).pathname;
-  const form = [...document.forms].find((one) => one.className !== "who" && one.method === "post" && path(one).endsWith(end));
+  const form = [...document.forms].find(
+    (one) => one.className !== "who" && one.method === "post" && path(one).endsWith(end));
   for (const [name, value] of Object.entries(values)) {
     const field = form.elements.namedItem(name);
     if (field.type === "checkbox") field.checked = value; else field.value = value;

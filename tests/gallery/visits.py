@@ -43,7 +43,9 @@ def _as(name: str) -> dict[str, str]:
 
 EVERYBODY: Final = (
     Visit("nobody", "sign_in.ask", "sign_in/ask.html", "/sign-in"),
-    Visit("nobody", "sign_in.discover", "sign_in/ask.html", "/sign-in", ("/sign-in", {"email": "x"})),
+    Visit(
+        "nobody", "sign_in.discover", "sign_in/ask.html", "/sign-in", ("/sign-in", {"email": "x"})
+    ),
     Visit(
         "nobody",
         "sign_in.nowhere",
@@ -56,18 +58,25 @@ EVERYBODY: Final = (
     Visit("nobody", "sign_in.signed_out", "sign_in/signed_out.html", "/signed-out"),
     Visit("nobody", "arrival.look", "sign_in/arrival_over.html", "/arrival"),
     Visit("nobody", "staff_sign_in.start", "sign_in/staff_no_provider.html", "/staff/sign-in"),
-    Visit("nobody", "staff_sign_in.callback", "sign_in/staff_no_provider.html", "/staff/sign-in/callback"),
+    Visit(
+        "nobody",
+        "staff_sign_in.callback",
+        "sign_in/staff_no_provider.html",
+        "/staff/sign-in/callback",
+    ),
     Visit("nobody", "staff_sign_in.look", "sign_in/link.html", "/staff/link/{sign_in}"),
     Visit("nobody", "staff_sign_in.look", "sign_in/link.html", "/staff/link/{bind}"),
     Visit("nobody", "staff_sign_in.use", "sign_in/onward.html", "/staff/link/{bind}", ("", {})),
     Visit("nobody", "staff_sign_in.look", "sign_in/link_over.html", "/staff/link/" + "x" * 43),
-    *(
-        Visit("nobody", "broken", f"errors/{status}.html", f"/broken/{status}")
-        for status in ERRORS
-    ),
+    *(Visit("nobody", "broken", f"errors/{status}.html", f"/broken/{status}") for status in ERRORS),
     # Refused after a sign-in, for each reason.
     _door("failed_here", lies={"error": "access_denied"}),
-    Visit("nobody", "sign_in.callback", "sign_in/failed_here.html", f"{DOOR}/callback?state=old&code=x"),
+    Visit(
+        "nobody",
+        "sign_in.callback",
+        "sign_in/failed_here.html",
+        f"{DOOR}/callback?state=old&code=x",
+    ),
     _door("failed_partner", lies={"claims": {"nonce": "another"}}),
     _door("failed_partner", lies={"broken": {"token": "status 503"}}),
     _door("failed_ours", lies={"token_error": "invalid_client"}),
@@ -86,13 +95,33 @@ EVERYBODY: Final = (
 )
 
 ARRIVAL: Final = (
-    Visit("nobody", "arrival.look", "sign_in/arrival.html", DOOR, before=_policy(most_new_per_hour=100), picture="arrival"),
+    Visit(
+        "nobody",
+        "arrival.look",
+        "sign_in/arrival.html",
+        DOOR,
+        before=_policy(most_new_per_hour=100),
+        picture="arrival",
+    ),
     Visit("nobody", "arrival.accept", "sign_in/arrival.html", "/arrival", ("/arrival", {})),
-    Visit("nobody", "arrival.look", "sign_in/arrival.html", "/arrival", before=_policy(approval="at-once")),
+    Visit(
+        "nobody",
+        "arrival.look",
+        "sign_in/arrival.html",
+        "/arrival",
+        before=_policy(approval="at-once"),
+    ),
 )
 
 GUEST: Final = (
-    Visit("anna", "guest.standing", "guest/standing.html", "/me", before=_policy(approval="first"), picture="standing"),
+    Visit(
+        "anna",
+        "guest.standing",
+        "guest/standing.html",
+        "/me",
+        before=_policy(approval="first"),
+        picture="standing",
+    ),
     Visit("anna", "guest.data", "guest/data.html", "/me/data"),
     Visit("anna", "guest.terms", "guest/terms.html", "/me/terms"),
     Visit("theo", "guest.standing", "guest/standing.html", "/me"),
@@ -102,14 +131,18 @@ GUEST: Final = (
     Visit("nora", "guest.standing", "guest/standing.html", "/me"),
     Visit("lena", "guest.standing", "guest/standing.html", "/me"),
     Visit("anna", "guest.standing", "guest/standing.html", "/me", before=_close),
-    Visit("anna", "guest.terms", "guest/terms.html", "/me", before=lambda w: (_open(w), _new_terms(w))),
+    Visit(
+        "anna", "guest.terms", "guest/terms.html", "/me", before=lambda w: (_open(w), _new_terms(w))
+    ),
     Visit("anna", "guest.accept_terms", "guest/terms.html", "/me/terms", ("/me/terms", {})),
 )
 
 
 def _sponsor(path: str, endpoint: str, template: str, *send: Any, **more: Any) -> Visit:
     more.setdefault("who", "jonas")
-    return Visit(more.pop("who"), endpoint, f"sponsor/{template}.html", f"/sponsor{path}", *send, **more)
+    return Visit(
+        more.pop("who"), endpoint, f"sponsor/{template}.html", f"/sponsor{path}", *send, **more
+    )
 
 
 SPONSOR_EMPTY: Final = (
@@ -124,7 +157,12 @@ SPONSOR: Final = (
     _sponsor("/decisions/{theo_asks}", "decisions.one", "decision", picture="decision"),
     _sponsor("/decisions/{priya_asks}", "decisions.one", "decision"),
     _sponsor("/decisions/{greta_asks}", "decisions.one", "decision", who="irene"),
-    _sponsor("/decisions/{theo_asks}", "decisions.approve", "decision", ("/approve", {"approve-last_day": _TOO_LATE})),
+    _sponsor(
+        "/decisions/{theo_asks}",
+        "decisions.approve",
+        "decision",
+        ("/approve", {"approve-last_day": _TOO_LATE}),
+    ),
     _sponsor("/decisions/{theo_asks}", "decisions.reject", "decision", ("/reject", {})),
     _sponsor("/decisions/{theo_asks}", "decisions.hand_over", "decision", ("/hand-over", {})),
     _sponsor("/decisions/{felix_asks}", "decisions.one", "decided"),
@@ -139,11 +177,15 @@ SPONSOR: Final = (
     _sponsor("/guests/{milan}", "sponsor_guests.one", "guest"),
     _sponsor("/guests/{viktor}", "sponsor_guests.one", "guest"),
     _sponsor("/guests/{theo}", "sponsor_guests.one", "guest"),
-    _sponsor("/guests/{anna}", "running.extend", "guest", ("/last-day", {"extend-last_day": _TOO_LATE})),
+    _sponsor(
+        "/guests/{anna}", "running.extend", "guest", ("/last-day", {"extend-last_day": _TOO_LATE})
+    ),
     _sponsor("/guests/{anna}", "running.end", "guest", ("/end", {})),
     _sponsor("/guests/{anna}", "sponsor_guests.suspend", "guest", ("/suspend", {})),
     _sponsor("/guests/{anna}", "decisions.hand_over", "guest", ("/hand-over", {})),
-    _sponsor("/guests/{lena}", "sponsor_guests.vouch", "guest", ("/vouch", {"vouch-last_day": _TOO_LATE})),
+    _sponsor(
+        "/guests/{lena}", "sponsor_guests.vouch", "guest", ("/vouch", {"vouch-last_day": _TOO_LATE})
+    ),
     _sponsor("/past", "decisions.past", "past"),
     _sponsor("/removed", "sponsor_guests.removed", "removed"),
     Visit("jonas", "admin.overview", "errors/403.html", "/admin"),
@@ -182,9 +224,19 @@ ADMIN: Final = (
     _admin(f"{_ORG}/contracts/new", "trust.new_contract", "organisations/form"),
     _admin(f"{_ORG}/contracts/new", "trust.add_contract", "organisations/form", ("/new", {})),
     _admin(f"{_ORG}/contracts/{{acme_contract}}", "trust.contract", "organisations/form"),
-    _admin(f"{_ORG}/contracts/{{acme_contract}}", "trust.move_contract", "organisations/form", ("", {"last_day": ""})),
+    _admin(
+        f"{_ORG}/contracts/{{acme_contract}}",
+        "trust.move_contract",
+        "organisations/form",
+        ("", {"last_day": ""}),
+    ),
     _admin(f"{_ORG}/sponsors", "trust.who_vouches", "organisations/form"),
-    _admin(f"{_ORG}/sponsors", "trust.name_sponsors", "organisations/form", ("/sponsors", {"sponsor": ""})),
+    _admin(
+        f"{_ORG}/sponsors",
+        "trust.name_sponsors",
+        "organisations/form",
+        ("/sponsors", {"sponsor": ""}),
+    ),
     _admin(f"{_ORG}/policy", "trust.policy", "policy"),
     _admin(f"{_ORG}/policy", "trust.set_policy", "policy", ("/policy", {"review_days": "9999"})),
     _admin(f"{_ORG}/offers/new", "trust.new_offer", "organisations/form"),
@@ -192,7 +244,12 @@ ADMIN: Final = (
     _admin("/policy", "trust.defaults", "policy"),
     _admin("/policy", "trust.set_defaults", "policy", ("/policy", {"review_days": "x"})),
     _admin("/organisations/umbra/providers/new", "providers.new", "identity_providers/form"),
-    _admin("/organisations/umbra/providers/new", "providers.add", "identity_providers/form", ("/new", {"issuer": ""})),
+    _admin(
+        "/organisations/umbra/providers/new",
+        "providers.add",
+        "identity_providers/form",
+        ("/new", {"issuer": ""}),
+    ),
     _admin(_NEW, "providers.one", "identity_providers/one"),
     _admin(_NEW, "providers.enable", "identity_providers/one", ("/enable", {})),
     _admin(_IDP, "providers.one", "identity_providers/one", ("/test", {}), picture="provider"),
@@ -229,6 +286,11 @@ ADMIN: Final = (
     _admin("/health", "health.show", "health"),
 )
 
-SEEDED: Final = {"everybody": EVERYBODY + ARRIVAL, "guest": GUEST, "sponsor": SPONSOR, "admin": ADMIN}
+SEEDED: Final = {
+    "everybody": EVERYBODY + ARRIVAL,
+    "guest": GUEST,
+    "sponsor": SPONSOR,
+    "admin": ADMIN,
+}
 EMPTY: Final = (*SPONSOR_EMPTY, *ADMIN_EMPTY)
 EVERY_VISIT: Final = (*EMPTY, *(visit for visits in SEEDED.values() for visit in visits))

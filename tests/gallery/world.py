@@ -18,8 +18,8 @@ from portal.applications.queries import application_by_slug
 from portal.delivery.models import Outbox
 from portal.foundation import clock
 from portal.foundation.transaction import Tx
-from portal.staff import changes as staff
 from portal.sponsorship.changes import deciding, people
+from portal.staff import changes as staff
 from portal.trust import changes as trust
 from portal.trust.rules import ProviderSettings
 from tests.factories import HOUSE
@@ -80,7 +80,11 @@ def history(world: World) -> None:
 
 def _partners(world: World) -> None:
     ids, scene, issuer = world.ids, world.scene, world.provider.issuer
-    ours: Mapping[str, Any] = {"issuer": issuer, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    ours: Mapping[str, Any] = {
+        "issuer": issuer,
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+    }
     acme = scene.partner(
         "acme",
         last_day=date(2027, 3, 1),
@@ -96,7 +100,10 @@ def _partners(world: World) -> None:
         "initech", last_day=date(2026, 12, 1), sponsors=[ids["irene"]], accepted_amr=("mfa",)
     )
     scene.provider(
-        world.partners["globex"], "partners", issuer="https://partners.globex.example", name="Globex partners"
+        world.partners["globex"],
+        "partners",
+        issuer="https://partners.globex.example",
+        name="Globex partners",
     )
     scene.contract(acme, "ACM-2027-002", first_day=date(2027, 3, 2), open_ended=True)
     with scene.tx() as tx:
@@ -141,7 +148,7 @@ def _come(world: World, slug: str, name: str, **said: Any) -> UUID:
         }
         result = world.scene.accept(partner, result, **words)
     assert isinstance(result, SignedIn), result
-    world.ids[name.split()[0].lower()] = result.guest_id
+    world.ids[name.split(maxsplit=1)[0].lower()] = result.guest_id
     return result.guest_id
 
 
