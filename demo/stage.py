@@ -148,7 +148,7 @@ class Stage:
             assert arrival is not None
             said = Acceptance(current_terms(db.session()), why, works_with)
             with self._tx() as tx:
-                result = admission.accept(tx, arrival, row, hosts, said)
+                result = admission.accept(tx, arrival, hosts, said, settling=True)
                 if isinstance(result, SignedIn):
                     _note_sign_in(tx, result, row)
         return not isinstance(result, TurnedAway)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from portal.access import queries as access_queries
 from portal.access.rules import AccessDecision, access
 from portal.admission import changes as admission
-from portal.admission.changes import Arrived, Result, SignedIn
+from portal.admission.changes import Arrived, LostRace, Result, SignedIn
 from portal.admission.changes.arriving import Acceptance
 from portal.admission.identity import VerifiedIdentity
 from portal.admission.queries import open_arrival
@@ -233,10 +233,13 @@ class Scene:
         """Say yes to the terms on the arrival page."""
         arrival = open_arrival(self.session, arrived.token, self.now)
         assert arrival is not None
-        provider = self.provider_row(partner, arrival.identity)
         said = Acceptance(current_terms(self.session), why, works_with)
-        with self.tx() as tx:
-            return admission.accept(tx, arrival, provider, HOST_DOMAINS, said)
+        try:
+            with self.tx() as tx:
+                return admission.accept(tx, arrival, HOST_DOMAINS, said)
+        except LostRace:
+            with self.tx() as tx:
+                return admission.accept(tx, arrival, HOST_DOMAINS, said, settling=True)
 
     def sign_in(self, partner: Partner, identity: VerifiedIdentity) -> Result:
         """Stand at the door, and accept the terms where they are asked for."""

@@ -116,7 +116,6 @@ VOCABULARY: Mapping[str, Shape] = MappingProxyType(
         "grant.proposed": _shape("grant"),
         "grant.given": _shape("grant"),
         "grant.ended": _shape("grant"),
-        "arrival.seen": _shape(),
         "arrival.abandoned": _shape("", "count"),
         "sign_in.succeeded": _shape("", "identity_provider strength"),
         "sign_in.refused": _shape("", "reasons identity_provider"),

@@ -1,16 +1,18 @@
 """Change guests: the only writer of a guest's state, with its audit events and its seat.
 
-Every function takes rows that were read under lock. Set-wise: one guest is a batch of one.
+Every function but ``write_unmoved`` takes rows that were read under lock. Set-wise: one guest is a
+batch of one.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, insert, select, update
+from sqlalchemy import Select, Update, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from portal.audit.changes import record
@@ -69,12 +71,24 @@ def lock_places(tx: Tx, organisation_id: UUID) -> int:
 
 def _move_seats(tx: Tx, organisation_id: UUID, seats: int, waiting: int) -> None:
     if seats or waiting:
-        tx.session.execute(
-            update(Organisation)
-            .where(Organisation.id == organisation_id)
-            .values(seats=Organisation.seats + seats, waiting=Organisation.waiting + waiting)
-            .execution_options(synchronize_session=False)
-        )
+        moved = {"organisation": organisation_id, "more_seats": seats, "more_waiting": waiting}
+        tx.session.execute(_SEATS, moved)
+
+
+_ORGANISATION = table_of(Organisation)
+_SEATS = (
+    update(_ORGANISATION)
+    .where(_ORGANISATION.c.id == bindparam("organisation"))
+    .values(
+        seats=_ORGANISATION.c.seats + bindparam("more_seats"),
+        waiting=_ORGANISATION.c.waiting + bindparam("more_waiting"),
+    )
+)
+
+
+def take_place(tx: Tx, organisation_id: UUID, state: State) -> None:
+    """Take a place for a guest about to be created; nobody else arrives until the commit."""
+    _move_seats(tx, organisation_id, _seat(state), int(state == State.PENDING))
 
 
 def create(
@@ -87,7 +101,7 @@ def create(
     lapses_at: datetime | None,
     inactive_at: datetime | None,
 ) -> UUID:
-    """Create a guest with its federated identity and its yes to the terms.
+    """Create a guest with its federated identity and its yes to the terms, in a place it took.
 
     Raises:
         IntegrityError: the identity exists already (a lost race: decide once more).
@@ -126,7 +140,6 @@ def create(
         "issuer": new.issuer,
         "identity_provider_id": new.identity_provider_id,
     }
-    _move_seats(tx, new.organisation_id, _seat(state), int(state == State.PENDING))
     tx.session.execute(insert(table_of(Guest)), {"id": guest_id, **owned, **personal})
     tx.session.execute(
         insert(table_of(FederatedIdentity)),
@@ -227,21 +240,53 @@ def write(
 ) -> None:
     """Set columns of one guest other than its state, with the event that tells of it."""
     _update(tx, [{"guest": guest.id, **values}])
+    record(tx, [_event(event, guest, values, reason)])
+
+
+def _event(name: str, guest: GuestRow, values: Mapping[str, Any], reason: str | None) -> Event:
     key = f"guest:{guest.id}"
     owned = {name: value for name, value in values.items() if name not in PERSONAL}
     personal = {name: value for name, value in values.items() if name in PERSONAL}
-    record(
-        tx,
-        [
-            Event(
-                event,
-                organisation_id=guest.organisation_id,
-                guest_id=guest.id,
-                reason=reason,
-                sets={key: owned} if owned else {},
-                personal={key: personal} if personal else {},
-            )
-        ],
+    return Event(
+        name,
+        organisation_id=guest.organisation_id,
+        guest_id=guest.id,
+        reason=reason,
+        sets={key: owned} if owned else {},
+        personal={key: personal} if personal else {},
+    )
+
+
+def write_unmoved(
+    tx: Tx, event: str, guest: GuestRow, values: Mapping[str, Any], reason: str | None = None
+) -> bool:
+    """Do what ``write`` does to a guest that was read without a lock, if it was not moved since.
+
+    Returns:
+        False when it was: nothing is written.
+    """
+    as_read = {"guest": guest.id, **{f"as_read_{name}": getattr(guest, name) for name in _MOVES}}
+    written = tx.session.execute(_unmoved(tuple(values)), {**as_read, **values})
+    if written.rowcount != 1:  # type: ignore[attr-defined] # of an UPDATE it is there
+        return False
+    record(tx, [_event(event, guest, values, reason)])
+    return True
+
+
+# Whatever moves a guest sets these.
+_MOVES = ("state", "state_since", "session_epoch")
+
+
+@cache
+def _unmoved(names: tuple[str, ...]) -> Update:
+    table = table_of(Guest)
+    return (
+        update(table)
+        .where(
+            table.c.id == bindparam("guest"),
+            *(table.c[name] == bindparam(f"as_read_{name}") for name in _MOVES),
+        )
+        .values({name: bindparam(name) for name in names})
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.foundation.transaction import Tx
@@ -45,7 +45,7 @@ FIELDS = tuple(GuestRow.__dataclass_fields__)
 COLUMNS = tuple(getattr(Guest, field) for field in FIELDS)
 
 
-def row_of(row: Row[Any]) -> GuestRow:
+def row_of(row: Sequence[Any]) -> GuestRow:
     """Return the first columns of a result row as a ``GuestRow``."""
     values = dict(zip(FIELDS, row, strict=False))
     values["state"] = State(values["state"])

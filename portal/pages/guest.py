@@ -2,11 +2,11 @@
 
 from itertools import groupby
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import HiddenField
 
-from portal.access.queries import GuestView, guest_view
+from portal.access.queries import GuestView, view_of
 from portal.access.rules import Against
 from portal.foundation import clock
 from portal.foundation.current import settings_of
@@ -15,6 +15,7 @@ from portal.foundation.transaction import Actor, Tx, transaction
 from portal.guests.changes import accept_terms as note_acceptance
 from portal.guests.queries import terms_accepted
 from portal.pages.ahead import What, ahead
+from portal.pages.viewer import GuestViewer, current
 from portal.sponsorship.changes.settling import settle
 from portal.trust.queries import TermsFacts, current_terms
 from portal.web.errors import current_reference
@@ -103,7 +104,6 @@ def _terms_page(found: TermsFacts, form: TermsForm, status: int = 200) -> Respon
 
 
 def _myself() -> GuestView:
-    guest = guest_view(db.session(), me().id, clock.policy_now())
-    if guest is None:
-        abort(404)
-    return guest
+    asking = current()
+    assert isinstance(asking, GuestViewer)
+    return view_of(db.session(), asking.known, clock.policy_now())

@@ -1,27 +1,70 @@
-"""Begin a session for somebody who has just come in."""
+"""Begin a session for somebody who has just come in, in the transaction that let them in."""
 
-from portal.access.queries import of
-from portal.access.rules import access
-from portal.admission.changes import SignedIn
+from collections.abc import Callable
+
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from portal.admission.changes import LostRace, Result, SignedIn
 from portal.admission.identity import VerifiedIdentity
 from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation import clock
-from portal.foundation.transaction import Tx
+from portal.foundation.transaction import ANONYMOUS, Tx, transaction
 from portal.sign_in import changes, session
 from portal.sign_in.changes import NewSession, StartedSession
 from portal.trust.queries import ProviderRow
 
+_TRIES = 3
+_DEADLOCK = "40P01"  # PostgreSQL: deadlock_detected
 
-def begin_guest_session(
+
+def let_in(
+    identity: VerifiedIdentity,
+    row: ProviderRow,
+    reference: str,
+    decide: Callable[[Tx, bool], Result],
+) -> tuple[Result, StartedSession | None]:
+    """Run the transaction of a sign-in, once more for each race that it loses.
+
+    Args:
+        identity: who stands at the door.
+        row: through which provider.
+        reference: the correlation id.
+        decide: decides and carries out; told whether a race was lost, so that it settles first.
+
+    Returns:
+        What came of it, and the session of whoever is in.
+
+    Raises:
+        LostRace: lost every time.
+    """
+    for turn in range(_TRIES):
+        try:
+            with transaction(actor=ANONYMOUS, now=clock.policy_now(), reference=reference) as tx:
+                result = decide(tx, turn > 0)
+                started = (
+                    _begin(tx, result, identity, row) if isinstance(result, SignedIn) else None
+                )
+        except (LostRace, DBAPIError) as fault:
+            if turn + 1 == _TRIES or not _was_race(fault):
+                raise
+        else:
+            return result, started
+    raise AssertionError("unreachable")
+
+
+def _was_race(fault: Exception) -> bool:
+    deadlock = getattr(getattr(fault, "orig", None), "sqlstate", None) == _DEADLOCK
+    return isinstance(fault, LostRace | IntegrityError) or deadlock
+
+
+def _begin(
     tx: Tx, admitted: SignedIn, identity: VerifiedIdentity, row: ProviderRow
 ) -> StartedSession:
     """Begin a guest's session, never past the end of access; what the browser had before ends."""
-    known = of(tx.session, admitted.guest_id)
-    until = access(known.facts, tx.now).until if known else None
     at = clock.protocol_now()
     # The two clocks differ in development only; the session lives by the real one.
-    latest_end = at + (until - tx.now) if until else None
+    latest_end = at + (admitted.until - tx.now) if admitted.until else None
     new = NewSession(
         guest_id=admitted.guest_id,
         identity_provider_id=row.id,

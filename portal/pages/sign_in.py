@@ -5,7 +5,7 @@ from flask import Blueprint, abort, current_app, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 
 from portal.admission import changes as admission
-from portal.admission.changes import Arrived, SignedIn, TurnedAway
+from portal.admission.changes import Arrived, Result, SignedIn, TurnedAway
 from portal.admission.identity import VerifiedIdentity
 from portal.foundation import clock
 from portal.foundation.current import settings_of
@@ -13,12 +13,12 @@ from portal.foundation.db import db
 from portal.foundation.text import BadText, canonical_email, domain_of
 from portal.foundation.transaction import ANONYMOUS, Tx, new_reference, transaction
 from portal.pages import arrival, refusals, trial
-from portal.pages.sessions import begin_guest_session
+from portal.pages.sessions import let_in
 from portal.sign_in import changes, session
 from portal.sign_in.attempt import Errand, OpenAttempt, Purpose
-from portal.sign_in.changes import StartedSession
 from portal.sign_in.connection import Connection, partner_connection
-from portal.sign_in.journey import come_back, depart
+from portal.sign_in.journey import brought_state, come_back, depart
+from portal.sign_in.queries import provider_and_attempt
 from portal.sign_in.rules import SignInFailure
 from portal.trust.queries import (
     ProviderRow,
@@ -121,10 +121,13 @@ def start(organisation: str, provider: str) -> ResponseReturnValue:
 @for_anyone
 def callback(organisation: str, provider: str) -> ResponseReturnValue:
     """Come back from the identity provider: a session, an arrival, a trial's result, or a no."""
-    row = _provider(organisation, provider)
+    found = provider_and_attempt(db.session(), organisation, provider, brought_state())
+    if found is None:
+        abort(404)
+    row, kept = found
     connection = connect(row)
     try:
-        attempt, identity = come_back(connection)
+        attempt, identity = come_back(connection, kept)
         if attempt.purpose is Purpose.TRIAL:
             return trial.show(attempt, identity, row)
         return _admit(attempt, identity, row)
@@ -135,15 +138,14 @@ def callback(organisation: str, provider: str) -> ResponseReturnValue:
 def _admit(
     attempt: OpenAttempt, identity: VerifiedIdentity, row: ProviderRow
 ) -> ResponseReturnValue:
-    settings = settings_of(current_app)
-    reference = new_reference()
-    started: StartedSession | None = None
-    with transaction(actor=ANONYMOUS, now=clock.policy_now(), reference=reference) as tx:
+    hosts = frozenset(settings_of(current_app).host_domains)
+
+    def decide(tx: Tx, _lost: bool) -> Result:  # noqa: FBT001 - it settles whatever is due anyway
         changes.use_up(tx, attempt.id, clock.protocol_now())
-        hosts = frozenset(settings.host_domains)
-        result = admission.knock(tx, identity, row, hosts, attempt.next_url)
-        if isinstance(result, SignedIn):
-            started = begin_guest_session(tx, result, identity, row)
+        return admission.knock(tx, identity, row, hosts, attempt.next_url)
+
+    reference = new_reference()
+    result, started = let_in(identity, row, reference, decide)
     match result:
         case TurnedAway():
             return refusals.turned_away(result, row, reference)

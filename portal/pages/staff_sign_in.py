@@ -23,7 +23,8 @@ from portal.sign_in import changes, session
 from portal.sign_in.attempt import Errand, OpenAttempt, Purpose
 from portal.sign_in.changes import NewSession, StartedSession
 from portal.sign_in.connection import Connection, host_connection
-from portal.sign_in.journey import come_back, depart
+from portal.sign_in.journey import brought_state, come_back, depart
+from portal.sign_in.queries import attempt_of
 from portal.sign_in.rules import (
     SignInFailure,
     is_directory_guest,
@@ -69,7 +70,8 @@ def callback() -> ResponseReturnValue:
     if connection is None:
         return render_template("sign_in/staff_no_provider.html"), 503
     try:
-        attempt, identity = come_back(connection)
+        kept = attempt_of(db.session(), brought_state())
+        attempt, identity = come_back(connection, kept)
         return _admit(attempt, identity, connection)
     except SignInFailure as failure:
         return refusals.failed(failure, None)

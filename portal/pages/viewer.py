@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from flask import g
 
-from portal.access.queries import Known, of
+from portal.access.queries import Known
 from portal.access.rules import AccessDecision, Against, access
 from portal.foundation import clock
 from portal.foundation.db import db
@@ -58,8 +58,7 @@ def _load() -> GuestViewer | StaffViewer | None:
 
 
 def _guest(session: LiveSession) -> GuestViewer | None:
-    assert session.guest_id is not None
-    known = of(db.session(), session.guest_id)
+    known = session.known
     if known is None or known.session_epoch != session.guest_epoch:
         return None
     decision = access(known.facts, clock.policy_now())

@@ -1,6 +1,6 @@
 """One relation to an identity provider: a partner's from its row, the host's from settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -100,7 +100,7 @@ class ProviderFacts(Protocol):
     @property
     def client_auth(self) -> str: ...  # noqa: D102
     @property
-    def scopes(self) -> tuple[str, ...]: ...  # noqa: D102
+    def scopes(self) -> Sequence[str]: ...  # noqa: D102
     @property
     def claim_map(self) -> Mapping[str, str]: ...  # noqa: D102
     @property
@@ -148,7 +148,7 @@ def partner_connection(
     )
 
 
-def with_openid(scopes: tuple[str, ...]) -> tuple[str, ...]:
+def with_openid(scopes: Sequence[str]) -> tuple[str, ...]:
     """Return the scopes with ``openid`` among them: without it there is no ID token."""
     return tuple(scopes) if "openid" in scopes else ("openid", *scopes)
 

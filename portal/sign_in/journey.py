@@ -12,10 +12,11 @@ from portal.foundation import clock
 from portal.foundation.current import settings_of
 from portal.foundation.db import db
 from portal.foundation.transaction import ANONYMOUS, transaction
-from portal.sign_in import changes, oidc, queries, session
+from portal.sign_in import changes, oidc, session
 from portal.sign_in.attempt import Errand, OpenAttempt
 from portal.sign_in.connection import Connection
 from portal.sign_in.metadata import providers
+from portal.sign_in.queries import KeptAttempt, check_attempt
 from portal.sign_in.rules import Failure, SignInFailure, read_answer
 
 
@@ -41,8 +42,19 @@ def depart(connection: Connection, errand: Errand) -> Response:
     return response
 
 
-def come_back(connection: Connection) -> tuple[OpenAttempt, VerifiedIdentity]:
+def brought_state() -> str:
+    """Return the state that this callback brought; nothing has one that is empty."""
+    return request.args.get("state", "")
+
+
+def come_back(
+    connection: Connection, kept: KeptAttempt | None
+) -> tuple[OpenAttempt, VerifiedIdentity]:
     """Return the attempt that this callback ends, and whom the provider vouches for.
+
+    Args:
+        connection: whose callback was called.
+        kept: the attempt of ``brought_state``, if there is one.
 
     The caller uses the attempt up (``changes.use_up``) in the transaction of what comes of it, and
     gives it up (``changes.give_up``) in that of a refusal.
@@ -53,9 +65,8 @@ def come_back(connection: Connection) -> tuple[OpenAttempt, VerifiedIdentity]:
     answer = read_answer(request.args.to_dict(flat=False))
     if isinstance(answer, Failure):
         raise SignInFailure(answer)
-    attempt = queries.find_attempt(
-        db.session(),
-        state=answer.state,
+    attempt = check_attempt(
+        kept,
         browser_secret=session.browser_secret(),
         identity_provider_id=connection.id,
         at=clock.protocol_now(),

@@ -113,7 +113,7 @@ def finish(
     Args:
         providers: of the running application.
         connection: through which the attempt was begun.
-        attempt: found by state, browser and provider (``queries.find_attempt``).
+        attempt: found by state, browser and provider (``queries.check_attempt``).
         answer: the callback's parameters, read (``rules.read_answer``) or as lists of values.
         public_url: as for ``begin``.
         now: the protocol clock; read when the token is there, not before the provider was asked.

@@ -1,23 +1,37 @@
 """Read attempts and sessions, each by the one index it has."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hmac import compare_digest
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import String, bindparam, func, select
 from sqlalchemy.orm import Session as Database
 
+from portal.access.queries import FACTS_COLUMNS, Known, known_of, with_facts
 from portal.foundation.crypto import Undecryptable, decrypt, hash_token
+from portal.foundation.db import table_of
+from portal.guests.models import Guest
 from portal.sign_in.attempt import OpenAttempt, Purpose
 from portal.sign_in.models import ProviderDocument, Session, SignInAttempt
 from portal.sign_in.rules import Failure, SignInReason
 from portal.sign_in.shelved import Shelved
+from portal.trust.queries import ProviderRow
+from portal.trust.queries.providers import (
+    AT_ADDRESS,
+    PROVIDER_COLUMNS,
+    PROVIDERS_FROM,
+    provider_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class LiveSession:
-    """A session that neither ended nor slept too long, as the request's user loader needs it."""
+    """A session that neither ended nor slept too long, as the request's user loader needs it.
+
+    Attributes:
+        known: the facts of its guest, read with it; nothing for an employee.
+    """
 
     id: UUID
     guest_id: UUID | None
@@ -30,21 +44,77 @@ class LiveSession:
     created_at: datetime
     seen_at: datetime
     ends_at: datetime
+    known: Known | None
 
 
-def find_attempt(
-    database: Database,
+@dataclass(frozen=True, slots=True)
+class KeptAttempt:
+    """An attempt as the row has it; ``check_attempt`` says whether a callback may end it."""
+
+    id: UUID
+    browser_hash: str
+    identity_provider_id: UUID | None
+    purpose: str
+    nonce: str = field(repr=False)
+    code_verifier: str = field(repr=False)
+    max_age: int | None
+    next_url: str | None
+    staff_id: UUID | None
+    staff_link_id: UUID | None
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+
+
+_ATTEMPT, _SESSION = table_of(SignInAttempt), table_of(Session)
+_OF_ATTEMPT = tuple(
+    _ATTEMPT.c[name].label(f"attempt_{name}") for name in KeptAttempt.__dataclass_fields__
+)
+_HAS_STATE = _ATTEMPT.c.state_hash == bindparam("state_hash", type_=String)
+_BY_STATE = select(*_OF_ATTEMPT).where(_HAS_STATE)
+# Found by its state alone: that it was begun at another provider must be seen (RFC 9700, 4.4).
+_CALLBACK = (
+    select(*PROVIDER_COLUMNS, *_OF_ATTEMPT)
+    .select_from(PROVIDERS_FROM.outerjoin(_ATTEMPT, _HAS_STATE))
+    .where(*AT_ADDRESS)
+)
+
+
+def attempt_of(database: Database, state: str) -> KeptAttempt | None:
+    """Return the attempt of a state, if there is one."""
+    row = database.execute(_BY_STATE, {"state_hash": hash_token(state)}).one_or_none()
+    return None if row is None else KeptAttempt(*row)
+
+
+def provider_and_attempt(
+    database: Database, organisation: str, provider: str, state: str
+) -> tuple[ProviderRow, KeptAttempt | None] | None:
+    """Return whose callback was called, and the attempt of the state that it brought: one read."""
+    row = database.execute(
+        _CALLBACK,
+        {
+            "organisation_slug": organisation,
+            "provider_slug": provider,
+            "state_hash": hash_token(state),
+        },
+    ).one_or_none()
+    if row is None:
+        return None
+    own = row[len(PROVIDER_COLUMNS) :]
+    return provider_of(row), KeptAttempt(*own) if own[0] is not None else None
+
+
+def check_attempt(
+    kept: KeptAttempt | None,
     *,
-    state: str,
     browser_secret: str | None,
     identity_provider_id: UUID | None,
     at: datetime,
 ) -> OpenAttempt | Failure:
-    """Return the attempt that this callback belongs to.
+    """Return the attempt that a callback may end.
 
     Args:
-        database: any session; nothing is written.
-        state: as the callback brought it.
+        kept: found by the state that the callback brought.
         browser_secret: what the browser's cookie holds, if anything.
         identity_provider_id: whose callback path was called; ``None``: the host's.
         at: the protocol clock's time.
@@ -53,76 +123,67 @@ def find_attempt(
         The attempt, or ``oidc.state`` (unknown, used, too old, another browser) or ``oidc.mixup``
         (this browser's, but begun at another provider: RFC 9700, 4.4).
     """
-    row = database.execute(
-        select(SignInAttempt).where(SignInAttempt.state_hash == hash_token(state))
-    ).scalar_one_or_none()
-    if row is None:
+    if kept is None:
         return Failure(SignInReason.STATE, "no attempt has this state")
-    if browser_secret is None or not compare_digest(row.browser_hash, hash_token(browser_secret)):
+    if browser_secret is None or not compare_digest(kept.browser_hash, hash_token(browser_secret)):
         return Failure(SignInReason.STATE, "the attempt was begun in another browser")
-    if row.used_at is not None:
+    if kept.used_at is not None:
         return Failure(SignInReason.STATE, "the attempt has been used already")
-    if row.expires_at <= at:
+    if kept.expires_at <= at:
         return Failure(SignInReason.STATE, "the attempt is older than 15 minutes")
-    if row.identity_provider_id != identity_provider_id:
+    if kept.identity_provider_id != identity_provider_id:
         return Failure(SignInReason.MIX_UP, "the answer came to another provider's address")
     try:
-        code_verifier = decrypt(row.code_verifier)
+        code_verifier = decrypt(kept.code_verifier)
     except Undecryptable:
         return Failure(SignInReason.STATE, "the attempt was begun under a key that is gone")
     return OpenAttempt(
-        id=row.id,
-        identity_provider_id=row.identity_provider_id,
-        purpose=Purpose(row.purpose),
-        nonce=row.nonce,
+        id=kept.id,
+        identity_provider_id=kept.identity_provider_id,
+        purpose=Purpose(kept.purpose),
+        nonce=kept.nonce,
         code_verifier=code_verifier,
-        max_age=row.max_age,
-        next_url=row.next_url,
-        staff_id=row.staff_id,
-        staff_link_id=row.staff_link_id,
-        created_at=row.created_at,
+        max_age=kept.max_age,
+        next_url=kept.next_url,
+        staff_id=kept.staff_id,
+        staff_link_id=kept.staff_link_id,
+        created_at=kept.created_at,
     )
+
+
+_OF_SESSION = tuple(
+    _SESSION.c[name].label(f"session_{name}")
+    for name in LiveSession.__dataclass_fields__
+    if name != "known"
+)
+_GUEST = table_of(Guest)
+_LIVE = (
+    select(*FACTS_COLUMNS, *_OF_SESSION)
+    .select_from(with_facts(_SESSION.outerjoin(_GUEST, _GUEST.c.id == _SESSION.c.guest_id)))
+    .where(
+        _SESSION.c.token_hash == bindparam("token_hash", type_=String),
+        _SESSION.c.revoked_at.is_(None),
+        _SESSION.c.ends_at > bindparam("at", type_=_SESSION.c.ends_at.type),
+        _SESSION.c.seen_at > bindparam("idle_since", type_=_SESSION.c.seen_at.type),
+    )
+)
 
 
 def live_session(
     database: Database, *, token: str, at: datetime, idle: timedelta
 ) -> LiveSession | None:
     """Return the session behind a cookie, if it is still alive at the protocol clock's *at*."""
-    row = database.execute(
-        select(
-            Session.id,
-            Session.guest_id,
-            Session.staff_id,
-            Session.identity_provider_id,
-            Session.guest_epoch,
-            Session.acr,
-            Session.amr,
-            Session.break_glass,
-            Session.created_at,
-            Session.seen_at,
-            Session.ends_at,
-        ).where(
-            Session.token_hash == hash_token(token),
-            Session.revoked_at.is_(None),
-            Session.ends_at > at,
-            Session.seen_at > at - idle,
-        )
-    ).one_or_none()
-    if row is None:
+    rows = database.execute(
+        _LIVE, {"token_hash": hash_token(token), "at": at, "idle_since": at - idle}
+    ).all()
+    if not rows:
         return None
-    return LiveSession(
-        id=row.id,
-        guest_id=row.guest_id,
-        staff_id=row.staff_id,
-        identity_provider_id=row.identity_provider_id,
-        guest_epoch=row.guest_epoch,
-        acr=row.acr,
-        amr=tuple(row.amr or ()),
-        break_glass=row.break_glass,
-        created_at=row.created_at,
-        seen_at=row.seen_at,
-        ends_at=row.ends_at,
+    values = dict(
+        zip(LiveSession.__dataclass_fields__, rows[0][len(FACTS_COLUMNS) :], strict=False)
     )
+    values["amr"] = tuple(values["amr"] or ())
+    known = None if values["guest_id"] is None else known_of(rows)
+    return LiveSession(**values, known=known)
 
 
 def shelved(database: Database, name: str) -> Shelved | None:

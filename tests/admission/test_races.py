@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from portal.admission.changes import Arrived, LostRace, Result, SignedIn, TurnedAway
 from portal.admission.rules import Refusal
 from portal.foundation.settings import Settings
-from portal.guests.changes import NewGuest, create
+from portal.guests.changes import NewGuest, create, take_place
 from portal.guests.models import FederatedIdentity, Guest
 from portal.guests.rules import Reason, State
 from portal.sponsorship.models import Sponsorship
@@ -60,6 +60,7 @@ def take_places(scene: Scene, partner: Partner, number: int) -> None:
                 terms_id=terms.id,
                 terms_version=terms.version,
             )
+            take_place(tx, partner.id, State.PENDING)
             create(
                 tx,
                 new,

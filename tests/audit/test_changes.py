@@ -167,16 +167,18 @@ def test_whose_personal_data_it_is(scene: Scene):
     acme = scene.partner()
     seen = {"seen": {"email": "a@b.example"}}
     with scene.tx() as tx:
-        record(tx, [Event("arrival.seen", personal=seen, person_id=acme.id, guest_id=acme.sponsor)])
-        record(tx, [Event("arrival.seen", personal=seen, guest_id=acme.sponsor)])
-        record(tx, [Event("arrival.seen", personal=seen)])
+        record(
+            tx, [Event("guest.refreshed", personal=seen, person_id=acme.id, guest_id=acme.sponsor)]
+        )
+        record(tx, [Event("guest.refreshed", personal=seen, guest_id=acme.sponsor)])
+        record(tx, [Event("guest.refreshed", personal=seen)])
         record(tx, [])
     with scene.as_staff(acme.sponsor) as tx:
-        record(tx, [Event("arrival.seen", personal=seen)])
+        record(tx, [Event("guest.refreshed", personal=seen)])
     query = (
         select(AuditPersonal.person)
         .join(AuditEvent, AuditEvent.id == AuditPersonal.event_id)
-        .where(AuditEvent.event == "arrival.seen")
+        .where(AuditEvent.event == "guest.refreshed")
         .order_by(AuditEvent.seq)
     )
     people_of = [str(acme.id), str(acme.sponsor), "unknown", str(acme.sponsor)]

@@ -30,8 +30,8 @@ ONE = UUID(int=1)
         param(Event("guest.created", sets={f"guest:{ONE}": {"state": "pending"}}), id="sets"),
         param(Event("terms.accepted", personal={f"guest:{ONE}": {"name": "J"}}), id="personal"),
         param(Event("sign_in.refused", data={"reasons": [], "identity_provider": "x"}), id="keys"),
-        param(Event("arrival.seen"), id="nothing"),
-        param(Event("arrival.seen", personal={"seen": {"email": "a@b.c"}}), id="what was seen"),
+        param(Event("guest.refreshed"), id="nothing"),
+        param(Event("guest.refreshed", personal={"seen": {"email": "a@b.c"}}), id="what was seen"),
     ],
 )
 def test_an_event_of_the_vocabulary_passes(event):
@@ -96,7 +96,6 @@ DECLARED = {
     "grant.proposed": ("grant", ""),
     "grant.given": ("grant", ""),
     "grant.ended": ("grant", ""),
-    "arrival.seen": ("", ""),
     "arrival.abandoned": ("", "count"),
     "sign_in.refused": ("", "reasons identity_provider"),
     "sign_in.attribute_ignored": ("", "claims"),
@@ -176,7 +175,7 @@ def test_fold():
 
 def test_a_new_event_carries_nothing_by_default():
     """Events that set nothing share no state."""
-    event = Event("arrival.seen")
+    event = Event("guest.refreshed")
     assert (event.sets, event.data, event.personal) == ({}, {}, {})
     assert (event.organisation_id, event.guest_id, event.reason, event.person_id) == (None,) * 4
     with pytest.raises(TypeError):

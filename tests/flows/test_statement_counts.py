@@ -46,7 +46,7 @@ def test_a_returning_sign_in(story):
     client = story.browser()
     with counted(story.app) as seen:
         assert story.knock(client).location == "/me"
-    assert cost(seen) == (25, 2), "\n".join(seen["statements"])
+    assert cost(seen) == (8, 2), "\n".join(seen["statements"])
 
 
 def test_a_first_sign_in(story):
@@ -55,7 +55,7 @@ def test_a_first_sign_in(story):
     client = story.browser()
     with counted(story.app) as seen:
         assert story.arrive(client).location == "/me"
-    assert cost(seen) == (62, 3), "\n".join(seen["statements"])
+    assert cost(seen) == (19, 3), "\n".join(seen["statements"])
 
 
 def test_the_guests_page(story):
@@ -66,4 +66,4 @@ def test_the_guests_page(story):
     client.get("/me")
     with counted(story.app) as seen:
         assert client.get("/me").status_code == 200
-    assert cost(seen) == (7, 0), "\n".join(seen["statements"])
+    assert cost(seen) == (3, 0), "\n".join(seen["statements"])

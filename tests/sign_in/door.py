@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from portal.foundation import clock
 from portal.foundation.transaction import ANONYMOUS, Tx, transaction
-from portal.guests.changes import NewGuest, create
+from portal.guests.changes import NewGuest, create, take_place
 from portal.guests.rules import Reason, State
 from portal.sign_in import changes, session
 from portal.sign_in.attempt import Errand
@@ -54,6 +54,7 @@ def guest(tx: Tx, partner: factories.Partner) -> UUID:
         terms_id=terms.id,
         terms_version=terms.version,
     )
+    take_place(tx, new.organisation_id, State.PENDING)
     return create(
         tx,
         new,

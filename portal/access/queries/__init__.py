@@ -1,6 +1,6 @@
 """Read access: the facts of one decision, and lists of people with what each may use now."""
 
-from portal.access.queries.facts import Known, gather, of
+from portal.access.queries.facts import FACTS_COLUMNS, Known, gather, known_of, of, with_facts
 from portal.access.queries.listing import (
     GuestFilter,
     GuestPage,
@@ -10,7 +10,7 @@ from portal.access.queries.listing import (
     guests,
     sponsor_guests,
 )
-from portal.access.queries.views import GuestView, SponsorshipView, guest_view, views
+from portal.access.queries.views import GuestView, SponsorshipView, guest_view, view_of, views
 from portal.access.queries.waiting import (
     Kind,
     PastDecision,
@@ -25,6 +25,7 @@ from portal.access.queries.waiting import (
 )
 
 __all__ = [
+    "FACTS_COLUMNS",
     "GuestFilter",
     "GuestPage",
     "GuestView",
@@ -43,10 +44,13 @@ __all__ = [
     "inbox_count",
     "knocking",
     "knocking_count",
+    "known_of",
     "next_review",
     "of",
     "past_decisions",
     "proposals_waiting",
     "sponsor_guests",
+    "view_of",
     "views",
+    "with_facts",
 ]

@@ -1,110 +1,136 @@
-"""The facts that access is decided on, in one indexed read."""
+"""The facts that access is decided on, in one indexed read, whatever the number of guests."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, func, select
+from sqlalchemy import ColumnElement, FromClause, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from portal.access.rules import AccessFacts
+from portal.foundation.db import table_of
 from portal.guests.models import FederatedIdentity, Guest
 from portal.guests.rules import Reason, State
-from portal.sponsorship.models import Sponsorship
-from portal.sponsorship.queries import OPEN, open_sponsorship
-from portal.sponsorship.rules import GuestDates
-from portal.trust.models import Contract, IdentityProvider, Organisation, Terms
+from portal.sponsorship.queries import OPEN_COLUMNS, open_in, with_open
+from portal.sponsorship.rules import GuestDates, OpenSponsorship
+from portal.trust.models import IdentityProvider, Organisation, Terms
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A guest's facts, with what a page needs to greet them."""
+    """A guest's facts, with what a page says of them.
+
+    Attributes:
+        columns: of the guest, its organisation and the identity it was given last, by the names
+            of ``GuestView``.
+    """
 
     guest_id: UUID
-    organisation_id: UUID
-    organisation: str
+    session_epoch: int
     name: str | None
     email: str | None
-    session_epoch: int
+    columns: Mapping[str, Any]
     facts: AccessFacts
+
+
+_GUEST, _ORGANISATION = table_of(Guest), table_of(Organisation)
+_IDENTITY, _PROVIDER, _TERMS = (
+    table_of(FederatedIdentity),
+    table_of(IdentityProvider),
+    table_of(Terms),
+)
+_OF_GUEST = (
+    "id", "organisation_id", "email", "name", "profile", "email_aside", "aside_until", "state",
+    "state_reason", "state_since", "state_note", "hold", "tombstone", "expires_at", "inactive_at",
+    "lapses_at", "removes_at", "last_sign_in_at", "knocked_at", "created_at", "arrived_at",
+    "terms_version",
+)  # fmt: skip
+_NAMED: Mapping[str, ColumnElement[Any]] = {
+    **{name: _GUEST.c[name] for name in _OF_GUEST},
+    "organisation": _ORGANISATION.c.slug,
+    "organisation_name": _ORGANISATION.c.name,
+    "issuer": _IDENTITY.c.issuer,
+    "subject": _IDENTITY.c.subject,
+    "identity_provider": _PROVIDER.c.slug,
+    "identity_provider_name": _PROVIDER.c.name,
+}
+_FURTHER: tuple[ColumnElement[Any], ...] = (
+    _IDENTITY.c.id,
+    _PROVIDER.c.state,
+    _ORGANISATION.c.state,
+    _GUEST.c.session_epoch,
+    select(func.max(_TERMS.c.version)).scalar_subquery(),
+)
+FACTS_COLUMNS: tuple[ColumnElement[Any], ...] = (
+    *(column.label(f"guest_{name}") for name, column in _NAMED.items()),
+    *(column.label(f"further_{number}") for number, column in enumerate(_FURTHER)),
+    *OPEN_COLUMNS,
+)
+_COLUMNS, _MORE, _ALL = accumulate((len(_NAMED), len(_FURTHER), len(OPEN_COLUMNS)))
+
+
+def with_facts(tables: FromClause) -> FromClause:
+    """Join what ``FACTS_COLUMNS`` are read from to tables with ``guest`` among them."""
+    return with_open(
+        tables.outerjoin(_ORGANISATION, _ORGANISATION.c.id == _GUEST.c.organisation_id)
+        .outerjoin(_IDENTITY, _IDENTITY.c.guest_id == _GUEST.c.id)
+        .outerjoin(_PROVIDER, _PROVIDER.c.id == _IDENTITY.c.identity_provider_id),
+        _GUEST.c.id,
+    )
+
+
+_FACTS = (
+    select(*FACTS_COLUMNS)
+    .select_from(with_facts(_GUEST))
+    .where(_GUEST.c.id.in_(bindparam("guests", expanding=True)))
+)
 
 
 def gather(session: Session, guest_ids: Iterable[UUID]) -> dict[UUID, Known]:
     """Return what access depends on, for each guest: one read, whatever their number."""
-    query = (
-        select(
-            Guest.id,
-            Guest.organisation_id,
-            Organisation.name,
-            Guest.name,
-            Guest.email,
-            Guest.state,
-            Guest.state_reason,
-            Guest.state_since,
-            Guest.hold,
-            Guest.tombstone,
-            Guest.inactive_at,
-            Guest.removes_at,
-            Guest.aside_until,
-            Guest.terms_version,
-            Organisation.state,
-            IdentityProvider.state,
-            select(func.max(Terms.version)).scalar_subquery(),
-            Sponsorship.id,
-            Sponsorship.state,
-            Sponsorship.expires_at,
-            Sponsorship.lapses_at,
-            Sponsorship.approve_by,
-            Sponsorship.review_ends_at,
-            Contract.begins_at,
-            Contract.ends_at,
-            Guest.session_epoch,
-        )
-        .join(Organisation, Organisation.id == Guest.organisation_id)
-        .join(FederatedIdentity, FederatedIdentity.guest_id == Guest.id)
-        .join(IdentityProvider, IdentityProvider.id == FederatedIdentity.identity_provider_id)
-        .outerjoin(
-            Sponsorship,
-            and_(Sponsorship.guest_id == Guest.id, Sponsorship.state.in_(OPEN)),
-        )
-        .outerjoin(Contract, Contract.id == Sponsorship.contract_id)
-        .where(Guest.id.in_(list(guest_ids)))
-    )
-    found: dict[UUID, Known] = {}
-    for row in session.execute(query):
-        known = found.get(row[0]) or _known(row)
-        facts = known.facts
-        enabled = facts.identity_provider_enabled or row[15] == "enabled"
-        standing = {one.id: one for one in facts.sponsorships}
-        if row[17] is not None:
-            standing[row[17]] = open_sponsorship(row[17], row[18], row[19:25])
-        facts = replace(
-            facts,
-            identity_provider_enabled=enabled,
-            sponsorships=tuple(standing.values()),
-        )
-        found[row[0]] = replace(known, facts=facts)
-    return found
+    found: dict[UUID, list[Sequence[Any]]] = {}
+    for row in session.execute(_FACTS, {"guests": list(guest_ids)}):
+        found.setdefault(row[0], []).append(row)
+    return {guest_id: known_of(rows) for guest_id, rows in found.items()}
 
 
-def _known(row: Row[*tuple[Any, ...]]) -> Known:
-    return Known(
-        guest_id=row[0],
-        organisation_id=row[1],
-        organisation=row[2],
-        name=row[3],
-        email=row[4],
-        session_epoch=row[25],
-        facts=AccessFacts(
-            guest=GuestDates(State(row[5]), Reason(row[6]), *row[7:12]),
-            sponsorships=(),
-            organisation_active=row[14] == "active",
-            identity_provider_enabled=False,
-            terms_accepted=row[13],
-            terms_current=row[16] or 0,
-            aside_until=row[12],
+def known_of(rows: Sequence[Sequence[Any]]) -> Known:
+    """Return a guest of its rows of ``FACTS_COLUMNS``: one an identity and open sponsorship."""
+    last = max(rows, key=lambda row: row[_COLUMNS])
+    columns = dict(zip(_NAMED, last, strict=False))
+    columns["state"] = State(columns["state"])
+    columns["state_reason"] = Reason(columns["state_reason"])
+    standing: dict[UUID, OpenSponsorship] = {}
+    for row in rows:
+        if (one := open_in(row[_MORE:_ALL])) is not None:
+            standing[one.id] = one
+    _, _, organisation_state, session_epoch, terms_current = last[_COLUMNS:_MORE]
+    facts = AccessFacts(
+        guest=GuestDates(
+            state=columns["state"],
+            reason=columns["state_reason"],
+            since=columns["state_since"],
+            hold=columns["hold"],
+            tombstone=columns["tombstone"],
+            inactive_at=columns["inactive_at"],
+            removes_at=columns["removes_at"],
         ),
+        sponsorships=tuple(standing.values()),
+        organisation_active=organisation_state == "active",
+        identity_provider_enabled=any(row[_COLUMNS + 1] == "enabled" for row in rows),
+        terms_accepted=columns["terms_version"],
+        terms_current=terms_current or 0,
+        aside_until=columns["aside_until"],
+    )
+    return Known(
+        guest_id=columns["id"],
+        session_epoch=session_epoch,
+        name=columns["name"],
+        email=columns["email"],
+        columns=columns,
+        facts=facts,
     )
 
 

@@ -1,18 +1,19 @@
 """A new person: an arrival first, a guest once the terms are accepted."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, insert, select, update
 
-from portal.admission.changes.known import clear_the_way, known_guest
-from portal.admission.changes.refreshing import refresh
+from portal.access.rules import AccessFacts, access
+from portal.admission.changes.known import clear_the_way
+from portal.admission.changes.refreshing import refresh, take_over
 from portal.admission.changes.refusing import refuse
 from portal.admission.changes.results import Arrived, LostRace, Result, SignedIn, TurnedAway
 from portal.admission.identity import VerifiedIdentity
 from portal.admission.models import Arrival
-from portal.admission.queries import Door, OpenArrival, candidates, gather, sealed
+from portal.admission.queries import Door, OpenArrival, gather, sealed
 from portal.admission.rules import Outcome, decide
 from portal.audit.changes import record
 from portal.audit.rules import Event
@@ -21,12 +22,19 @@ from portal.foundation.db import table_of, uuid7
 from portal.foundation.transaction import Tx
 from portal.guests import changes as guest_changes
 from portal.guests.changes import Move, NewGuest
-from portal.guests.queries import GuestRow, by_identity
+from portal.guests.queries import GuestRow
 from portal.guests.rules import LAPSES_AFTER, Reason, State
 from portal.sponsorship.changes.requesting import Request, request
-from portal.sponsorship.rules import expiry_of, latest_last_day, who_is_asked
-from portal.trust.queries import ProviderRow, TermsFacts, standing_offers
-from portal.trust.rules import Proposal, proposals
+from portal.sponsorship.changes.settling import settle
+from portal.sponsorship.rules import (
+    GuestDates,
+    OpenSponsorship,
+    expiry_of,
+    latest_last_day,
+    who_is_asked,
+)
+from portal.trust.queries import ProviderRow, TermsFacts
+from portal.trust.rules import proposals
 
 LIFE = timedelta(minutes=30)
 
@@ -58,7 +66,6 @@ def arrive(
             "used_at": None,
         },
     )
-    record(tx, [Event("arrival.seen", organisation_id=provider.organisation_id)])
     return Arrived(token)
 
 
@@ -74,85 +81,138 @@ class Acceptance:
 def accept(
     tx: Tx,
     arrival: OpenArrival,
+    host_domains: frozenset[str],
+    said: Acceptance,
+    *,
+    settling: bool = False,
+) -> Result:
+    """Decide again and create the guest, its identity, its request, its grants and its messages.
+
+    Args:
+        tx: everything stands or falls with it.
+        arrival: still open when it was read.
+        host_domains: the host's own domains.
+        said: on the arrival page.
+        settling: the plain way was lost: lock and settle whoever is known or in the way first.
+
+    Raises:
+        LostRace: it is no plain arrival, or another request was faster: once more, *settling*.
+    """
+    identity, provider = arrival.identity, arrival.provider
+    _use_up(tx, arrival.id)
+    if settling:
+        return _accept_settling(tx, identity, provider, host_domains, said)
+    state = State.ACTIVE if provider.policy.at_once else State.PENDING
+    # The place is taken before anything is counted: who arrives at the same moment waits here.
+    guest_changes.take_place(tx, provider.organisation_id, state)
+    door = gather(tx.session, identity, provider, host_domains, tx.now)
+    door = replace(door, facts=replace(door.facts, places_taken=door.facts.places_taken - 1))
+    plain = decide(identity, door.facts, tx.now).outcome == Outcome.ARRIVE and door.guest is None
+    if not plain or door.policy.at_once != provider.policy.at_once:
+        raise LostRace
+    return _create(tx, identity, provider, door, said)
+
+
+def _accept_settling(
+    tx: Tx,
+    identity: VerifiedIdentity,
     provider: ProviderRow,
     host_domains: frozenset[str],
     said: Acceptance,
 ) -> Result:
-    """Decide again and create the guest, its identity, its request, its grants and its messages.
-
-    Raises:
-        LostRace: the same person is being created by another request: run once more.
-    """
-    identity = arrival.identity
     # Guests are locked before their organisation, everywhere: no two requests wait crosswise.
-    guest = known_guest(tx, identity)
-    if guest is None or guest.state == State.REMOVED:
-        clear_the_way(tx, identity, provider, guest)
+    door = gather(tx.session, identity, provider, host_domains, tx.now)
+    if door.guest is not None:
+        settle(tx, [door.guest.id])
+        door = gather(tx.session, identity, provider, host_domains, tx.now)
+    was = door.guest
+    if was is None or was.state == State.REMOVED:
+        clear_the_way(tx, identity, provider, door)
     guest_changes.lock_places(tx, provider.organisation_id)
-    if guest is None and by_identity(
-        tx.session, provider.organisation_id, identity.issuer, identity.subject
-    ):
+    door = gather(tx.session, identity, provider, host_domains, tx.now)
+    if was is None and door.guest is not None:
         raise LostRace
-    _use_up(tx, arrival.id)
-    door = gather(tx.session, identity, provider, guest, host_domains, tx.now)
     decision = decide(identity, door.facts, tx.now)
     if decision.outcome == Outcome.REFUSE:
-        refuse(tx, identity, provider, door, decision, guest)
-        return TurnedAway(decision, guest)
+        refuse(tx, identity, provider, door, decision)
+        return TurnedAway(decision, door.guest)
     if decision.outcome == Outcome.SIGN_IN:
-        assert guest is not None
-        refresh(tx, identity, provider, door, guest)
-        return SignedIn(guest.id, guest.session_epoch)
-    return _create(tx, identity, provider, door, guest, said)
+        return refresh(tx, identity, provider, door)
+    if door.guest is None:
+        state = State.ACTIVE if door.policy.at_once else State.PENDING
+        guest_changes.take_place(tx, provider.organisation_id, state)
+        return _create(tx, identity, provider, door, said)
+    return _come_back(tx, identity, provider, door, door.guest, said)
 
 
 def _create(
+    tx: Tx, identity: VerifiedIdentity, provider: ProviderRow, door: Door, said: Acceptance
+) -> SignedIn:
+    """Make a guest of a new person, whose place is taken."""
+    policy = door.policy
+    at_once = policy.at_once
+    inactive_at = tx.now + timedelta(days=policy.inactivity_days) if at_once else None
+    state = State.ACTIVE if at_once else State.PENDING
+    reason = Reason.AT_ONCE if at_once else Reason.AWAITING_DECISION
+    guest_id = guest_changes.create(
+        tx,
+        NewGuest(
+            organisation_id=provider.organisation_id,
+            identity_provider_id=provider.id,
+            issuer=identity.issuer,
+            subject=identity.subject,
+            email=identity.email,
+            name=identity.name,
+            profile=identity.profile,
+            terms_id=said.terms.id,
+            terms_version=said.terms.version,
+        ),
+        state=state,
+        reason=reason,
+        expires_at=_expires_at(tx, door),
+        lapses_at=None if at_once else tx.now + LAPSES_AFTER,
+        inactive_at=inactive_at,
+    )
+    _note_ignored(tx, identity, provider, guest_id)
+    asked = _request(tx, identity, provider, door, guest_id, said, at_once=at_once)
+    facts = AccessFacts(
+        guest=GuestDates(state, reason, tx.now, False, False, inactive_at, None),  # noqa: FBT003
+        sponsorships=(asked,),
+        organisation_active=True,
+        identity_provider_enabled=True,
+        terms_accepted=said.terms.version,
+        terms_current=door.terms_current,
+        aside_until=None,
+    )
+    return SignedIn(guest_id, 1, access(facts, tx.now).until)
+
+
+def _come_back(
     tx: Tx,
     identity: VerifiedIdentity,
     provider: ProviderRow,
     door: Door,
-    guest: GuestRow | None,
+    guest: GuestRow,
     said: Acceptance,
 ) -> SignedIn:
+    """Let a removed guest ask again: no access returns without a decision (architecture 2.5)."""
+    values = {
+        "lapses_at": tx.now + LAPSES_AFTER,
+        "expires_at": _expires_at(tx, door),
+        "arrived_at": tx.now,
+    }
+    moved = Move(guest, State.PENDING, Reason.AWAITING_DECISION, tx.now, values)
+    guest_changes.move(tx, "guest.returned", [moved])
+    take_over(tx, identity, provider, door, guest)
+    guest_changes.accept_terms(tx, guest, said.terms.id, said.terms.version)
+    _note_ignored(tx, identity, provider, guest.id)
+    _request(tx, identity, provider, door, guest.id, said, at_once=False)
+    return SignedIn(guest.id, guest.session_epoch, None)
+
+
+def _expires_at(tx: Tx, door: Door) -> datetime:
     assert door.contract is not None
-    policy = door.policy
-    # Whoever comes back waits for a decision: no access returns without one (architecture 2.5).
-    at_once = policy.at_once and guest is None
-    expires_at = expiry_of(latest_last_day(policy, door.contract, tx.now).day, door.contract)
-    lapses_at = None if at_once else tx.now + LAPSES_AFTER
-    inactive_at = tx.now + timedelta(days=policy.inactivity_days) if at_once else None
-    chosen = proposals(standing_offers(tx.session, provider.organisation_id), identity.claims)
-    if guest is None:
-        guest_id = guest_changes.create(
-            tx,
-            NewGuest(
-                organisation_id=provider.organisation_id,
-                identity_provider_id=provider.id,
-                issuer=identity.issuer,
-                subject=identity.subject,
-                email=identity.email,
-                name=identity.name,
-                profile=identity.profile,
-                terms_id=said.terms.id,
-                terms_version=said.terms.version,
-            ),
-            state=State.ACTIVE if at_once else State.PENDING,
-            reason=Reason.AT_ONCE if at_once else Reason.AWAITING_DECISION,
-            expires_at=expires_at,
-            lapses_at=lapses_at,
-            inactive_at=inactive_at,
-        )
-        epoch = 1
-    else:
-        guest_id, epoch = guest.id, guest.session_epoch
-        values = {"lapses_at": lapses_at, "expires_at": expires_at, "arrived_at": tx.now}
-        moved = Move(guest, State.PENDING, Reason.AWAITING_DECISION, tx.now, values)
-        guest_changes.move(tx, "guest.returned", [moved])
-        refresh(tx, identity, provider, door, guest)
-        guest_changes.accept_terms(tx, guest, said.terms.id, said.terms.version)
-    _note_ignored(tx, identity, provider, guest_id)
-    _request(tx, identity, provider, door, guest_id, chosen, said, at_once=at_once)
-    return SignedIn(guest_id, epoch)
+    return expiry_of(latest_last_day(door.policy, door.contract, tx.now).day, door.contract)
 
 
 def _request(
@@ -161,27 +221,30 @@ def _request(
     provider: ProviderRow,
     door: Door,
     guest_id: UUID,
-    chosen: tuple[Proposal, ...],
     said: Acceptance,
     *,
     at_once: bool,
-) -> None:
-    sponsor_id = who_is_asked(candidates(tx.session, door.sponsors, tx.now))
+) -> OpenSponsorship:
+    able = {one.staff_id: one for one in door.deciders}
+    sponsor_id = who_is_asked(door.deciders)
     assert sponsor_id is not None
     assert door.contract is not None
     asked = Request(
         guest_id=guest_id,
+        guest_name=identity.name or identity.email or "",
+        guest_email=identity.email or "",
         organisation_id=provider.organisation_id,
+        organisation_name=provider.organisation_name,
         contract=door.contract,
         policy=door.policy,
         sponsor_id=sponsor_id,
-        proposals=chosen,
+        sponsor_email=able[sponsor_id].email,
+        proposals=proposals(door.offers, identity.claims),
         at_once=at_once,
         why=said.why,
         works_with=said.works_with,
     )
-    name = identity.name or identity.email or ""
-    request(tx, asked, guest_name=name, guest_email=identity.email or "")
+    return request(tx, asked)
 
 
 def _note_ignored(

@@ -1,11 +1,15 @@
 """A known guest signs in: profile fields follow the provider, host-owned fields never do."""
 
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 
+from portal.access.rules import AccessFacts, access
 from portal.admission.changes.refusing import short
+from portal.admission.changes.results import LostRace, SignedIn
 from portal.admission.identity import Unknown, VerifiedIdentity, claim_values
 from portal.admission.queries import Door
 from portal.admission.rules import domain_in
@@ -18,6 +22,7 @@ from portal.guests.models import FederatedIdentity
 from portal.guests.queries import GuestRow, address_taken
 from portal.guests.rules import State
 from portal.sponsorship.changes import grants
+from portal.sponsorship.changes.settling import dates_of
 from portal.sponsorship.changes.telling import display_name
 from portal.sponsorship.queries import grants_under, open_rows, staff_people
 from portal.staff.queries import admins
@@ -25,10 +30,56 @@ from portal.trust.queries import ProviderRow, eligible_sponsors, standing_offers
 from portal.trust.rules import Proposal, proposals
 
 
-def refresh(
+def refresh(tx: Tx, identity: VerifiedIdentity, provider: ProviderRow, door: Door) -> SignedIn:
+    """Let a known guest in: profile, last sign-in, which claims choose which offers.
+
+    The guest was not locked: one UPDATE says whether it still stands as it was read.
+
+    Raises:
+        LostRace: it does not; settle and decide once more.
+    """
+    guest = door.guest
+    assert guest is not None
+    values = brought(tx, identity, provider, door, guest)
+    shared = bool(values.get("email")) and bool(
+        address_taken(tx.session, values["email"], guest.id)
+    )
+    reason = "flag.address_shared" if shared else None
+    if not guest_changes.write_unmoved(tx, "guest.refreshed", guest, values, reason):
+        raise LostRace
+    _came_through(tx, provider, door, guest)
+    if provider.wanted_claims or door.claims_chose:
+        _follow_claims(tx, identity, provider, guest)
+    return SignedIn(guest.id, guest.session_epoch, until_of(tx, door, guest, values))
+
+
+def take_over(
     tx: Tx, identity: VerifiedIdentity, provider: ProviderRow, door: Door, guest: GuestRow
 ) -> None:
-    """Take over what a sign-in brings: profile, last sign-in, which claims choose which offers."""
+    """Take over what the sign-in of somebody brings who has just come back, locked."""
+    guest_changes.write(tx, "guest.refreshed", guest, brought(tx, identity, provider, door, guest))
+    _came_through(tx, provider, door, guest)
+
+
+def until_of(tx: Tx, door: Door, guest: GuestRow, values: Mapping[str, Any]) -> datetime | None:
+    """Return until when the access of this sign-in lasts, by the rule that every request asks."""
+    dates = dates_of(guest)
+    facts = AccessFacts(
+        guest=replace(dates, inactive_at=values.get("inactive_at", dates.inactive_at)),
+        sponsorships=door.standing,
+        organisation_active=True,
+        identity_provider_enabled=True,
+        terms_accepted=guest.terms_version,
+        terms_current=door.terms_current,
+        aside_until=values.get("aside_until", guest.aside_until),
+    )
+    return access(facts, tx.now).until
+
+
+def brought(
+    tx: Tx, identity: VerifiedIdentity, provider: ProviderRow, door: Door, guest: GuestRow
+) -> dict[str, Any]:
+    """Return what a sign-in sets of a known guest."""
     values: dict[str, Any] = {"last_sign_in_at": tx.now}
     if guest.state == State.ACTIVE:
         values["inactive_at"] = tx.now + timedelta(days=door.policy.inactivity_days)
@@ -36,15 +87,7 @@ def refresh(
         values["name"] = identity.name
     if dict(identity.profile) != guest.profile:
         values["profile"] = dict(identity.profile)
-    values |= _address(tx, identity, provider, door, guest)
-    shared = bool(values.get("email")) and bool(
-        address_taken(tx.session, values["email"], guest.id)
-    )
-    reason = "flag.address_shared" if shared else None
-    guest_changes.write(tx, "guest.refreshed", guest, values, reason)
-    _came_through(tx, identity, provider, guest)
-    if guest.state in (State.PENDING, State.ACTIVE):
-        _follow_claims(tx, identity, provider, guest)
+    return values | _address(tx, identity, provider, door, guest)
 
 
 def _address(
@@ -91,23 +134,15 @@ def _tell_address(tx: Tx, email: str, provider: ProviderRow, guest: GuestRow, un
     )
 
 
-def _came_through(
-    tx: Tx, identity: VerifiedIdentity, provider: ProviderRow, guest: GuestRow
-) -> None:
+def _came_through(tx: Tx, provider: ProviderRow, door: Door, guest: GuestRow) -> None:
     """Note through which connection the identity came last; it is no part of the identity."""
-    row = tx.session.execute(
-        select(FederatedIdentity.id, FederatedIdentity.identity_provider_id).where(
-            FederatedIdentity.organisation_id == guest.organisation_id,
-            FederatedIdentity.issuer == identity.issuer,
-            FederatedIdentity.subject == identity.subject,
-        )
-    ).one()
-    if row.identity_provider_id == provider.id:
+    row = door.came_through
+    if row is None or row.identity_provider_id == provider.id:
         return
     values = {"identity_provider_id": provider.id}
     tx.session.execute(
         update(FederatedIdentity)
-        .where(FederatedIdentity.id == row.id)
+        .where(FederatedIdentity.id == row.identity_id)
         .values(values)
         .execution_options(synchronize_session=False)
     )
@@ -118,7 +153,7 @@ def _came_through(
                 "guest.refreshed",
                 organisation_id=guest.organisation_id,
                 guest_id=guest.id,
-                sets={f"federated_identity:{row.id}": values},
+                sets={f"federated_identity:{row.identity_id}": values},
             )
         ],
     )

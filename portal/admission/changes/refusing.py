@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from sqlalchemy import or_, update
 
 from portal.admission.identity import VerifiedIdentity
-from portal.admission.queries import Door, candidates
+from portal.admission.queries import Door
 from portal.admission.rules import Decision, Refusal
 from portal.audit.changes import record
 from portal.audit.rules import Event
@@ -15,11 +15,11 @@ from portal.foundation.transaction import Tx
 from portal.guests import changes as guest_changes
 from portal.guests.queries import HOUR, GuestRow
 from portal.sponsorship.changes.telling import display_name
-from portal.sponsorship.queries import Person, staff_people
+from portal.sponsorship.queries import Decider, deciders
 from portal.sponsorship.rules import who_is_asked
 from portal.staff.queries import admins
 from portal.trust.models import Organisation
-from portal.trust.queries import ProviderRow, eligible_sponsors
+from portal.trust.queries import ProviderRow
 
 
 def refuse(
@@ -28,9 +28,9 @@ def refuse(
     provider: ProviderRow,
     door: Door,
     decision: Decision,
-    guest: GuestRow | None,
 ) -> None:
     """Record a refusal with every reason; what was claimed stands in the side table."""
+    guest = door.guest
     record(
         tx,
         [
@@ -64,11 +64,11 @@ def refuse(
         _impersonation(tx, identity, provider)
 
 
-def asked_sponsor(tx: Tx, provider: ProviderRow) -> Person | None:
+def asked_sponsor(tx: Tx, provider: ProviderRow) -> Decider | None:
     """Return the sponsor whom news of an organisation's people goes to."""
-    sponsors = tuple(eligible_sponsors(tx.session, provider.organisation_id))
-    staff_id = who_is_asked(candidates(tx.session, sponsors, tx.now))
-    return staff_people(tx.session, [staff_id])[staff_id] if staff_id else None
+    able = {one.staff_id: one for one in deciders(tx.session, provider.organisation_id, tx.now)}
+    staff_id = who_is_asked(list(able.values()))
+    return able[staff_id] if staff_id else None
 
 
 def _knocked(tx: Tx, provider: ProviderRow, guest: GuestRow) -> None:

@@ -1,6 +1,7 @@
 """What came of an identity at the door."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from portal.admission.rules import Decision
@@ -24,14 +25,20 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A guest, whose session may begin."""
+    """A guest, whose session may begin.
+
+    Attributes:
+        until: the first instant without access if nobody does anything (policy clock); null
+            without access.
+    """
 
     guest_id: UUID
     session_epoch: int
+    until: datetime | None
 
 
 Result = TurnedAway | Arrived | SignedIn
 
 
 class LostRace(Exception):
-    """Another request was creating this person meanwhile: run the transaction once more."""
+    """Another request was faster: run the transaction once more, settling first."""

@@ -10,10 +10,10 @@ from portal.guests.rules import REMOVED_AFTER, Reason, State
 from portal.sponsorship.changes.deciding import pass_on
 from portal.sponsorship.changes.settling import end_sponsorships, reckon, settle
 from portal.sponsorship.changes.telling import tell_removed, tell_suspended
-from portal.sponsorship.queries import SponsorshipRow, open_by_sponsor, open_requests, open_rows
-from portal.sponsorship.rules import Candidate, who_is_asked
+from portal.sponsorship.queries import SponsorshipRow, deciders, open_by_sponsor, open_rows
+from portal.sponsorship.rules import who_is_asked
 from portal.trust import changes as trust_changes
-from portal.trust.queries import eligible_sponsors, lock_named
+from portal.trust.queries import lock_named
 from portal.trust.queries import sponsors as named
 
 
@@ -84,15 +84,8 @@ def _pass_or_end(tx: Tx, rows: Sequence[SponsorshipRow], staff_id: UUID) -> tupl
 
 def _heir(tx: Tx, organisation_id: UUID, leaving: UUID) -> UUID | None:
     """Return the deputy, else the sponsor with the fewest open requests."""
-    able = [
-        one for one in eligible_sponsors(tx.session, organisation_id) if one.staff_id != leaving
-    ]
-    if deputies := [one for one in able if one.role == "deputy"]:
-        return deputies[0].staff_id
-    waiting = open_requests(tx.session, [one.staff_id for one in able], tx.now)
-    return who_is_asked(
-        [Candidate(one.staff_id, one.role, one.lead, waiting.get(one.staff_id, 0)) for one in able]
-    )
+    able = [one for one in deciders(tx.session, organisation_id, tx.now) if one.staff_id != leaving]
+    return who_is_asked([one for one in able if one.role == "deputy"] or able)
 
 
 def _strand(tx: Tx, guest_ids: set[UUID]) -> None:

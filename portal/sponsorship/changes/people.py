@@ -26,7 +26,7 @@ from portal.sponsorship.changes.telling import (
     tell_suspended,
 )
 from portal.sponsorship.models import Sponsorship
-from portal.sponsorship.queries import open_rows, organisation_names
+from portal.sponsorship.queries import open_rows, organisation_names, staff_people
 from portal.sponsorship.rules import Standing, expiry_of, latest_last_day
 from portal.trust.queries import policy_for, running_contract
 from portal.trust.rules import Refused
@@ -152,22 +152,24 @@ def let_back(tx: Tx, guest_id: UUID, staff_id: UUID) -> UUID:
     }
     moved = Move(guest, State.PENDING, Reason.LET_BACK, tx.now, values)
     guest_changes.move(tx, "guest.tombstone_lifted", [moved])
+    organisation = organisation_names(tx.session, [guest.organisation_id])[guest.organisation_id]
     asked = Request(
         guest_id=guest_id,
+        guest_name=display_name(guest),
+        guest_email=guest.email or "",
         organisation_id=guest.organisation_id,
+        organisation_name=organisation,
         contract=contract,
         policy=policy,
         sponsor_id=staff_id,
+        sponsor_email=staff_people(tx.session, [staff_id])[staff_id].email,
         proposals=(),
         at_once=False,
         why=None,
         works_with=None,
     )
-    sponsorship_id = request(
-        tx, asked, guest_name=display_name(guest), guest_email=guest.email or ""
-    )
-    names = organisation_names(tx.session, [guest.organisation_id])
-    tell_guest(tx, guest, "guest.let_back", {"organisation": names[guest.organisation_id]})
+    sponsorship_id = request(tx, asked).id
+    tell_guest(tx, guest, "guest.let_back", {"organisation": organisation})
     return sponsorship_id
 
 

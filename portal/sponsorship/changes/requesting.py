@@ -21,8 +21,14 @@ from portal.sponsorship.changes.bounds import (
 )
 from portal.sponsorship.changes.settling import settle
 from portal.sponsorship.changes.telling import tell_approved
-from portal.sponsorship.queries import get, open_rows, organisation_names, staff_people
-from portal.sponsorship.rules import Standing, expiry_of, latest_last_day, review_after
+from portal.sponsorship.queries import get, open_rows
+from portal.sponsorship.rules import (
+    OpenSponsorship,
+    Standing,
+    expiry_of,
+    latest_last_day,
+    review_after,
+)
 from portal.trust.queries import policy_for, running_contract, standing_offers
 from portal.trust.rules import ContractFacts, EffectivePolicy, Proposal, Refused
 
@@ -32,23 +38,28 @@ class Request:
     """What an arrival asks for."""
 
     guest_id: UUID
+    guest_name: str
+    guest_email: str
     organisation_id: UUID
+    organisation_name: str
     contract: ContractFacts
     policy: EffectivePolicy
     sponsor_id: UUID
+    sponsor_email: str
     proposals: Sequence[Proposal]
     at_once: bool
     why: str | None
     works_with: str | None
 
 
-def request(tx: Tx, asked: Request, *, guest_name: str, guest_email: str) -> UUID:
+def request(tx: Tx, asked: Request) -> OpenSponsorship:
     """Ask a sponsor to vouch; with *at once* the restricted grants begin now, until approved."""
     sponsorship_id = uuid7()
     latest = latest_last_day(asked.policy, asked.contract, tx.now)
     expires_at = expiry_of(latest.day, asked.contract)
     approve_by = tx.now + timedelta(days=asked.policy.approval_days) if asked.at_once else None
     lapses_at = None if asked.at_once else tx.now + LAPSES_AFTER
+    state = Standing.ACTIVE if asked.at_once else Standing.REQUESTED
     writing.add(
         tx,
         "sponsorship.requested",
@@ -58,7 +69,7 @@ def request(tx: Tx, asked: Request, *, guest_name: str, guest_email: str) -> UUI
             "organisation_id": asked.organisation_id,
             "contract_id": asked.contract.id,
             "sponsor_id": asked.sponsor_id,
-            "state": Standing.ACTIVE if asked.at_once else Standing.REQUESTED,
+            "state": state,
             "state_reason": Reason.AT_ONCE if asked.at_once else Reason.AWAITING_DECISION,
             "state_since": tx.now,
             "last_day": latest.day,
@@ -79,19 +90,17 @@ def request(tx: Tx, asked: Request, *, guest_name: str, guest_email: str) -> UUI
     )
     offer = grants.give_at_once if asked.at_once else grants.propose
     offer(tx, asked.organisation_id, asked.guest_id, sponsorship_id, asked.proposals)
-    sponsor = staff_people(tx.session, [asked.sponsor_id])[asked.sponsor_id]
-    organisation = organisation_names(tx.session, [asked.organisation_id])[asked.organisation_id]
     put(
         tx,
         [
             Message(
                 "sponsor.request",
-                sponsor.email,
+                asked.sponsor_email,
                 f"sponsor.request:{sponsorship_id}",
                 {
-                    "guest_name": guest_name,
-                    "guest_email": guest_email,
-                    "organisation": organisation,
+                    "guest_name": asked.guest_name,
+                    "guest_email": asked.guest_email,
+                    "organisation": asked.organisation_name,
                     "asked_at": tx.now.isoformat(),
                     "lapses_at": lapses_at.isoformat() if lapses_at else None,
                     "at_once": asked.at_once,
@@ -103,7 +112,16 @@ def request(tx: Tx, asked: Request, *, guest_name: str, guest_email: str) -> UUI
             )
         ],
     )
-    return sponsorship_id
+    return OpenSponsorship(
+        id=sponsorship_id,
+        state=state,
+        expires_at=expires_at,
+        lapses_at=lapses_at,
+        approve_by=approve_by,
+        review_ends_at=None,
+        contract_begins_at=asked.contract.begins_at,
+        contract_ends_at=asked.contract.ends_at,
+    )
 
 
 def vouch(tx: Tx, guest_id: UUID, staff_id: UUID, last_day: date, chosen: Collection[UUID]) -> None:

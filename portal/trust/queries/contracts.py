@@ -1,12 +1,15 @@
 """Contracts: which one runs, and all of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, ColumnElement, FromClause, Uuid, bindparam, or_, select
 from sqlalchemy.orm import Session
 
+from portal.foundation.db import table_of
 from portal.trust.models import Contract
 from portal.trust.rules import ContractFacts
 
@@ -71,17 +74,45 @@ def running_contract(
     session: Session, organisation_id: UUID, now: datetime
 ) -> ContractFacts | None:
     """Return the contract that runs now; of several the one that ends last, open-ended last."""
-    row = session.scalars(
-        select(Contract)
+    row = session.execute(_RUNNING, {"organisation": organisation_id, "now": now}).one_or_none()
+    return None if row is None else ContractFacts(*row)
+
+
+# -- as a part of a larger read -------------------------------------------------------------------
+
+_CONTRACT = table_of(Contract)
+_OTHER = _CONTRACT.alias("other_contract")
+CONTRACT_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
+    _CONTRACT.c[name].label(f"contract_{name}") for name in ContractFacts.__dataclass_fields__
+)
+
+
+def _is_running(organisation_id: ColumnElement[UUID]) -> ColumnElement[bool]:
+    now: BindParameter[datetime] = bindparam("now", type_=_CONTRACT.c.begins_at.type)
+    running = (
+        select(_OTHER.c.id)
         .where(
-            Contract.organisation_id == organisation_id,
-            Contract.begins_at <= now,
-            (Contract.ends_at.is_(None)) | (Contract.ends_at > now),
+            _OTHER.c.organisation_id == organisation_id,
+            _OTHER.c.begins_at <= now,
+            or_(_OTHER.c.ends_at.is_(None), _OTHER.c.ends_at > now),
         )
-        .order_by(Contract.ends_at.is_(None).desc(), Contract.ends_at.desc(), Contract.reference)
+        .order_by(_OTHER.c.ends_at.is_(None).desc(), _OTHER.c.ends_at.desc(), _OTHER.c.reference)
         .limit(1)
-    ).one_or_none()
-    return None if row is None else _contract_row(row).facts
+    )
+    return _CONTRACT.c.id == running.scalar_subquery()
+
+
+_RUNNING = select(*CONTRACT_COLUMNS).where(_is_running(bindparam("organisation", type_=Uuid())))
+
+
+def with_running_contract(tables: FromClause, organisation_id: ColumnElement[UUID]) -> FromClause:
+    """Join what ``CONTRACT_COLUMNS`` are read from: what runs at the parameter *now*."""
+    return tables.outerjoin(_CONTRACT, _is_running(organisation_id))
+
+
+def contract_of(values: Sequence[Any]) -> ContractFacts | None:
+    """Return the contract of a row's ``CONTRACT_COLUMNS``, if one runs."""
+    return None if values[0] is None else ContractFacts(*values)
 
 
 def _contract_row(row: Contract) -> ContractRow:

@@ -1,13 +1,16 @@
 """What an organisation's people may be given, and the terms that they accept."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, Entitlement
+from portal.foundation.db import table_of
 from portal.trust.models import Offer, Terms
 from portal.trust.rules import OfferFacts
 
@@ -81,6 +84,57 @@ def standing_offers(session: Session, organisation_id: UUID) -> list[OfferFacts]
         )
         for row in offers(session, organisation_id)
     ]
+
+
+# -- as a part of a larger read -------------------------------------------------------------------
+
+_OFFER, _ENTITLEMENT, _APPLICATION = table_of(Offer), table_of(Entitlement), table_of(Application)
+
+
+def standing_offers_to(organisation_id: ColumnElement[UUID]) -> Select[*tuple[Any, ...]]:
+    """Return the sub-select of an organisation's standing offers, for ``json_rows``."""
+    return (
+        select(
+            _OFFER.c.id,
+            _OFFER.c.entitlement_id,
+            _APPLICATION.c.name.label("application_name"),
+            _ENTITLEMENT.c.name.label("entitlement_name"),
+            _OFFER.c.is_default,
+            _OFFER.c.when_claim,
+            _OFFER.c.when_value,
+        )
+        .select_from(
+            _OFFER.join(_ENTITLEMENT, _ENTITLEMENT.c.id == _OFFER.c.entitlement_id).join(
+                _APPLICATION, _APPLICATION.c.id == _ENTITLEMENT.c.application_id
+            )
+        )
+        .where(_OFFER.c.organisation_id == organisation_id, _OFFER.c.withdrawn_at.is_(None))
+        .order_by(_APPLICATION.c.name, _ENTITLEMENT.c.name, _OFFER.c.id)
+    )
+
+
+def offers_of(rows: Sequence[Sequence[Any]]) -> tuple[OfferFacts, ...]:
+    """Return the offers that ``standing_offers_to`` brought."""
+    return tuple(
+        OfferFacts(
+            id=UUID(row[0]),
+            entitlement_id=UUID(row[1]),
+            application_name=row[2],
+            entitlement_name=row[3],
+            is_default=bool(row[4]),
+            when_claim=row[5],
+            when_value=row[6],
+        )
+        for row in rows
+    )
+
+
+TERMS_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
+    table_of(Terms).c[name].label(f"terms_{name}") for name in TermsFacts.__dataclass_fields__
+)
+NEWEST_TERMS: ColumnElement[bool] = table_of(Terms).c.version == (
+    select(func.max(table_of(Terms).alias("older_terms").c.version)).scalar_subquery()
+)
 
 
 def current_terms(session: Session) -> TermsFacts:

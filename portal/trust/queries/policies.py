@@ -1,14 +1,15 @@
 """Policies: the newest version counts, of the organisation and of the defaults."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ScalarSelect, and_, func, or_, select
+from sqlalchemy import ColumnElement, FromClause, ScalarSelect, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from portal.foundation.db import table_of
 from portal.trust.models import Policy
 from portal.trust.rules import POLICY_FIELDS, EffectivePolicy, effective, own_fields
 
@@ -89,6 +90,47 @@ def policy_own(session: Session, organisation_id: UUID) -> tuple[str, ...]:
     """Return which values of its policy are the organisation's own."""
     own = policy_row(session, organisation_id)
     return own_fields(own.values if own else None)
+
+
+# -- as a part of a larger read -------------------------------------------------------------------
+
+_POLICY = table_of(Policy)
+_OWN, _DEFAULTS = _POLICY.alias("own_policy"), _POLICY.alias("default_policy")
+_OLDER = _POLICY.alias("older_policy")
+POLICY_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
+    table.c[name].label(f"{table.name}_{name}")
+    for table in (_OWN, _DEFAULTS)
+    for name in POLICY_FIELDS
+)
+
+
+def with_policy(tables: FromClause, organisation_id: ColumnElement[UUID]) -> FromClause:
+    """Join what ``POLICY_COLUMNS`` are read from; one row stays one row."""
+    own = select(func.max(_OLDER.c.version)).where(_OLDER.c.organisation_id == organisation_id)
+    defaults = select(func.max(_OLDER.c.version)).where(_OLDER.c.organisation_id.is_(None))
+    return tables.outerjoin(
+        _OWN,
+        and_(_OWN.c.organisation_id == organisation_id, _OWN.c.version == own.scalar_subquery()),
+    ).outerjoin(
+        _DEFAULTS,
+        and_(
+            _DEFAULTS.c.organisation_id.is_(None),
+            _DEFAULTS.c.version == defaults.scalar_subquery(),
+        ),
+    )
+
+
+def policy_of(values: Sequence[Any]) -> EffectivePolicy:
+    """Return the policy of a row's ``POLICY_COLUMNS``.
+
+    Raises:
+        LookupError: there are no portal-wide defaults yet.
+    """
+    count = len(POLICY_FIELDS)
+    defaults = dict(zip(POLICY_FIELDS, values[count:], strict=True))
+    if defaults["approval"] is None:
+        raise LookupError(_NO_DEFAULTS)
+    return effective(defaults, dict(zip(POLICY_FIELDS, values[:count], strict=True)))
 
 
 def _newest(organisation_id: UUID | None) -> ScalarSelect[UUID]:

@@ -1,17 +1,19 @@
 """Identity providers, with what else the conversation and the door need of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, Select, String, bindparam, select
 from sqlalchemy.orm import Session
 
 from portal.foundation.crypto import decrypt
+from portal.foundation.db import json_rows, table_of
 from portal.trust.models import IdentityProvider, Offer, Organisation
-from portal.trust.queries.policies import policies_for
+from portal.trust.queries.policies import POLICY_COLUMNS, policy_of, with_policy
+from portal.trust.rules import EffectivePolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +22,15 @@ class ProviderRow:
 
     Attributes:
         secret: the client secret as it is stored; ``client_secret`` opens it.
-        accepted_acr: of the organisation's policy, unless an admin attests the strength.
-        accepted_amr: the same.
         wanted_claims: claims that standing offers decide by.
+        policy: the one that counted for the organisation when this was read.
     """
 
-    id: UUID
-    organisation_id: UUID
     organisation_slug: str
     organisation_name: str
     organisation_state: str
+    id: UUID
+    organisation_id: UUID
     slug: str
     name: str
     state: str
@@ -37,7 +38,7 @@ class ProviderRow:
     client_id: str
     secret: str = field(repr=False)
     client_auth: str
-    scopes: tuple[str, ...]
+    scopes: Sequence[str]
     claim_map: Mapping[str, str]
     subject_claim: str
     required_claims: Mapping[str, str]
@@ -48,9 +49,18 @@ class ProviderRow:
     trial_at: datetime | None
     trial: Any
     created_at: datetime
-    accepted_acr: tuple[str, ...] = ()
-    accepted_amr: tuple[str, ...] = ()
-    wanted_claims: tuple[str, ...] = ()
+    wanted_claims: tuple[str, ...]
+    policy: EffectivePolicy
+
+    @property
+    def accepted_acr(self) -> tuple[str, ...]:
+        """What ``acr`` is strong enough; nothing where an admin attests that the partner asks."""
+        return () if self.strength_attested_at is not None else self.policy.accepted_acr
+
+    @property
+    def accepted_amr(self) -> tuple[str, ...]:
+        """The same of ``amr``."""
+        return () if self.strength_attested_at is not None else self.policy.accepted_amr
 
     @property
     def client_secret(self) -> str:
@@ -74,100 +84,83 @@ class ProviderRow:
         return f"{self.sign_in_path}/callback"
 
 
+_PROVIDER, _ORGANISATION = table_of(IdentityProvider), table_of(Organisation)
+_OFFER = table_of(Offer)
+_OF_ORGANISATION = ("slug", "name", "state")
+_OF_PROVIDER = (
+    "id", "organisation_id", "slug", "name", "state", "issuer", "client_id", "client_secret",
+    "client_auth", "scopes", "claim_map", "subject_claim", "required_claims", "addresses",
+    "tested_at", "findings", "strength_attested_at", "trial_at", "trial", "created_at",
+)  # fmt: skip
+_WANTED = json_rows(
+    select(_OFFER.c.when_claim)
+    .where(
+        _OFFER.c.organisation_id == _PROVIDER.c.organisation_id,
+        _OFFER.c.withdrawn_at.is_(None),
+        _OFFER.c.when_claim.is_not(None),
+    )
+    .distinct()
+    .correlate(_PROVIDER)
+)
+PROVIDER_COLUMNS: tuple[ColumnElement[Any], ...] = (
+    *(_ORGANISATION.c[name].label(f"organisation_{name}") for name in _OF_ORGANISATION),
+    *(_PROVIDER.c[name].label(f"provider_{name}") for name in _OF_PROVIDER),
+    _WANTED.label("wanted_claims"),
+    *POLICY_COLUMNS,
+)
+_OWN_WIDTH = len(PROVIDER_COLUMNS) - len(POLICY_COLUMNS) - 1
+PROVIDERS_FROM = with_policy(
+    _PROVIDER.join(_ORGANISATION, _ORGANISATION.c.id == _PROVIDER.c.organisation_id),
+    _PROVIDER.c.organisation_id,
+)
+AT_ADDRESS = (
+    _ORGANISATION.c.slug == bindparam("organisation_slug", type_=String),
+    _PROVIDER.c.slug == bindparam("provider_slug", type_=String),
+)
+PROVIDER_ID = _PROVIDER.c.id
+
+_PROVIDERS = (
+    select(*PROVIDER_COLUMNS)
+    .select_from(PROVIDERS_FROM)
+    .order_by(_ORGANISATION.c.slug, _PROVIDER.c.slug)
+)
+_BY_ADDRESS = _PROVIDERS.where(*AT_ADDRESS)
+_BY_ID = _PROVIDERS.where(_PROVIDER.c.id == bindparam("provider"))
+_OF = _PROVIDERS.where(_PROVIDER.c.organisation_id == bindparam("organisation"))
+_ENABLED = _OF.where(_PROVIDER.c.state == "enabled")
+
+
 def connection_for(session: Session, org_slug: str, idp_slug: str) -> ProviderRow | None:
     """Return an identity provider by its address, whatever its state."""
-    found = _providers(
-        session, and_(Organisation.slug == org_slug, IdentityProvider.slug == idp_slug)
-    )
-    return found[0] if found else None
+    at = {"organisation_slug": org_slug, "provider_slug": idp_slug}
+    return next(iter(_read(session, _BY_ADDRESS, at)), None)
 
 
 def provider_by_id(session: Session, provider_id: UUID) -> ProviderRow | None:
     """Return the identity provider of this id, whatever its state."""
-    found = _providers(session, IdentityProvider.id == provider_id)
-    return found[0] if found else None
+    return next(iter(_read(session, _BY_ID, {"provider": provider_id})), None)
 
 
 def providers(session: Session, organisation_id: UUID | None = None) -> list[ProviderRow]:
     """Return the identity providers of an organisation, or of all, by organisation and slug."""
-    return _providers(
-        session,
-        None if organisation_id is None else IdentityProvider.organisation_id == organisation_id,
-    )
+    if organisation_id is None:
+        return _read(session, _PROVIDERS, {})
+    return _read(session, _OF, {"organisation": organisation_id})
 
 
 def enabled_providers(session: Session, organisation_id: UUID) -> list[ProviderRow]:
     """Return the identity providers through which an organisation's people may come."""
-    return _providers(
-        session,
-        and_(
-            IdentityProvider.organisation_id == organisation_id, IdentityProvider.state == "enabled"
-        ),
-    )
+    return _read(session, _ENABLED, {"organisation": organisation_id})
 
 
-def _providers(session: Session, which: ColumnElement[bool] | None) -> list[ProviderRow]:
-    query = (
-        select(IdentityProvider, Organisation.slug, Organisation.name, Organisation.state)
-        .join(Organisation, Organisation.id == IdentityProvider.organisation_id)
-        .order_by(Organisation.slug, IdentityProvider.slug)
-    )
-    found = session.execute(query if which is None else query.where(which)).all()
-    if not found:
-        return []
-    ids = {row.organisation_id for row, *_ in found}
-    policies = policies_for(session, ids)
-    wanted = _wanted_claims(session, ids)
-    return [
-        ProviderRow(
-            id=row.id,
-            organisation_id=row.organisation_id,
-            organisation_slug=org_slug,
-            organisation_name=org_name,
-            organisation_state=org_state,
-            slug=row.slug,
-            name=row.name,
-            state=row.state,
-            issuer=row.issuer,
-            client_id=row.client_id,
-            secret=row.client_secret,
-            client_auth=row.client_auth,
-            scopes=tuple(row.scopes),
-            claim_map=row.claim_map,
-            subject_claim=row.subject_claim,
-            required_claims=row.required_claims,
-            addresses=row.addresses,
-            tested_at=row.tested_at,
-            findings=row.findings,
-            strength_attested_at=row.strength_attested_at,
-            trial_at=row.trial_at,
-            trial=row.trial,
-            created_at=row.created_at,
-            accepted_acr=_demand(row, policies[row.organisation_id].accepted_acr),
-            accepted_amr=_demand(row, policies[row.organisation_id].accepted_amr),
-            wanted_claims=wanted.get(row.organisation_id, ()),
-        )
-        for row, org_slug, org_name, org_state in found
-    ]
+def _read(
+    session: Session, query: Select[*tuple[Any, ...]], values: Mapping[str, object]
+) -> list[ProviderRow]:
+    return [provider_of(row) for row in session.execute(query, values)]
 
 
-def _demand(row: IdentityProvider, accepted: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what must be asserted; nothing where an admin attests that the partner enforces it."""
-    return () if row.strength_attested_at is not None else accepted
-
-
-def _wanted_claims(session: Session, ids: set[UUID]) -> dict[UUID, tuple[str, ...]]:
-    rows = session.execute(
-        select(Offer.organisation_id, Offer.when_claim)
-        .where(
-            Offer.organisation_id.in_(ids),
-            Offer.withdrawn_at.is_(None),
-            Offer.when_claim.is_not(None),
-        )
-        .distinct()
-        .order_by(Offer.when_claim)
-    )
-    wanted: dict[UUID, tuple[str, ...]] = {}
-    for organisation_id, claim in rows:
-        wanted[organisation_id] = (*wanted.get(organisation_id, ()), str(claim))
-    return wanted
+def provider_of(row: Sequence[Any]) -> ProviderRow:
+    """Return the provider of a row that begins with ``PROVIDER_COLUMNS``."""
+    wanted = tuple(sorted(claim for (claim,) in row[_OWN_WIDTH]))
+    policy = policy_of(row[_OWN_WIDTH + 1 : len(PROVIDER_COLUMNS)])
+    return ProviderRow(*(*row[:_OWN_WIDTH], wanted, policy))

@@ -4,18 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, exists, select
 from sqlalchemy.orm import Session
 
-from portal.foundation.text import domain_of
+from portal.foundation.db import table_of
 from portal.foundation.transaction import Tx
 from portal.staff.models import Staff
 from portal.trust.models import Domain, OrganisationSponsor
-from portal.trust.queries.organisations import (
-    OrganisationRow,
-    domains,
-    organisations_of_sponsor,
-)
+from portal.trust.queries.organisations import OrganisationRow, organisations_of_sponsor
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +37,41 @@ class EligibleSponsor:
     lead: bool
 
 
+STAFF, NAMED, _DOMAIN = table_of(Staff), table_of(OrganisationSponsor), table_of(Domain)
+
+# Whoever has an address in the organisation's own domains would decide for themselves.
+_ONE_OF_THEIRS = exists().where(
+    _DOMAIN.c.organisation_id == NAMED.c.organisation_id,
+    STAFF.c.email.like("%@" + _DOMAIN.c.name),  # a domain has no wildcard in it (names)
+)
+MAY_DECIDE: ColumnElement[bool] = and_(
+    STAFF.c.state == "active",
+    STAFF.c.is_sponsor,
+    ~STAFF.c.roles_unknown,
+    ~_ONE_OF_THEIRS.correlate(STAFF, NAMED),
+)
+WITH_STAFF: FromClause = NAMED.join(STAFF, STAFF.c.id == NAMED.c.staff_id)
+# The lead, the sponsors by name, the deputy.
+IN_ORDER = (NAMED.c.role.desc(), NAMED.c.lead.desc(), STAFF.c.name, STAFF.c.id)
+_SPONSORS = (
+    select(
+        STAFF.c.id, STAFF.c.name, STAFF.c.email, NAMED.c.role, NAMED.c.lead, MAY_DECIDE.label("may")
+    )
+    .select_from(WITH_STAFF)
+    .where(NAMED.c.organisation_id == bindparam("organisation"))
+    .order_by(*IN_ORDER)
+)
+_DECIDED_BY = (
+    select(NAMED.c.organisation_id)
+    .select_from(WITH_STAFF)
+    .where(STAFF.c.id == bindparam("staff"), MAY_DECIDE)
+)
+
+
 def sponsors(session: Session, organisation_id: UUID) -> list[SponsorRow]:
     """Return everybody named for an organisation: the lead, the sponsors by name, the deputy."""
-    held = domains(session, organisation_id)
-    rows = session.execute(
-        select(OrganisationSponsor, Staff)
-        .join(Staff, Staff.id == OrganisationSponsor.staff_id)
-        .where(OrganisationSponsor.organisation_id == organisation_id)
-        .order_by(
-            OrganisationSponsor.role.desc(), OrganisationSponsor.lead.desc(), Staff.name, Staff.id
-        )
-    )
-    return [
-        SponsorRow(
-            staff_id=staff.id,
-            name=staff.name,
-            email=staff.email,
-            role=named.role,
-            lead=named.lead,
-            eligible=_may_decide(staff, held),
-        )
-        for named, staff in rows
-    ]
+    rows = session.execute(_SPONSORS, {"organisation": organisation_id})
+    return [SponsorRow(*row) for row in rows]
 
 
 def eligible_sponsors(session: Session, organisation_id: UUID) -> list[EligibleSponsor]:
@@ -103,20 +112,5 @@ def lock_named(tx: Tx, organisation_id: UUID) -> None:
 
 def organisations_decided_by(session: Session, staff_id: UUID) -> list[OrganisationRow]:
     """Return the organisations that an employee may decide for now, by name."""
-    staff = session.get(Staff, staff_id)
-    if staff is None:
-        return []
-    domain = domain_of(staff.email)
-    held = select(Domain.organisation_id).where(Domain.name == domain)
-    owner = session.scalars(held).one_or_none()
-    return [
-        row
-        for row in organisations_of_sponsor(session, staff_id)
-        if _may_decide(staff, frozenset({domain} if row.id == owner else ()))
-    ]
-
-
-def _may_decide(staff: Staff, held: frozenset[str]) -> bool:
-    """Whether an employee may decide; one with an address in the organisation's domains may not."""
-    able = staff.state == "active" and staff.is_sponsor and not staff.roles_unknown
-    return able and domain_of(staff.email) not in held
+    may = set(session.scalars(_DECIDED_BY, {"staff": staff_id}))
+    return [row for row in organisations_of_sponsor(session, staff_id) if row.id in may]

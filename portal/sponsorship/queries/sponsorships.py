@@ -1,4 +1,4 @@
-"""Read sponsorships and grants: what is open, what is due, what waits for whom."""
+"""Read sponsorships: what is open, what is due, what waits for whom."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,18 +6,16 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from portal.applications.models import Application, Entitlement
 from portal.guests.models import Guest
 from portal.guests.rules import Reason, State
-from portal.sponsorship.models import Grant, Sponsorship
-from portal.sponsorship.rules import NOT_CHOSEN, OpenSponsorship, Standing
+from portal.sponsorship.models import Sponsorship
+from portal.sponsorship.queries.parts import OPEN, is_due
+from portal.sponsorship.rules import OpenSponsorship, Standing
 from portal.staff.models import Staff
-from portal.trust.models import Contract, Offer, Organisation
-
-OPEN = (Standing.REQUESTED, Standing.ACTIVE)
+from portal.trust.models import Contract, Organisation
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,142 +116,19 @@ def open_rows(session: Session, guest_ids: Iterable[UUID]) -> list[SponsorshipRo
     return [row_of(row) for row in session.execute(query.order_by(Sponsorship.id))]
 
 
-def open_requests(session: Session, staff_ids: Iterable[UUID], now: datetime) -> dict[UUID, int]:
-    """Count what awaits each employee's decision; what time has decided already does not."""
-    query = (
-        select(Sponsorship.sponsor_id, func.count())
-        .join(Contract, Contract.id == Sponsorship.contract_id)
-        .join(Guest, Guest.id == Sponsorship.guest_id)
-        .where(Sponsorship.sponsor_id.in_(list(staff_ids)), awaiting(), not_(_is_due(now)))
-        .group_by(Sponsorship.sponsor_id)
-    )
-    return dict(session.execute(query).all())
-
-
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    """Return the SQL condition that an open sponsorship, or its guest, has something due."""
-    dates = (
-        Sponsorship.expires_at,
-        Sponsorship.lapses_at,
-        Sponsorship.approve_by,
-        Sponsorship.review_ends_at,
-        Contract.ends_at,
-        Guest.inactive_at,
-        Guest.removes_at,
-    )
-    return or_(*(func.coalesce(date <= now, false()) for date in dates))
-
-
 def due_in(session: Session, organisation_id: UUID, now: datetime) -> list[UUID]:
     """Return the guests of an organisation for whom something is due, by id."""
     query = (
         select(Guest.id)
         .outerjoin(Sponsorship, and_(Sponsorship.guest_id == Guest.id, Sponsorship.state.in_(OPEN)))
         .outerjoin(Contract, Contract.id == Sponsorship.contract_id)
-        .where(Guest.organisation_id == organisation_id, Guest.state != State.REMOVED, _is_due(now))
+        .where(
+            Guest.organisation_id == organisation_id,
+            Guest.state != State.REMOVED,
+            is_due(now),
+        )
     )
     return list(session.scalars(query.distinct().order_by(Guest.id)))
-
-
-def awaiting() -> ColumnElement[bool]:
-    """Return the SQL condition of a sponsorship that awaits a decision."""
-    return or_(
-        Sponsorship.state == Standing.REQUESTED,
-        and_(Sponsorship.state == Standing.ACTIVE, Sponsorship.approve_by.is_not(None)),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class GrantRow:
-    """A grant as people read it."""
-
-    id: UUID
-    organisation_id: UUID
-    guest_id: UUID
-    sponsorship_id: UUID
-    offer_id: UUID
-    entitlement_id: UUID
-    state: str
-    state_reason: str
-    by_claim: bool
-    starts_at: datetime | None
-    ended_at: datetime | None
-    offer_withdrawn_at: datetime | None
-    when_claim: str | None
-    when_value: str | None
-    entitlement: str
-    application: str
-    application_slug: str
-    entitlement_slug: str
-    url: str
-
-    @property
-    def code(self) -> str:
-        """Return the entitlement's name for scripts: ``application/entitlement``."""
-        return f"{self.application_slug}/{self.entitlement_slug}"
-
-
-def _grants() -> Select[*tuple[Any, ...]]:
-    return (
-        select(
-            Grant.id,
-            Offer.organisation_id,
-            Grant.guest_id,
-            Grant.sponsorship_id,
-            Grant.offer_id,
-            Grant.entitlement_id,
-            Grant.state,
-            Grant.state_reason,
-            Grant.by_claim,
-            Grant.starts_at,
-            Grant.ended_at,
-            Offer.withdrawn_at,
-            Offer.when_claim,
-            Offer.when_value,
-            Entitlement.name,
-            Application.name,
-            Application.slug,
-            Entitlement.slug,
-            Application.url,
-        )
-        .join(Offer, Offer.id == Grant.offer_id)
-        .join(Entitlement, Entitlement.id == Grant.entitlement_id)
-        .join(Application, Application.id == Entitlement.application_id)
-        .order_by(Application.name, Entitlement.name, Grant.id)
-    )
-
-
-def grants_of(
-    session: Session, guest_ids: Iterable[UUID], *, ended: bool = False
-) -> list[GrantRow]:
-    """Return the grants of guests; the ended ones only when asked."""
-    query = _grants().where(Grant.guest_id.in_(list(guest_ids)))
-    if not ended:
-        query = query.where(Grant.state != "ended")
-    return [GrantRow(*row) for row in session.execute(query)]
-
-
-def grants_under(session: Session, sponsorship_ids: Iterable[UUID]) -> list[GrantRow]:
-    """Return what is proposed or given under sponsorships."""
-    query = _grants().where(Grant.sponsorship_id.in_(list(sponsorship_ids)), Grant.state != "ended")
-    return [GrantRow(*row) for row in session.execute(query)]
-
-
-def grants_of_offer(session: Session, offer_id: UUID) -> list[GrantRow]:
-    """Return what stands by one offer."""
-    query = _grants().where(Grant.offer_id == offer_id, Grant.state != "ended")
-    return [GrantRow(*row) for row in session.execute(query)]
-
-
-def turned_down(session: Session, guest_id: UUID, sponsorship_id: UUID) -> frozenset[UUID]:
-    """Return the offers that a sponsor did not choose under a sponsorship."""
-    query = select(Grant.offer_id).where(
-        Grant.guest_id == guest_id,
-        Grant.state == "ended",
-        Grant.sponsorship_id == sponsorship_id,
-        Grant.state_reason == NOT_CHOSEN,
-    )
-    return frozenset(session.scalars(query))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,113 @@
+"""Arrivals: people whose identity is verified and who have not accepted the terms yet."""
+
+import json
+from dataclasses import dataclass, fields
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import String, bindparam, func, select
+from sqlalchemy.orm import Session
+
+from portal.admission.identity import VerifiedIdentity
+from portal.admission.models import Arrival
+from portal.foundation.crypto import Undecryptable, decrypt, encrypt, hash_token
+from portal.foundation.db import table_of
+from portal.foundation.text import canonical_json
+from portal.trust.models import Terms
+from portal.trust.queries import ProviderRow, TermsFacts
+from portal.trust.queries.offers import NEWEST_TERMS, TERMS_COLUMNS
+from portal.trust.queries.providers import (
+    PROVIDER_COLUMNS,
+    PROVIDER_ID,
+    PROVIDERS_FROM,
+    provider_of,
+)
+
+
+def sealed(identity: VerifiedIdentity) -> str:
+    """Return an identity as an arrival keeps it: encrypted, for thirty minutes at most."""
+    plain = {
+        **{field.name: getattr(identity, field.name) for field in fields(identity)},
+        "organisation_id": str(identity.organisation_id),
+        "identity_provider_id": str(identity.identity_provider_id),
+        "profile": dict(identity.profile),
+        "claims": dict(identity.claims),
+        "authenticated_at": (
+            identity.authenticated_at.isoformat() if identity.authenticated_at else None
+        ),
+    }
+    return encrypt(canonical_json(plain))
+
+
+def unsealed(text: str) -> VerifiedIdentity:
+    """Return the identity that an arrival keeps."""
+    plain = json.loads(decrypt(text))
+    at = plain["authenticated_at"]
+    return VerifiedIdentity(
+        **{
+            **plain,
+            "organisation_id": UUID(plain["organisation_id"]),
+            "identity_provider_id": UUID(plain["identity_provider_id"]),
+            "amr": tuple(plain["amr"]),
+            "authenticated_at": datetime.fromisoformat(at) if at else None,
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenArrival:
+    """An arrival that may still be accepted, with what its page shows.
+
+    Attributes:
+        provider: through which the person came.
+        terms: the version that counts now.
+    """
+
+    id: UUID
+    identity: VerifiedIdentity
+    next_url: str | None
+    expires_at: datetime
+    provider: ProviderRow
+    terms: TermsFacts
+
+
+_ARRIVAL = table_of(Arrival)
+_OWN = ("id", "identity", "next_url", "expires_at")
+_OPEN = (
+    select(
+        *PROVIDER_COLUMNS,
+        *TERMS_COLUMNS,
+        *(_ARRIVAL.c[name].label(f"arrival_{name}") for name in _OWN),
+    )
+    .select_from(
+        PROVIDERS_FROM.join(_ARRIVAL, _ARRIVAL.c.identity_provider_id == PROVIDER_ID).join(
+            table_of(Terms), NEWEST_TERMS
+        )
+    )
+    .where(
+        _ARRIVAL.c.token_hash == bindparam("token_hash", type_=String),
+        _ARRIVAL.c.used_at.is_(None),
+        _ARRIVAL.c.expires_at > bindparam("now", type_=_ARRIVAL.c.expires_at.type),
+    )
+)
+
+
+def open_arrival(session: Session, token: str, now: datetime) -> OpenArrival | None:
+    """Return the arrival of this browser, unless it is used or over."""
+    values = {"token_hash": hash_token(token), "now": now}
+    row = session.execute(_OPEN, values).one_or_none()
+    if row is None:
+        return None
+    key, identity, next_url, expires_at = row[-len(_OWN) :]
+    try:
+        known = unsealed(identity)
+    except Undecryptable:  # its key is gone from the settings: the person signs in once more
+        return None
+    terms = TermsFacts(*row[len(PROVIDER_COLUMNS) : -len(_OWN)])
+    return OpenArrival(key, known, next_url, expires_at, provider_of(row), terms)
+
+
+def count_expired(session: Session, now: datetime) -> int:
+    """Count the arrivals past their life, which the next sweep deletes."""
+    query = select(func.count()).select_from(Arrival).where(Arrival.expires_at <= now)
+    return session.scalar(query) or 0

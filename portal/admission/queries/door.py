@@ -1,0 +1,271 @@
+"""What the portal knows of an identity that stands at the door: one statement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    String,
+    and_,
+    bindparam,
+    case,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.orm import Session
+
+from portal.admission.identity import VerifiedIdentity
+from portal.admission.rules import AdmissionFacts
+from portal.foundation.db import json_rows, table_of
+from portal.guests.models import FederatedIdentity, Guest
+from portal.guests.queries import FIELDS, HOUR, GuestRow, row_of
+from portal.guests.rules import State
+from portal.sponsorship.changes.settling import dates_of
+from portal.sponsorship.models import Grant
+from portal.sponsorship.queries import (
+    OPEN_COLUMNS,
+    Decider,
+    deciders_for,
+    deciders_of,
+    open_in,
+    with_open,
+)
+from portal.sponsorship.rules import OpenSponsorship, due_steps, outlook
+from portal.staff.models import Staff
+from portal.trust.models import Domain, IdentityProvider, Organisation, Terms
+from portal.trust.queries import ProviderRow
+from portal.trust.queries.contracts import CONTRACT_COLUMNS, contract_of, with_running_contract
+from portal.trust.queries.offers import offers_of, standing_offers_to
+from portal.trust.queries.policies import POLICY_COLUMNS, policy_of, with_policy
+from portal.trust.rules import ContractFacts, EffectivePolicy, OfferFacts
+
+
+@dataclass(frozen=True, slots=True)
+class CameThrough:
+    """Through which connection a known identity came last; it is no part of the identity."""
+
+    identity_id: UUID
+    identity_provider_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Everything known at the door: the facts of the decision, and what carrying it out needs.
+
+    Attributes:
+        facts: what `decide` asks for; a known guest as it stands once everything due is settled.
+        guest: whom this identity signs in as, as the row is: not locked.
+        due: whether time has done something to the guest that waits to be carried out.
+        standing: the guest's open sponsorships.
+        claims_chose: whether any grant of the guest was chosen by a claim.
+        terms_current: newest version of the terms of use.
+        deciders: who may decide for the organisation; read for whoever arrives.
+        offers: what stands offered to the organisation; read for whoever arrives.
+    """
+
+    facts: AdmissionFacts
+    policy: EffectivePolicy
+    contract: ContractFacts | None
+    guest: GuestRow | None
+    came_through: CameThrough | None
+    due: bool
+    standing: tuple[OpenSponsorship, ...]
+    claims_chose: bool
+    terms_current: int
+    deciders: tuple[Decider, ...]
+    offers: tuple[OfferFacts, ...]
+
+
+_ORGANISATION, _PROVIDER = table_of(Organisation), table_of(IdentityProvider)
+_GUEST, _IDENTITY, _GRANT = table_of(Guest), table_of(FederatedIdentity), table_of(Grant)
+_DOMAIN, _STAFF, _TERMS = table_of(Domain), table_of(Staff), table_of(Terms)
+_OTHER = _GUEST.alias("other_guest")
+_EMAIL: ColumnElement[str | None] = bindparam("email", type_=String)
+# Whoever is known and not removed asks nobody: what a new person needs is not even read.
+_ARRIVING = or_(
+    bindparam("arriving") == true(), _GUEST.c.id.is_(None), _GUEST.c.state == State.REMOVED
+)
+
+
+def _for_arriving(value: ColumnElement[Any], otherwise: Any = None) -> ColumnElement[Any]:
+    return case((_ARRIVING, value), else_=otherwise)
+
+
+_ADDRESS_TAKEN = exists().where(
+    _OTHER.c.email == _EMAIL,
+    or_(_OTHER.c.state != State.REMOVED, _OTHER.c.tombstone),
+    or_(_GUEST.c.id.is_(None), _OTHER.c.id != _GUEST.c.id),
+)
+_ARRIVED = (
+    select(func.count())
+    .select_from(_OTHER)
+    .where(
+        _OTHER.c.organisation_id == _ORGANISATION.c.id,
+        _OTHER.c.arrived_at > bindparam("hour_ago", type_=_GUEST.c.arrived_at.type),
+    )
+)
+_CLAIMS_CHOSE = exists().where(
+    _GRANT.c.guest_id == _GUEST.c.id, _GRANT.c.by_claim, _GRANT.c.state != "ended"
+)
+_ADDRESS_OF_STAFF = exists().where(_STAFF.c.email == _EMAIL, _STAFF.c.state == "active")
+_DOMAINS = select(_DOMAIN.c.name).where(_DOMAIN.c.organisation_id == _ORGANISATION.c.id)
+_GROUPS: tuple[tuple[ColumnElement[Any], ...], ...] = (
+    (
+        _ORGANISATION.c.state.label("organisation_state"),
+        (_ORGANISATION.c.seats + _ORGANISATION.c.waiting).label("places"),
+        _PROVIDER.c.state.label("provider_state"),
+        json_rows(_DOMAINS.correlate(_ORGANISATION)).label("domains"),
+        _ADDRESS_OF_STAFF.label("address_of_staff"),
+        select(func.max(_TERMS.c.version)).scalar_subquery().label("terms_current"),
+        _CLAIMS_CHOSE.label("claims_chose"),
+        _for_arriving(_ADDRESS_TAKEN, false()).label("address_taken"),
+        _for_arriving(_ARRIVED.correlate(_ORGANISATION).scalar_subquery(), 0).label("arrived"),
+        _for_arriving(json_rows(deciders_for(_ORGANISATION.c.id).correlate(_ORGANISATION))).label(
+            "deciders"
+        ),
+        _for_arriving(
+            json_rows(standing_offers_to(_ORGANISATION.c.id).correlate(_ORGANISATION))
+        ).label("offers"),
+        _IDENTITY.c.id.label("identity_id"),
+        _IDENTITY.c.identity_provider_id.label("came_through"),
+    ),
+    POLICY_COLUMNS,
+    CONTRACT_COLUMNS,
+    tuple(_GUEST.c[name].label(f"guest_{name}") for name in FIELDS),
+    OPEN_COLUMNS,
+)
+_ENDS = tuple(accumulate(map(len, _GROUPS)))
+_FROM = (
+    _ORGANISATION.join(_PROVIDER, _PROVIDER.c.organisation_id == _ORGANISATION.c.id)
+    .outerjoin(
+        _IDENTITY,
+        and_(
+            _IDENTITY.c.organisation_id == bindparam("of_identity", type_=_IDENTITY.c.id.type),
+            _IDENTITY.c.issuer == bindparam("issuer", type_=String),
+            _IDENTITY.c.subject == bindparam("subject", type_=String),
+        ),
+    )
+    .outerjoin(_GUEST, _GUEST.c.id == _IDENTITY.c.guest_id)
+)
+_DOOR = (
+    select(*(column for group in _GROUPS for column in group))
+    .select_from(
+        with_open(
+            with_running_contract(with_policy(_FROM, _ORGANISATION.c.id), _ORGANISATION.c.id),
+            _GUEST.c.id,
+        )
+    )
+    .where(_ORGANISATION.c.id == bindparam("organisation"), _PROVIDER.c.id == bindparam("provider"))
+)
+
+
+def gather(
+    session: Session,
+    identity: VerifiedIdentity,
+    provider: ProviderRow,
+    host_domains: frozenset[str],
+    now: datetime,
+    *,
+    arriving: bool = False,
+) -> Door:
+    """Read what the decision depends on.
+
+    Args:
+        session: inside the transaction that will carry the decision out.
+        identity: who stands at the door.
+        provider: through which they came; its state is read again here, since the conversation
+            with it may have taken seconds.
+        host_domains: the host's own domains, canonical.
+        now: the policy clock.
+        arriving: read what a new person needs even if the row says somebody known.
+    """
+    rows = session.execute(
+        _DOOR,
+        {
+            "organisation": provider.organisation_id,
+            "provider": provider.id,
+            "of_identity": identity.organisation_id,
+            "issuer": identity.issuer,
+            "subject": identity.subject,
+            "email": identity.email,
+            "now": now,
+            "hour_ago": now - HOUR,
+            "arriving": arriving,
+        },
+    ).all()
+    return _door(rows, identity, provider, host_domains, now, arriving=arriving) or gather(
+        session, identity, provider, host_domains, now, arriving=True
+    )
+
+
+def _door(
+    rows: Sequence[Sequence[Any]],
+    identity: VerifiedIdentity,
+    provider: ProviderRow,
+    host_domains: frozenset[str],
+    now: datetime,
+    *,
+    arriving: bool,
+) -> Door | None:
+    """Return the door, or nothing where time has removed the guest and no sweep came yet."""
+    single, own, contract_row, guest_row, _ = _groups(rows[0])
+    (
+        state, places, provider_state, domains, address_of_staff, terms_current, claims_chose,
+        address_taken, arrived, deciders, offers, identity_id, came_through,
+    ) = single  # fmt: skip
+    guest = None if guest_row[0] is None else row_of(guest_row)
+    standing = tuple(
+        one for row in rows if (one := open_in(row[_ENDS[-2] : _ENDS[-1]])) is not None
+    )
+    known = None if guest is None else outlook(dates_of(guest), standing, now)
+    if known is not None and known.state == State.REMOVED and deciders is None and not arriving:
+        return None
+    policy, contract = policy_of(own), contract_of(contract_row)
+    able = deciders_of(deciders or ())
+    facts = AdmissionFacts(
+        organisation_active=state == "active",
+        contract_running=contract is not None,
+        provider_enabled=provider_state == "enabled",
+        provider_of_organisation=identity.organisation_id == provider.organisation_id,
+        required_claims=provider.required_claims,
+        domains=frozenset(name for (name,) in domains),
+        host_domains=host_domains,
+        addresses_trusted=provider.addresses == "trusted",
+        accepted_acr=provider.accepted_acr,
+        accepted_amr=provider.accepted_amr,
+        places_taken=places,
+        most_guests=policy.most_guests,
+        arrived_last_hour=arrived,
+        most_new_per_hour=policy.most_new_per_hour,
+        eligible_sponsors=len(able),
+        address_taken=bool(address_taken),
+        address_of_staff=bool(address_of_staff),
+        known=known,
+        aside_until=guest.aside_until if guest else None,
+        address_grace=policy.address_days > 0,
+    )
+    return Door(
+        facts=facts,
+        policy=policy,
+        contract=contract,
+        guest=guest,
+        came_through=CameThrough(identity_id, came_through) if guest else None,
+        due=guest is not None and bool(due_steps(dates_of(guest), standing, now)),
+        standing=standing,
+        claims_chose=bool(claims_chose),
+        terms_current=terms_current or 0,
+        deciders=able,
+        offers=offers_of(offers or ()),
+    )
+
+
+def _groups(row: Sequence[Any]) -> list[Sequence[Any]]:
+    return [row[start:end] for start, end in zip((0, *_ENDS), _ENDS, strict=False)]
