@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Insert, String, Table, bindparam, select, update
+from sqlalchemy import ColumnElement, Insert, String, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.audit.changes import record
@@ -25,7 +25,7 @@ from portal.delivery.rules import (
     check,
 )
 from portal.foundation import crypto, queues
-from portal.foundation.db import uuid7
+from portal.foundation.db import table_of, uuid7
 from portal.foundation.transaction import Tx
 
 __all__ = [
@@ -91,12 +91,13 @@ def put(tx: Tx, messages: Sequence[Message]) -> None:
 
 def _insert_new(tx: Tx) -> Insert:
     """Return INSERT .. ON CONFLICT (dedupe_key) DO NOTHING in the database's own words."""
-    assert isinstance(Outbox.__table__, Table)
-    if tx.session.get_bind().dialect.name == "postgresql":
-        return postgresql.insert(Outbox.__table__).on_conflict_do_nothing(
-            index_elements=["dedupe_key"]
-        )
-    return sqlite.insert(Outbox.__table__).on_conflict_do_nothing(index_elements=["dedupe_key"])
+    return _ON_POSTGRESQL if tx.session.get_bind().dialect.name == "postgresql" else _ON_SQLITE
+
+
+_ON_POSTGRESQL, _ON_SQLITE = (
+    insert(table_of(Outbox)).on_conflict_do_nothing(index_elements=["dedupe_key"])
+    for insert in (postgresql.insert, sqlite.insert)
+)
 
 
 def _sealed(message: Message) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from threading import Lock
 from typing import Any, cast
 from uuid import UUID
@@ -20,6 +21,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
+    Insert,
     MetaData,
     ScalarSelect,
     Select,
@@ -28,11 +30,14 @@ from sqlalchemy import (
     TypeDecorator,
     Uuid,
     event,
+    insert,
     select,
 )
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, registry
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.functions import FunctionElement
 
 from portal.foundation.text import canonical_json
@@ -94,6 +99,7 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
+RESTED = 5.0  # seconds without use after which a connection may have been cut
 
 
 def table_of(model: type[Base]) -> Table:
@@ -101,17 +107,40 @@ def table_of(model: type[Base]) -> Table:
     return cast("Table", model.__table__)
 
 
-class _JsonRows(FunctionElement[Any]):
-    """Every row of a sub-select as one JSON text: a list of lists."""
+@cache
+def insert_into(table: Table) -> Insert:
+    """Return the one INSERT into a table: made once, its cache key is made once too."""
+    return insert(table)
 
-    name = "json_rows"
+
+class json_values(FunctionElement[Any]):  # noqa: N801 - it reads as the function that it is
+    """Several columns as one: what is read together costs as much as one column does."""
+
+    name = "json_values"
     type = JsonText()
     inherit_cache = True
 
 
+class _JsonRows(json_values):
+    """Every row of a sub-select as one JSON text: a list of lists."""
+
+    name = "json_rows"
+    inherit_cache = True
+
+
+@compiles(json_values, "sqlite")
+def _sqlite_values(element: json_values, compiler: Any, **more: Any) -> str:
+    return f"json_array({compiler.process(element.clauses, **more)})"
+
+
+@compiles(json_values, "postgresql")
+def _postgresql_values(element: json_values, compiler: Any, **more: Any) -> str:
+    return f"json_build_array({compiler.process(element.clauses, **more)})::text"
+
+
 @compiles(_JsonRows, "sqlite")
 def _sqlite_rows(element: _JsonRows, compiler: Any, **more: Any) -> str:
-    return f"json_group_array(json_array({compiler.process(element.clauses, **more)}))"
+    return f"json_group_array({_sqlite_values(element, compiler, **more)})"
 
 
 @compiles(_JsonRows, "postgresql")
@@ -151,7 +180,9 @@ def engine_options(url: str) -> dict[str, Any]:
     """Return SQLAlchemy's engine options for a database URL."""
     if url.startswith("sqlite"):
         return {"connect_args": {"timeout": 15}}
-    return {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 10}
+    # A read is one statement and needs no BEGIN and ROLLBACK around it, which cost a trip each;
+    # ``transaction.py`` asks for a real transaction.
+    return {"isolation_level": "AUTOCOMMIT", "pool_size": 10, "max_overflow": 10}
 
 
 def init_database(app: Flask, url: str) -> None:
@@ -166,6 +197,7 @@ def init_database(app: Flask, url: str) -> None:
 def listen(engine: Engine) -> None:
     """Attach what an engine of ours needs: pragmas and ``BEGIN IMMEDIATE`` on SQLite."""
     if engine.dialect.name != "sqlite":
+        _ask_the_rested(engine)
         return
 
     @event.listens_for(engine, "connect")
@@ -180,3 +212,24 @@ def listen(engine: Engine) -> None:
     def _begin(connection: Connection) -> None:
         options: Mapping[str, Any] = connection.get_execution_options()
         connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("portal_write") else "BEGIN")
+
+
+def _ask_the_rested(engine: Engine) -> None:
+    """Ask a connection that rested whether it still lives, before somebody works with it.
+
+    ``pool_pre_ping`` asks at every turn, which costs a trip to the server each.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def _given_back(_connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _taken(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+        rests_since = record.info.get("rests_since")
+        if rests_since is None or time.monotonic() - rests_since < RESTED:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as fault:
+            raise DisconnectionError from fault  # the pool takes another

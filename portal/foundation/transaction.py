@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, insert
+from sqlalchemy import Table
 from sqlalchemy.orm import Session
 
-from portal.foundation.db import db
+from portal.foundation.db import db, insert_into
 
 # No vowels and no look-alikes: a reference is read aloud on the telephone.
 _ALPHABET = "23456789BCDFGHJKMNPQRSTVWXYZ"
@@ -77,7 +77,7 @@ class Tx:
     def write_kept(self) -> None:
         """Insert what was kept, the tables in the order in which they were first named."""
         for table, rows in self._at_end.items():
-            self.session.execute(insert(table), rows)
+            self.session.execute(insert_into(table), rows)
         self._at_end.clear()
 
 
@@ -105,7 +105,10 @@ def transaction(*, actor: Actor, now: datetime, reference: str | None = None) ->
             session.rollback()
             raise RuntimeError("rows were changed outside a transaction")
         session.rollback()
-    session.connection(execution_options={"portal_write": True})
+    options: dict[str, Any] = {"portal_write": True}
+    if session.get_bind().dialect.name == "postgresql":
+        options["isolation_level"] = "READ COMMITTED"
+    session.connection(execution_options=options)
     tx = Tx(session=session, now=now, actor=actor, reference=reference or new_reference())
     try:
         yield tx

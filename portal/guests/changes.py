@@ -12,12 +12,12 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Update, bindparam, insert, select, update
+from sqlalchemy import Select, Update, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from portal.audit.changes import record
 from portal.audit.rules import Event
-from portal.foundation.db import table_of, uuid7
+from portal.foundation.db import insert_into, table_of, uuid7
 from portal.foundation.transaction import Tx
 from portal.guests.models import FederatedIdentity, Guest, TermsAcceptance
 from portal.guests.queries import GuestRow
@@ -140,13 +140,13 @@ def create(
         "issuer": new.issuer,
         "identity_provider_id": new.identity_provider_id,
     }
-    tx.session.execute(insert(table_of(Guest)), {"id": guest_id, **owned, **personal})
+    tx.session.execute(insert_into(table_of(Guest)), {"id": guest_id, **owned, **personal})
     tx.session.execute(
-        insert(table_of(FederatedIdentity)),
+        insert_into(table_of(FederatedIdentity)),
         {"id": identity_id, **identity, "subject": new.subject},
     )
     tx.session.execute(
-        insert(table_of(TermsAcceptance)),
+        insert_into(table_of(TermsAcceptance)),
         {"guest_id": guest_id, "terms_id": new.terms_id, "accepted_at": tx.now},
     )
     record(
@@ -315,7 +315,7 @@ def accept_terms(tx: Tx, guest: GuestRow, terms_id: UUID, version: int) -> None:
     if guest.terms_version >= version:
         return
     tx.session.execute(
-        insert(table_of(TermsAcceptance)),
+        insert_into(table_of(TermsAcceptance)),
         {"guest_id": guest.id, "terms_id": terms_id, "accepted_at": tx.now},
     )
     write(tx, "terms.accepted", guest, {"terms_version": version})

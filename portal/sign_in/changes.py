@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, delete, insert, select, update
+from sqlalchemy import CursorResult, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.sql.elements import ColumnElement
 
 from portal.foundation.crypto import encrypt, hash_token, random_token
-from portal.foundation.db import uuid7
+from portal.foundation.db import insert_into, table_of, uuid7
 from portal.foundation.transaction import Tx
 from portal.sign_in.attempt import ATTEMPT_LIFE, NewAttempt
 from portal.sign_in.models import ProviderDocument, Session, SignInAttempt
@@ -68,26 +68,35 @@ class StartedSession:
     ends_at: datetime
 
 
+_ATTEMPT = table_of(SignInAttempt)
+_USE_UP = (
+    update(_ATTEMPT)
+    .where(_ATTEMPT.c.id == bindparam("attempt"), _ATTEMPT.c.used_at.is_(None))
+    .values(used_at=bindparam("at"))
+)
+
+
 def begin_attempt(tx: Tx, new: NewAttempt, browser_secret: str) -> UUID:
     """Remember an attempt until its callback; return its id."""
     attempt_id = uuid7()
     errand = new.errand
     tx.session.execute(
-        insert(SignInAttempt).values(
-            id=attempt_id,
-            state_hash=hash_token(new.state),
-            browser_hash=hash_token(browser_secret),
-            identity_provider_id=new.identity_provider_id,
-            purpose=errand.purpose.value,
-            nonce=new.nonce,
-            code_verifier=encrypt(new.code_verifier),
-            max_age=errand.max_age,
-            next_url=errand.next_url,
-            staff_id=errand.staff_id,
-            staff_link_id=errand.staff_link_id,
-            created_at=new.created_at,
-            expires_at=new.created_at + ATTEMPT_LIFE,
-        )
+        insert_into(_ATTEMPT),
+        {
+            "id": attempt_id,
+            "state_hash": hash_token(new.state),
+            "browser_hash": hash_token(browser_secret),
+            "identity_provider_id": new.identity_provider_id,
+            "purpose": errand.purpose.value,
+            "nonce": new.nonce,
+            "code_verifier": encrypt(new.code_verifier),
+            "max_age": errand.max_age,
+            "next_url": errand.next_url,
+            "staff_id": errand.staff_id,
+            "staff_link_id": errand.staff_link_id,
+            "created_at": new.created_at,
+            "expires_at": new.created_at + ATTEMPT_LIFE,
+        },
     )
     return attempt_id
 
@@ -98,25 +107,14 @@ def use_up(tx: Tx, attempt_id: UUID, at: datetime) -> None:
     Raises:
         AttemptUsed: a doubled callback used it first; nothing comes of this one.
     """
-    result = tx.session.execute(
-        update(SignInAttempt)
-        .where(SignInAttempt.id == attempt_id, SignInAttempt.used_at.is_(None))
-        .values(used_at=at)
-        .execution_options(synchronize_session=False)
-    )
-    if _count(result) != 1:
+    if _count(tx.session.execute(_USE_UP, {"attempt": attempt_id, "at": at})) != 1:
         raise AttemptUsed
 
 
 def give_up(tx: Tx, attempt_id: UUID | None, at: datetime) -> None:
     """Use an attempt up because its sign-in failed (``SignInFailure.attempt_id``)."""
     if attempt_id is not None:
-        tx.session.execute(
-            update(SignInAttempt)
-            .where(SignInAttempt.id == attempt_id, SignInAttempt.used_at.is_(None))
-            .values(used_at=at)
-            .execution_options(synchronize_session=False)
-        )
+        tx.session.execute(_USE_UP, {"attempt": attempt_id, "at": at})
 
 
 def start_session(
@@ -138,21 +136,22 @@ def start_session(
         ends_at=min(filter(None, (at + new.life, new.latest_end))),
     )
     tx.session.execute(
-        insert(Session).values(
-            id=started.id,
-            token_hash=hash_token(started.token),
-            guest_id=new.guest_id,
-            staff_id=new.staff_id,
-            identity_provider_id=new.identity_provider_id,
-            guest_epoch=new.guest_epoch,
-            sid=new.sid,
-            acr=new.acr,
-            amr=list(new.amr),
-            break_glass=new.break_glass,
-            created_at=at,
-            seen_at=at,
-            ends_at=started.ends_at,
-        )
+        insert_into(table_of(Session)),
+        {
+            "id": started.id,
+            "token_hash": hash_token(started.token),
+            "guest_id": new.guest_id,
+            "staff_id": new.staff_id,
+            "identity_provider_id": new.identity_provider_id,
+            "guest_epoch": new.guest_epoch,
+            "sid": new.sid,
+            "acr": new.acr,
+            "amr": list(new.amr),
+            "break_glass": new.break_glass,
+            "created_at": at,
+            "seen_at": at,
+            "ends_at": started.ends_at,
+        },
     )
     return started
 

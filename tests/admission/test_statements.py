@@ -44,7 +44,7 @@ def test_a_first_sign_in(scene: Scene):
     said = Acceptance(current_terms(scene.session), None, None)
     with statements() as sent, scene.tx() as tx:
         admission.accept(tx, arrival, HOST_DOMAINS, said)
-    assert len(sent) == 29, "\n".join(sent)
+    assert len(sent) == 11, "\n".join(sent)
 
 
 def test_a_returning_sign_in(scene: Scene):

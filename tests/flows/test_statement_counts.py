@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from sqlalchemy import event
 
 from portal.foundation.db import db
+from portal.trust.queries import organisation_by_slug
+from tests.factories import offer, writing
 from tests.flows.test_door import approve
 
 CONTROL = ("BEGIN", "PRAGMA", "SAVEPOINT", "RELEASE")
@@ -50,12 +52,16 @@ def test_a_returning_sign_in(story):
 
 
 def test_a_first_sign_in(story):
-    """Start, callback, arrival page and accept, at a provider that is known: three commits."""
+    """Start, callback, arrival page and accept, with something proposed: three commits."""
+    with story.app.app_context(), writing() as tx:
+        acme = organisation_by_slug(tx.session, "acme")
+        assert acme is not None
+        offer(tx, acme.id, default=True)
     story.knock(story.browser())
     client = story.browser()
     with counted(story.app) as seen:
         assert story.arrive(client).location == "/me"
-    assert cost(seen) == (19, 3), "\n".join(seen["statements"])
+    assert cost(seen) == (20, 3), "\n".join(seen["statements"])
 
 
 def test_the_guests_page(story):

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from flask.typing import ResponseReturnValue
 
 from portal.foundation import clock
+from portal.foundation.db import db
 from portal.foundation.transaction import ANONYMOUS, Tx, transaction
 from portal.guests.changes import NewGuest, create, take_place
 from portal.guests.rules import Reason, State
@@ -17,7 +18,8 @@ from portal.sign_in import changes, session
 from portal.sign_in.attempt import Errand
 from portal.sign_in.changes import NewSession
 from portal.sign_in.connection import Connection
-from portal.sign_in.journey import come_back, depart
+from portal.sign_in.journey import brought_state, come_back, depart
+from portal.sign_in.queries import attempt_of
 from portal.sign_in.rules import SignInFailure
 from portal.trust.queries import current_terms
 from tests import factories
@@ -88,7 +90,9 @@ class Door:
         """Come back."""
         at = clock.protocol_now()
         try:
-            attempt, identity = come_back(self.connections[slug])
+            attempt, identity = come_back(
+                self.connections[slug], attempt_of(db.session(), brought_state())
+            )
             with transaction(actor=ANONYMOUS, now=clock.policy_now()) as tx:
                 changes.use_up(tx, attempt.id, at)
                 new = NewSession(

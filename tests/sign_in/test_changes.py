@@ -62,8 +62,11 @@ def test_an_attempt_is_found_as_it_was_begun(door: Door, provider_id: UUID) -> N
     """By state, browser and provider, with everything that must be remembered."""
     with writing() as tx:
         attempt_id = attempt(tx, provider_id, next_url="/me", max_age=60)
-    found = queries.find_attempt(
-        db.session(), state="s", browser_secret="browser", identity_provider_id=provider_id, at=AT
+    found = queries.check_attempt(
+        queries.attempt_of(db.session(), "s"),
+        browser_secret="browser",
+        identity_provider_id=provider_id,
+        at=AT,
     )
     assert isinstance(found, OpenAttempt)
     assert (found.id, found.next_url, found.max_age) == (attempt_id, "/me", 60)

@@ -207,8 +207,11 @@ def test_subject_warning(claims: dict[str, Any], looks: str | None) -> None:
 @pytest.mark.parametrize(
     ("changes", "claims", "expected"),
     [
-        param({}, {"email": "a", "name": "b", "given_name": "c", "family_name": "d"},
-              {"department", "email_verified"}, id="department"),
+        param({}, {"email": "a"}, {"name", "email_verified"}, id="name"),
+        param({"claim_map": {"email": "email", "name": "name", "department": "department"}},
+              {"email": "a", "name": "b", "email_verified": False}, set(), id="by default"),
+        param({"claim_map": {"email": "email", "name": "name", "department": "unit"}},
+              {"email": "a", "name": "b", "email_verified": False}, {"unit"}, id="mapped"),
         param({"addresses": "trusted", "claim_map": {"email": "email"}}, {"email": "a"}, set(),
               id="nothing missing"),
         param({"claim_map": {"email": "email"}, "wanted_claims": ("realm_access.roles", "groups"),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from portal.access.rules import AccessFacts, access
 from portal.admission.changes.known import clear_the_way
@@ -18,7 +18,7 @@ from portal.admission.rules import Outcome, decide
 from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation.crypto import hash_token, random_token
-from portal.foundation.db import table_of, uuid7
+from portal.foundation.db import insert_into, table_of, uuid7
 from portal.foundation.transaction import Tx
 from portal.guests import changes as guest_changes
 from portal.guests.changes import Move, NewGuest
@@ -53,7 +53,7 @@ def arrive(
     """Keep an arrival for thirty minutes; nothing is a guest yet."""
     token = random_token()
     tx.session.execute(
-        insert(table_of(Arrival)),
+        insert_into(table_of(Arrival)),
         {
             "id": uuid7(),
             "token_hash": hash_token(token),
@@ -265,13 +265,16 @@ def _note_ignored(
         record(tx, [event])
 
 
+_ARRIVAL = table_of(Arrival)
+_USE_UP = (
+    update(_ARRIVAL)
+    .where(_ARRIVAL.c.id == bindparam("arrival"), _ARRIVAL.c.used_at.is_(None))
+    .values(used_at=bindparam("at"))
+)
+
+
 def _use_up(tx: Tx, arrival_id: UUID) -> None:
-    used = tx.session.execute(
-        update(Arrival)
-        .where(Arrival.id == arrival_id, Arrival.used_at.is_(None))
-        .values(used_at=tx.now)
-        .execution_options(synchronize_session=False)
-    )
+    used = tx.session.execute(_USE_UP, {"arrival": arrival_id, "at": tx.now})
     if used.rowcount != 1:  # type: ignore[attr-defined]
         raise LostRace
 

@@ -44,7 +44,7 @@ from portal.trust.models import Domain, IdentityProvider, Organisation, Terms
 from portal.trust.queries import ProviderRow
 from portal.trust.queries.contracts import CONTRACT_COLUMNS, contract_of, with_running_contract
 from portal.trust.queries.offers import offers_of, standing_offers_to
-from portal.trust.queries.policies import POLICY_COLUMNS, policy_of, with_policy
+from portal.trust.queries.policies import POLICY_COLUMN, policy_of, with_policy
 from portal.trust.rules import ContractFacts, EffectivePolicy, OfferFacts
 
 
@@ -136,8 +136,8 @@ _GROUPS: tuple[tuple[ColumnElement[Any], ...], ...] = (
         ).label("offers"),
         _IDENTITY.c.id.label("identity_id"),
         _IDENTITY.c.identity_provider_id.label("came_through"),
+        POLICY_COLUMN.label("policy"),
     ),
-    POLICY_COLUMNS,
     CONTRACT_COLUMNS,
     tuple(_GUEST.c[name].label(f"guest_{name}") for name in FIELDS),
     OPEN_COLUMNS,
@@ -216,10 +216,10 @@ def _door(
     arriving: bool,
 ) -> Door | None:
     """Return the door, or nothing where time has removed the guest and no sweep came yet."""
-    single, own, contract_row, guest_row, _ = _groups(rows[0])
+    single, contract_row, guest_row, _ = _groups(rows[0])
     (
         state, places, provider_state, domains, address_of_staff, terms_current, claims_chose,
-        address_taken, arrived, deciders, offers, identity_id, came_through,
+        address_taken, arrived, deciders, offers, identity_id, came_through, own,
     ) = single  # fmt: skip
     guest = None if guest_row[0] is None else row_of(guest_row)
     standing = tuple(

@@ -12,10 +12,12 @@ from portal.sign_in.connection import Connection
 from portal.sign_in.rules.reasons import Failure, SignInReason
 from portal.sign_in.rules.tenant import tenant_of
 from portal.sign_in.rules.token import is_subject, number
+from portal.trust.rules import DEFAULT_CLAIMS
 
 MOST_NAME: Final = 200
 MOST_FIELD: Final = 200
 MOST_RAW: Final = 320
+_NEEDED: Final = frozenset({"email", "name"})
 _LAST_TIME: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
 # Said of the sign-in, so believed from the signed ID token alone.
 _OF_THE_TOKEN: Final = frozenset(
@@ -32,9 +34,17 @@ _INPUT: Final = {
 
 
 def missing_claims(connection: Connection, claims: Mapping[str, object]) -> frozenset[str]:
-    """Return the claims somebody decides or shows by that the ID token lacks: ask UserInfo."""
+    """Return the claims somebody decides or shows by that the ID token lacks: ask UserInfo.
+
+    What fills the profile by default and is not there, most providers do not send at all: not
+    worth a request at every sign-in. A claim that an admin mapped is.
+    """
     wanted = {
-        *connection.claim_map.values(),
+        *(
+            claim
+            for filled, claim in connection.claim_map.items()
+            if filled in _NEEDED or DEFAULT_CLAIMS.get(filled) != claim
+        ),
         *connection.required_claims,
         *connection.wanted_claims,
     }

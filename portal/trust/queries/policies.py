@@ -1,5 +1,6 @@
 """Policies: the newest version counts, of the organisation and of the defaults."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +10,15 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, FromClause, ScalarSelect, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from portal.foundation.db import table_of
+from portal.foundation.db import json_values, table_of
 from portal.trust.models import Policy
-from portal.trust.rules import POLICY_FIELDS, EffectivePolicy, effective, own_fields
+from portal.trust.rules import (
+    POLICY_FIELDS,
+    POLICY_LISTS,
+    EffectivePolicy,
+    effective,
+    own_fields,
+)
 
 _NO_DEFAULTS = "there are no portal-wide defaults yet: run `portal db upgrade`"
 
@@ -97,15 +104,13 @@ def policy_own(session: Session, organisation_id: UUID) -> tuple[str, ...]:
 _POLICY = table_of(Policy)
 _OWN, _DEFAULTS = _POLICY.alias("own_policy"), _POLICY.alias("default_policy")
 _OLDER = _POLICY.alias("older_policy")
-POLICY_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
-    table.c[name].label(f"{table.name}_{name}")
-    for table in (_OWN, _DEFAULTS)
-    for name in POLICY_FIELDS
+POLICY_COLUMN: ColumnElement[Any] = json_values(
+    *(table.c[name] for table in (_OWN, _DEFAULTS) for name in POLICY_FIELDS)
 )
 
 
 def with_policy(tables: FromClause, organisation_id: ColumnElement[UUID]) -> FromClause:
-    """Join what ``POLICY_COLUMNS`` are read from; one row stays one row."""
+    """Join what ``POLICY_COLUMN`` is read from; one row stays one row."""
     own = select(func.max(_OLDER.c.version)).where(_OLDER.c.organisation_id == organisation_id)
     defaults = select(func.max(_OLDER.c.version)).where(_OLDER.c.organisation_id.is_(None))
     return tables.outerjoin(
@@ -121,16 +126,24 @@ def with_policy(tables: FromClause, organisation_id: ColumnElement[UUID]) -> Fro
 
 
 def policy_of(values: Sequence[Any]) -> EffectivePolicy:
-    """Return the policy of a row's ``POLICY_COLUMNS``.
+    """Return the policy of a row's ``POLICY_COLUMN``.
 
     Raises:
         LookupError: there are no portal-wide defaults yet.
     """
     count = len(POLICY_FIELDS)
-    defaults = dict(zip(POLICY_FIELDS, values[count:], strict=True))
+    defaults = _values(values[count:])
     if defaults["approval"] is None:
         raise LookupError(_NO_DEFAULTS)
-    return effective(defaults, dict(zip(POLICY_FIELDS, values[:count], strict=True)))
+    return effective(defaults, _values(values[:count]))
+
+
+def _values(said: Sequence[Any]) -> dict[str, Any]:
+    """Name the values; what is a list is kept as text, which the numbers around it are not."""
+    values = dict(zip(POLICY_FIELDS, said, strict=True))
+    for name in POLICY_LISTS:
+        values[name] = json.loads(values[name]) if values[name] else None
+    return values
 
 
 def _newest(organisation_id: UUID | None) -> ScalarSelect[UUID]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from portal.foundation.crypto import decrypt
 from portal.foundation.db import json_rows, table_of
 from portal.trust.models import IdentityProvider, Offer, Organisation
-from portal.trust.queries.policies import POLICY_COLUMNS, policy_of, with_policy
+from portal.trust.queries.policies import POLICY_COLUMN, policy_of, with_policy
 from portal.trust.rules import EffectivePolicy
 
 
@@ -106,9 +106,9 @@ PROVIDER_COLUMNS: tuple[ColumnElement[Any], ...] = (
     *(_ORGANISATION.c[name].label(f"organisation_{name}") for name in _OF_ORGANISATION),
     *(_PROVIDER.c[name].label(f"provider_{name}") for name in _OF_PROVIDER),
     _WANTED.label("wanted_claims"),
-    *POLICY_COLUMNS,
+    POLICY_COLUMN.label("policy"),
 )
-_OWN_WIDTH = len(PROVIDER_COLUMNS) - len(POLICY_COLUMNS) - 1
+_OWN_WIDTH = len(PROVIDER_COLUMNS) - 2
 PROVIDERS_FROM = with_policy(
     _PROVIDER.join(_ORGANISATION, _ORGANISATION.c.id == _PROVIDER.c.organisation_id),
     _PROVIDER.c.organisation_id,
@@ -161,6 +161,6 @@ def _read(
 
 def provider_of(row: Sequence[Any]) -> ProviderRow:
     """Return the provider of a row that begins with ``PROVIDER_COLUMNS``."""
-    wanted = tuple(sorted(claim for (claim,) in row[_OWN_WIDTH]))
-    policy = policy_of(row[_OWN_WIDTH + 1 : len(PROVIDER_COLUMNS)])
-    return ProviderRow(*(*row[:_OWN_WIDTH], wanted, policy))
+    wanted, policy = row[_OWN_WIDTH : len(PROVIDER_COLUMNS)]
+    claims = tuple(sorted(claim for (claim,) in wanted))
+    return ProviderRow(*(*row[:_OWN_WIDTH], claims, policy_of(policy)))
