@@ -21,6 +21,7 @@ from portal.web.guards import for_admin
 
 bp = Blueprint("audit", __name__, url_prefix="/admin/audit")
 NOBODY = UUID(int=0)
+LAST = 2**63 - 1  # what a sequence number can be
 COLUMNS = ("at", "event", "actor", "organisation", "guest", "reason", "reference", "data")
 
 
@@ -56,11 +57,8 @@ def log() -> ResponseReturnValue:
     """Show events, newest first; the filters stand in the address."""
     form = AuditForm(request.args)
     form.validate()
-    before = request.args.get("before", type=int)
-    entries = search(db.session(), _filter(form), before=before)
-    kept: dict[str, Any] = {
-        key: value for key, value in request.args.items() if key != "before" and value
-    }
+    entries = search(db.session(), _filter(form), before=_before())
+    kept = form.asked
     older = url_for("audit.log", before=entries[-1].seq, **kept) if entries else ""
     return render_template(
         "admin/audit.html",
@@ -71,6 +69,12 @@ def log() -> ResponseReturnValue:
         kept=kept,
         events=sorted(VOCABULARY),
     )
+
+
+def _before() -> int | None:
+    """Return where the page before this one ended; an address that somebody bent begins anew."""
+    before = request.args.get("before", type=int)
+    return before if before is not None and 0 < before <= LAST else None
 
 
 def _names() -> dict[UUID, str]:

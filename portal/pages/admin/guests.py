@@ -1,6 +1,5 @@
 """Guests: who is in, why, and until when; one guest with everything in order of time."""
 
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -32,10 +31,9 @@ def listed() -> ResponseReturnValue:
     wanted = _filter(form)
     before = request.args.get("before", type=UUID)
     found = guests(session, wanted, clock.policy_now(), before=before)
-    kept: dict[str, Any] = {
-        key: value for key, value in request.args.items() if key != "before" and value
-    }
-    older = url_for("admin_guests.listed", before=found.before, **kept) if found.before else ""
+    older = (
+        url_for("admin_guests.listed", before=found.before, **form.asked) if found.before else ""
+    )
     return render_template(
         "admin/guests/list.html",
         form=form,
