@@ -44,7 +44,7 @@ def _options(*, required: bool) -> Callable[[Callable[..., None]], Callable[...,
         click.option("--client-id", required=required, help="Of the portal at the provider."),
         click.option(
             "--client-secret-file",
-            type=click.File("r", encoding="utf-8"),
+            type=click.File("r", encoding="utf-8", lazy=True),
             help="File that holds the client secret.",
         ),
         click.option(

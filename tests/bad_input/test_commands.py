@@ -74,8 +74,6 @@ def test_wrong_use_is_one_line(shell: Shell, name: str):
         assert (result.exit_code, _fault(result)) == (2, None)
 
 
-# Click leaves a file open whose command line is wrong further on; the process ends at once.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @EACH
 def test_what_is_bad_is_one_line(shell: Shell, name: str):
     """It says what to do, and nothing is written; what is odd is cleaned."""
