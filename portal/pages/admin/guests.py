@@ -92,7 +92,7 @@ def suspend(guest_id: UUID) -> ResponseReturnValue:
     form = ReasonForm(prefix="suspend-")
     if form.validate_on_submit() and try_act(
         form,
-        lambda tx: people.suspend(tx, guest_id, form.reason.data),
+        lambda tx: people.suspend(tx, guest_id, form.reason.data, by_admin=True),
         f"{view.display_name} is suspended and has no access from now on",
     ):
         return _back(guest_id)
@@ -107,7 +107,7 @@ def resume(guest_id: UUID) -> ResponseReturnValue:
     form = ReasonForm(prefix="suspend-")
     if try_act(
         form,
-        lambda tx: people.resume(tx, guest_id),
+        lambda tx: people.resume(tx, guest_id, by_admin=True),
         f"The hold on {view.display_name} is lifted. What ran out, a sponsor must approve",
     ):
         return _back(guest_id)
