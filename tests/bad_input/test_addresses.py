@@ -1,5 +1,6 @@
 """Whatever stands in an address shows a page or an error, and writes nothing."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import quote
@@ -77,15 +78,9 @@ def _path(house: House, rule: Rule, **values: str) -> str:
     """Return an address of a rule, with good values where no other is given."""
     address = rule.rule
     for name in rule.arguments:
-        written = values.get(name) or quote(house.path(GOOD[_good(rule, name)]))
-        for converter in ("", "uuid:", "path:"):
-            address = address.replace(f"<{converter}{name}>", written)
+        written = values.get(name) or quote(house.path(GOOD[name]))
+        address = re.sub(rf"<([^<>]*:)?{name}>", lambda _: written, address)  # noqa: B023
     return address
-
-
-def _good(rule: Rule, name: str) -> str:
-    # An application's address has a slug too.
-    return name
 
 
 def test_every_address_shows_with_good_values(watched: House):
@@ -131,7 +126,7 @@ def test_a_bad_part_of_an_address_is_not_found(house: House):
                 path = _path(house, rule, **{name: quote(value, safe="%")})
                 answer = house.send(_who(rule), "GET", path)
                 told = answer.status_code in {400, 404, 410, 308}
-                if not told and rule.endpoint != "audit.export":
+                if not told:
                     wrong.append((rule.endpoint, name, value[:40], answer.status_code))
                 wrong += [(path[:80], mark) for mark in UNESCAPED if mark in answer.text]
     assert wrong == []
@@ -146,11 +141,11 @@ def test_a_bad_query_shows_a_page(house: House):
         slug = {"slug": "orders"} if rule.endpoint.startswith("applications.") else {}
         path = _path(house, rule, **slug)
         usual = house.send(_who(rule), "GET", path).status_code
-        many = "&".join(f"q{i}=x" for i in range(2000))
+        many = "&".join(f"q{i}=x" for i in range(501))
         twice = "&".join(f"{name}=javascript&{name}=%ff%fe" for name in (*names, *NEVER_ASKED))
         for query in (f"{twice}&{'n' * 9000}=1&=&&{many}", *_bent(names)):
             answer = house.send(_who(rule), "GET", f"{path}?{query}")
-            if answer.status_code not in {usual, 400, 404}:
+            if answer.status_code not in {usual, 303, 400, 404}:
                 wrong.append((rule.endpoint, query[:60], answer.status_code))
             wrong += [
                 (rule.endpoint, query[:60], mark)

@@ -8,7 +8,15 @@ from datetime import UTC, datetime, time
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, render_template, request, stream_with_context, url_for
+from flask import (
+    Blueprint,
+    Response,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 
 from portal.audit.queries import Entry, Filter, search
@@ -81,18 +89,17 @@ def _names() -> dict[UUID, str]:
     return {row.id: row.slug for row in organisations(db.session())}
 
 
-@bp.get("/export.<kind>")
+@bp.get("/export.<any(csv, jsonl):kind>")
 @for_admin
 def export(kind: str) -> ResponseReturnValue:
     """Export exactly what the filters show: ``csv`` with harmless cells, or JSON lines."""
     form = AuditForm(request.args)
-    form.validate()
+    if not form.validate():  # the page says what is wrong; a file of everything would not
+        return redirect(url_for("audit.log", **form.asked), 303)
     writer, mime = (_csv, "text/csv") if kind == "csv" else (_lines, "application/x-ndjson")
     body = stream_with_context(writer(_filter(form)))
     answer = Response(body, mimetype=mime)
-    answer.headers["Content-Disposition"] = (
-        f"attachment; filename=audit.{'csv' if kind == 'csv' else 'jsonl'}"
-    )
+    answer.headers["Content-Disposition"] = f"attachment; filename=audit.{kind}"
     return answer
 
 
