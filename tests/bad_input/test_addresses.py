@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from flask import Request
@@ -170,6 +170,32 @@ def _bent(names: Sequence[str]) -> Iterator[str]:
 def _leads_away(answer: Any, house: House) -> bool:
     to = answer.headers.get("Location", "/")
     return not to.startswith(("/", house.world.provider.issuer, house.own.issuer))
+
+
+def test_a_bent_answer_of_a_provider_lets_nobody_in(house: House):
+    """With the state of a sign-in that is open, so that all of the rest is looked at."""
+    before, wrong = house.rows(), []
+    bent = [
+        *(f"{name}={quote(value, safe='%')}" for name in ("code", "error") for value in ADDRESS),
+        *(f"code=x&iss={quote(value, safe='%')}" for value in ADDRESS),
+        "code=x&code=y",
+        "code=x&error=access_denied&error=x",
+        "error=access_denied&error_description=%3Cscript%3Ealert(1)%3C/script%3E",
+        "code=x&state=another",
+        "id_token=x&access_token=y",
+        "",
+    ]
+    for query in bent:
+        begun = house.send("nobody", "GET", "/sign-in/acme/id")
+        state = parse_qs(urlsplit(begun.location).query)["state"][0]
+        cookies = "; ".join(one.partition(";")[0] for one in begun.headers.getlist("Set-Cookie"))
+        path = f"/sign-in/acme/id/callback?state={state}&{query}"
+        answer = house.send("nobody", "GET", path, cookies)
+        if answer.status_code not in {403, 502} or "__Host-portal-session" in str(answer.headers):
+            wrong.append((query[:60], answer.status_code))
+        wrong += [(query[:60], mark) for mark in UNESCAPED if mark in answer.text]
+    assert wrong == []
+    assert house.rows() == before
 
 
 def test_nul_in_a_query_is_refused(house: House):

@@ -4,16 +4,20 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import permutations
 from typing import Any, Final
 
 import pytest
 from markupsafe import escape
 from werkzeug.test import TestResponse
 
+from portal.foundation.db import db
 from portal.web.security import MOST_BODY
+from tests.bad_input.entry import Entry
 from tests.bad_input.nasty import MARKUP, NO, NUMBER, YES, Nasty, is_clean
-from tests.bad_input.routes import ENTRIES, Entry
+from tests.bad_input.routes import ENTRIES
 from tests.bad_input.world import Form, House, new_texts
+from tests.scene import folded, kept
 
 REFUSED: Final = {400, 404, 409, 410, 413, 422}
 EACH: Final = pytest.mark.parametrize("entry", ENTRIES, ids=[one.endpoint for one in ENTRIES])
@@ -137,6 +141,34 @@ def _words(page: str) -> str:
 NO_ROWS: Final = {"health.test_mail", "sign_in.sign_out"}  # a mail; a session, which passes
 
 
+PAIRS: Final = [
+    (one, other)
+    for one, other in permutations(ENTRIES, 2)
+    if (one.who, one.page, one.before) == (other.who, other.page, other.before)
+]
+
+
+def test_the_way_back_to_another_form_of_the_page(house: House):
+    """What a page offered before its first form was sent: taken whole, or refused with a word."""
+    wrong = []
+    for one, other in PAIRS:
+        stale = _open(house, other)
+        assert house.post(one.who, _open(house, one), _values(house, one)).status_code in {200, 303}
+        before = house.rows()
+        answer = house.post(other.who, stale, _values(house, other))
+        page = house.follow(other.who, stale, answer)
+        told = _said(page) or "later, and nothing" in page or 'class="done' in page
+        if answer.status_code not in REFUSED | {200, 303} or not told:
+            wrong.append((one.endpoint, other.endpoint, answer.status_code))
+        if answer.status_code in REFUSED and house.rows() != before:
+            wrong.append((one.endpoint, other.endpoint, "refused, and something was written"))
+        with house.app.app_context():
+            if folded(house.world.scene.session) != kept(house.world.scene.session):
+                wrong.append((one.endpoint, other.endpoint, "the audit log tells another story"))
+            db.session.remove()
+    assert wrong == []
+
+
 @EACH
 def test_it_is_nobody_elses(house: House, entry: Entry):
     """Other people, other people's things, no token, too much: nothing is written."""
@@ -207,6 +239,7 @@ def test_a_hundred_thousand_fields(house: House):
 def _open(house: House, entry: Entry) -> Form:
     """Return the form on its page, in the state in which it stands there; looked at once."""
     if entry.endpoint not in house.forms:
+        house.back_to(house.first)
         if entry.before:
             entry.before(house)
         form = house.form(entry.who, house.path(entry.page), house.path(entry.to))
