@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 
 from portal.foundation import clock
@@ -221,6 +230,10 @@ def test(slug: str, idp: str) -> ResponseReturnValue:
         )
     except Refused as refused:
         return _page(row, provider, refused.message, 409)
+    if findings.passed:
+        flash("The connection test passed")
+    else:
+        flash("The connection test failed: what was found stands at its step", "bad")
     return _back(row, provider)
 
 
@@ -247,6 +260,7 @@ def attest(slug: str, idp: str) -> ResponseReturnValue:
     if attested is None:
         return _page(row, provider, "Choose one of those offered", 422)
     act(lambda tx: changes.attest_strength(tx, provider.id, attested=attested))
+    flash("Your word stands in for what it does not say" if attested else "It is checked again")
     return _back(row, provider)
 
 
@@ -259,6 +273,7 @@ def enable(slug: str, idp: str) -> ResponseReturnValue:
         act(lambda tx: changes.enable(tx, provider.id))
     except Refused as refused:
         return _page(row, provider, refused.message, 422)
+    flash(f"{provider.name} is enabled: people of {row.name} can sign in through it")
     return _back(row, provider)
 
 
@@ -268,14 +283,12 @@ def disable(slug: str, idp: str) -> ResponseReturnValue:
     """Let nobody in through it, and end the sessions that came through it."""
     row, provider = _wanted(slug, idp)
 
-    def change(tx: Tx) -> None:
+    def change(tx: Tx) -> int:
         changes.disable(tx, provider.id)
-        end_sessions_of_provider(tx, provider.id, clock.protocol_now())
+        return end_sessions_of_provider(tx, provider.id, clock.protocol_now())
 
-    try:
-        act(change)
-    except Refused as refused:
-        return _page(row, provider, refused.message, 422)
+    ended = act(change)
+    flash(f"{provider.name} is disabled, and {ended} sessions have ended")
     return _back(row, provider)
 
 
