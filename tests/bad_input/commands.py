@@ -43,6 +43,7 @@ NONE_FOUND: Final = tuple(
 CHOICE: Final = _named("nobody", "None")
 DAY: Final = (*nasty.DAY[:-1], Nasty("2027-W09-1"), Nasty("20270301"), Nasty(""))
 NUMBER: Final = (*nasty.NUMBER, Nasty(""))
+ALIKE: Final = _named("-1", "1_0")  # all numbers are of one type: at length in one place
 INSTANT: Final = tuple(
     map(
         Nasty,
@@ -62,9 +63,9 @@ INSTANT: Final = tuple(
 FILE: Final = tuple(map(Nasty, ("/nowhere/at/all", "/", nasty.LONG, nasty.MARKUP, "")))
 _POLICY: Final[Mapping[str, Values]] = {
     "approval": CHOICE,
+    "approval_days": NUMBER,
     **dict.fromkeys(
         (
-            "approval_days",
             "longest_days",
             "review_days",
             "grace_days",
@@ -72,7 +73,7 @@ _POLICY: Final[Mapping[str, Values]] = {
             "max_guests",
             "max_new_per_hour",
         ),
-        NUMBER,
+        ALIKE,
     ),
     "accepted_acr": nasty.WORDS,
     "accepted_amr": nasty.WORDS,

@@ -139,15 +139,20 @@ CLAIM: Final[Values] = _no("", "a b", "ä", "email", "a\0b", HIDDEN, LONG)
 WHEN: Final[Values] = _no("", "x", "=y", "x=", "a b=c", "a\0=b", LONG)
 # What a page put into its form and nobody types: bent, it is about something else than is shown.
 SEEN: Final[Values] = _no("", "0", "a\0b", MARKUP, LONG)
-# What stands in an address.
-ADDRESS: Final = (
+# What stands in a part of an address, and in a parameter of its query.
+PARTS: Final = (
     LONG,
     "\u202e\u200b",
     "%ff%fe",
     "..%2f..%2fetc",
     "%3Cscript%3Ealert(1)%3C/script%3E",
-    "9" * 40,
     STRANGER,
+)
+PARAMETERS: Final = (
+    LONG,
+    "%ff%fe\u202e",
+    "%3Cscript%3Ealert(1)%3C/script%3E",
+    "9" * 40,
     "0001-01-01T00:00:00+14:00",
     "9999-12-31T23:59:59-14:00",
 )

@@ -4,6 +4,8 @@ from typing import Final
 
 from portal.admission import changes as admission
 from portal.admission.changes import Arrived
+from portal.foundation import clock
+from portal.staff import changes as staff
 from portal.trust import changes as trust
 from tests.bad_input import nasty
 from tests.bad_input.entry import Entry
@@ -25,6 +27,13 @@ def _arrive(house: House) -> None:
             result = admission.knock(tx, identity, provider, HOST_DOMAINS)
     assert isinstance(result, Arrived)
     house.cookies["wanda"] = f"{ARRIVAL}={result.token}"
+
+
+def _link(house: House) -> None:
+    """A link that opens once, for a quarter of an hour from now."""
+    petra, at = house.world.ids["petra"], clock.protocol_now()
+    made = house.run(lambda tx: staff.make_sign_in_link(tx, petra, at=at))
+    house.world.links["sign_in"] = made.token
 
 
 def _new_terms(house: House) -> None:
@@ -193,5 +202,5 @@ EVERYBODY: Final = (
         {"email": "ada@acme.example"},
     ),
     Entry("sign_in.sign_out", "anna", "/me", "/sign-out"),
-    Entry("staff_sign_in.use", "nobody", "/staff/link/{sign_in}", "", again="link"),
+    Entry("staff_sign_in.use", "nobody", "/staff/link/{sign_in}", "", before=_link, again="link"),
 )

@@ -11,7 +11,7 @@ from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.routing import Rule
 
 from portal.web.forms import PortalForm
-from tests.bad_input.nasty import ADDRESS, LONG, STRANGER
+from tests.bad_input.nasty import LONG, PARAMETERS, PARTS, STRANGER
 from tests.bad_input.routes import QUERIES
 from tests.bad_input.test_routes import UNESCAPED
 from tests.bad_input.world import House
@@ -122,7 +122,7 @@ def test_a_bad_part_of_an_address_is_not_found(house: House):
     before, wrong = house.rows(), []
     for rule in _looks(house):
         for name in sorted(rule.arguments):
-            for value in (*ADDRESS, "%00"):
+            for value in (*PARTS, "%00"):
                 path = _path(house, rule, **{name: quote(value, safe="%")})
                 answer = house.send(_who(rule), "GET", path)
                 told = answer.status_code in {400, 404, 410, 308}
@@ -159,7 +159,7 @@ def test_a_bad_query_shows_a_page(house: House):
 
 def _bent(names: Sequence[str]) -> Iterator[str]:
     """Yield queries in which every parameter that is read is bent, alike or each for itself."""
-    for value in ADDRESS if names else ():
+    for value in PARAMETERS if names else ():
         written = quote(value, safe="%")
         yield "&".join(f"{name}={written}" for name in names)
         if "at" in names:
@@ -176,8 +176,8 @@ def test_a_bent_answer_of_a_provider_lets_nobody_in(house: House):
     """With the state of a sign-in that is open, so that all of the rest is looked at."""
     before, wrong = house.rows(), []
     bent = [
-        *(f"{name}={quote(value, safe='%')}" for name in ("code", "error") for value in ADDRESS),
-        *(f"code=x&iss={quote(value, safe='%')}" for value in ADDRESS),
+        *(f"{name}={quote(value, safe='%')}" for name in ("code", "error") for value in PARAMETERS),
+        *(f"code=x&iss={quote(value, safe='%')}" for value in PARAMETERS),
         "code=x&code=y",
         "code=x&error=access_denied&error=x",
         "error=access_denied&error_description=%3Cscript%3Ealert(1)%3C/script%3E",

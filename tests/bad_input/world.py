@@ -61,6 +61,7 @@ class House:
     own: HostileProvider
     cookies: dict[str, str] = field(default_factory=dict)
     forms: dict[str, tuple[Form, sqlite3.Connection]] = field(default_factory=dict)
+    copies: list[sqlite3.Connection] = field(default_factory=list)
     _version: int = -1
     _rows: Rows = field(default_factory=dict)
 
@@ -76,6 +77,7 @@ class House:
     def keep(self) -> sqlite3.Connection:
         """Return a copy of the database as it stands."""
         copy = sqlite3.connect(":memory:")
+        self.copies.append(copy)
         self.live.backup(copy)
         return copy
 
@@ -198,6 +200,8 @@ def opened(make_settings: Any, file: str, make_app: Any) -> Iterator[House]:
         house.cookies = {who: f"__Host-portal-session={token}" for who, token in tokens.items()}
         live.backup(house.first)
         yield house
+        for copy in (house.first, *house.copies):
+            copy.close()
     finally:
         provider.close()
         own.close()
