@@ -211,10 +211,10 @@ def test_no_other_shape_of_request_comes_in(house: House, entry: Entry):
     assert house.post(entry.who, form, data=large).status_code == 413
     assert house.rows() == before
     headers = {"X-CSRFToken": token}
-    for body in ("[1, 2]", json.dumps(dict.fromkeys(entry.fields, 1))):
-        kind = "application/json"
-        answer = house.post(entry.who, form, data=body, content_type=kind, headers=headers)
-        assert answer.status_code < 500, body
+    body = json.dumps(dict.fromkeys(entry.fields, 1) or [1, 2])
+    kind = "application/json"
+    answer = house.post(entry.who, form, data=body, content_type=kind, headers=headers)
+    assert answer.status_code < 500
 
 
 @EACH
