@@ -4,7 +4,9 @@ import functools
 import getpass
 import json
 import logging
+import re
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date
@@ -43,6 +45,7 @@ _OPTIONS: Final[Mapping[str, str]] = {
     "body": "FILE",
     "entitlement": "APP/SLUG",
 }
+_VERY_LONG: Final = re.compile(r"\S{120,}")
 # These stand for the whole thing that was named, not for an input.
 _NO_OPTION: Final = frozenset({"organisation", "state", "guest"})
 
@@ -60,6 +63,13 @@ def refuse(message: str) -> NoReturn:
 
 class PortalGroup(click.Group):
     """The `portal` command: whatever goes wrong is one line on stderr."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the words of a command line, unless one holds bytes that are no text."""
+        for word in args:
+            if not word.isascii() and any(unicodedata.category(char) == "Cs" for char in word):
+                raise click.UsageError("Write what you say in UTF-8: a word is not", ctx)
+        return super().parse_args(ctx, args)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run; exit 0 on success, 2 on wrong use, 1 on refusal."""
@@ -84,7 +94,9 @@ class PortalGroup(click.Group):
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """Return a message in one line, with what was typed into it cut short and made visible."""
+    shown = "".join(char if char.isprintable() or char.isspace() else "?" for char in text)
+    return _VERY_LONG.sub(lambda found: f"{found[0][:80]}...", " ".join(shown.split()))
 
 
 @contextmanager

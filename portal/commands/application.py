@@ -37,8 +37,11 @@ def add_app(slug: str, name: str, url: str, as_json: bool) -> None:
     """Add an application."""
     with writing() as tx:
         application_id = changes.add_application(tx, slug=slug, name=name, url=url)
-    row = {"id": application_id, "slug": slug.strip(), "name": name, "url": url}
-    say_row(row, as_json, f"Added. Next: portal entitlement add {slug} ENTITLEMENT --name NAME")
+    kept = queries.application_by_slug(db.session(), slug.strip())
+    added = known(kept, "application", slug, "")
+    row = {"id": application_id, "slug": added.slug, "name": added.name, "url": added.url}
+    said = f"Added. Next: portal entitlement add {added.slug} ENTITLEMENT --name NAME"
+    say_row(row, as_json, said)
 
 
 @app.command("list")
@@ -91,8 +94,16 @@ def add_entitlement(application: str, slug: str, name: str, as_json: bool) -> No
     )
     with writing() as tx:
         entitlement_id = changes.add_entitlement(tx, found.id, slug=slug, name=name)
-    row = {"id": entitlement_id, "application": found.slug, "slug": slug.strip(), "name": name}
-    say_row(row, as_json, f"Added. Next: portal entitlement offer ORGANISATION {found.slug}/{slug}")
+    kept = queries.entitlement_by_slugs(db.session(), found.slug, slug.strip())
+    added = known(kept, "entitlement", slug, "")
+    row = {
+        "id": entitlement_id,
+        "application": found.slug,
+        "slug": added.slug,
+        "name": added.name,
+    }
+    said = f"Added. Next: portal entitlement offer ORGANISATION {found.slug}/{added.slug}"
+    say_row(row, as_json, said)
 
 
 @entitlement.command("list")

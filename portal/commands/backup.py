@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import click
@@ -21,6 +21,8 @@ from portal.staff.queries import listed
 from portal.trust.changes import disable
 from portal.trust.queries import providers
 
+LONGEST_NAME = 250  # bytes of a name that leave room for ".part" on every usual file system
+
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
@@ -36,6 +38,8 @@ def backup(file: Path, as_json: bool) -> None:
         refuse("The database is PostgreSQL: back it up with pg_dump (docs/operations.md)")
     if not Path(url.database).is_file():
         refuse("There is no database yet: portal db upgrade")
+    if not file.name or len(os.fsencode(file.name)) > LONGEST_NAME:
+        refuse("Name a file to write the copy into, with a name of 250 bytes at most")
     if file.exists():
         refuse(f"{file} is there already: name another file")
     part = file.with_name(f"{file.name}.part")
@@ -45,7 +49,8 @@ def backup(file: Path, as_json: bool) -> None:
         _copy(Path(url.database), part)
         part.rename(file)
     except (OSError, sqlite3.Error) as fault:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         refuse(f"{file} could not be written: {fault}")
     size = file.stat().st_size
     say_row({"file": str(file), "bytes": size}, as_json, f"{file} is written ({size} bytes).")

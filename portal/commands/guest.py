@@ -107,7 +107,7 @@ def suspend(guest_id: str, reason: str, as_json: bool) -> None:
     """Hold a guest: no access until somebody resumes them."""
     view, said = _view(guest_id), _reason(reason)
     with writing() as tx:
-        people.suspend(tx, view.id, said)
+        people.suspend(tx, view.id, said, by_admin=True)
     _say(view.id, as_json, f"{view.display_name} of {view.organisation_name} has no access now.")
 
 
@@ -119,7 +119,7 @@ def resume(guest_id: str, as_json: bool) -> None:
     """Lift a hold. What time ended meanwhile, a sponsor must approve."""
     view = _view(guest_id)
     with writing() as tx:
-        state = people.resume(tx, view.id)
+        state = people.resume(tx, view.id, by_admin=True)
     done = f"{view.display_name} of {view.organisation_name} is active again."
     if state == State.SUSPENDED:
         done = (

@@ -44,7 +44,7 @@ def _options(*, required: bool) -> Callable[[Callable[..., None]], Callable[...,
         click.option("--client-id", required=required, help="Of the portal at the provider."),
         click.option(
             "--client-secret-file",
-            type=click.File("r", encoding="utf-8"),
+            type=click.File("r", encoding="utf-8", lazy=True),
             help="File that holds the client secret.",
         ),
         click.option(
@@ -130,6 +130,9 @@ def set_(organisation: str, slug: str, as_json: bool, **given: Any) -> None:
     row = _by_slugs(organisation, slug)
     secret = _secret(given)
     said = _said(given, row.claim_map)
+    if not said and secret is None:
+        raise click.UsageError("Say what to change, such as --name NAME or --client-id ID")
+    before = provider_dict(row)
     with writing() as tx:
         if said:
             changes.locked_provider(tx, row.id)
@@ -143,8 +146,13 @@ def set_(organisation: str, slug: str, as_json: bool, **given: Any) -> None:
         if secret is not None:
             changes.replace_secret(tx, row.id, secret)
     row = _by_slugs(organisation, slug)
-    state = "" if row.tested_at else f" Next: portal idp test {organisation} {slug}"
-    say_row(provider_dict(row), as_json, f"{row.name} is changed; it is {row.state}.{state}")
+    after = provider_dict(row)
+    done = f"{row.name} is changed; it is {row.state}."
+    if not row.tested_at:
+        done += f" Next: portal idp test {organisation} {slug}"
+    if secret is None and after == before:
+        done = f"Nothing is changed: that is how {row.name} stands already."
+    say_row(after, as_json, done)
 
 
 def _said(given: Mapping[str, Any], claim_map: Mapping[str, str]) -> dict[str, Any]:

@@ -15,6 +15,9 @@ from portal.lifecycle.queries import count_due
 from portal.sign_in.jobs import tidy
 from portal.sign_in.queries import count_expired
 
+FIRST_YEAR = 1990
+LAST_YEAR = 2999
+
 
 class Instant(click.ParamType[datetime]):
     """An instant as ``2027-03-01T00:00:00Z``."""
@@ -33,6 +36,8 @@ class Instant(click.ParamType[datetime]):
             self.fail(f"{value!r} is no instant: write it like 2027-03-01T00:00:00Z", param, ctx)
         if instant.tzinfo is None:
             self.fail(f"{value!r} has no zone: write it like {instant.isoformat()}Z", param, ctx)
+        if not FIRST_YEAR < instant.year < LAST_YEAR:  # what is due is reckoned from it, both ways
+            self.fail(f"{value!r} is too far away: write a year from now on", param, ctx)
         return instant.astimezone(UTC)
 
 

@@ -1,5 +1,6 @@
 """`portal org`: connected organisations."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -58,6 +59,9 @@ _NUMBER_HELP = {
 }
 
 
+_NUMBER = re.compile(r"-?[0-9]{1,18}")  # int() reads more than anybody means: 1_0, Arabic digits
+
+
 class Number(click.ParamType[int | str]):
     """A whole number, or the word ``default``."""
 
@@ -69,10 +73,9 @@ class Number(click.ParamType[int | str]):
         """Return the number or the word."""
         if value == DEFAULT or isinstance(value, int):
             return value  # type: ignore[no-any-return] # one of the two, as just seen
-        try:
-            return int(value)
-        except ValueError:
+        if not _NUMBER.fullmatch(value):
             self.fail(f"{value!r} is no number: write one, or {DEFAULT}", param, ctx)
+        return int(value)
 
 
 def _options(*, required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -159,10 +162,14 @@ def set_(slug: str, as_json: bool, **given: Any) -> None:
     value back to the portal-wide default; an empty --accepted-acr or --accepted-amr asks for none.
     A contract that is not there yet is added.
     """
+    said = {name for name, value in given.items() if value not in (None, ())}
+    if not said - {"open_ended"} and not given["open_ended"]:
+        raise click.UsageError("Say what to change, such as --name NAME or --contract-end DATE")
     row = by_slug(slug)
+    before = _organisation.as_dict(row)
     with writing() as tx:
         # What touches guests comes first: they are locked before their organisation, everywhere.
-        if any(given[name] for name in _CONTRACT):
+        if any(given[name] not in (None, False) for name in _CONTRACT):
             _set_contract(tx, row, given)
         if given["sponsors"] or given["deputy"] is not None or given["lead"] is not None:
             _name_sponsors(tx, row.id, given)
@@ -173,7 +180,9 @@ def set_(slug: str, as_json: bool, **given: Any) -> None:
             # It counts from the next period: dates that stand on rows stay.
             changes.set_policy(tx, row.id, policy)
     row = by_slug(slug)
-    say_row(_organisation.as_dict(row), as_json, f"{row.name} is changed.")
+    after = _organisation.as_dict(row)
+    same = f"Nothing is changed: that is how {row.name} stands already."
+    say_row(after, as_json, same if after == before else f"{row.name} is changed.")
 
 
 _CONTRACT = (
@@ -224,7 +233,7 @@ def _set_contract(tx: Tx, row: OrganisationRow, given: Mapping[str, Any]) -> Non
     contract = found[0]
     fixed = {"first_day": contract.first_day, "time_zone": contract.time_zone}
     for field, option in (("first_day", "contract_start"), ("time_zone", "time_zone")):
-        if given[option] and given[option] != fixed[field]:
+        if given[option] is not None and given[option] != fixed[field]:
             raise Refused(
                 field,
                 f"It cannot change for contract {contract.reference}: add another contract, under "

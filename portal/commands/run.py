@@ -58,6 +58,8 @@ def init(public_url: str, host_name: str, file: str) -> None:
         "data_dir": str(path.absolute().parent / "var"),
         "host_name": host_name or str(Settings.model_fields["host_name"].default),
     }
+    if not all(value.isprintable() for value in values.values()):
+        refuse("Write every value in one line of printable characters: each is a line of the file")
     try:
         Settings.checked(None, **values)
     except BadSettings as bad:

@@ -15,7 +15,7 @@ def terms() -> None:
 
 
 @terms.command()
-@click.argument("file", type=click.File("r", encoding="utf-8"))
+@click.argument("file", type=click.File("r", encoding="utf-8", lazy=True))
 @json_option
 @in_portal()
 def publish(file: IO[str], as_json: bool) -> None:

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     SPONSOR_LEFT = "sponsor_left"
     SUSPENDED_TOO_LONG = "suspended_too_long"
     SUSPENDED_BY_STAFF = "suspended_by_staff"
+    SUSPENDED_BY_ADMIN = "suspended_by_admin"  # an admin's hold, which no sponsor lifts
     REMOVED_BY_STAFF = "removed_by_staff"
     ENDED_BY_SPONSOR = "ended_by_sponsor"
     REJECTED = "rejected"
@@ -40,6 +41,7 @@ class Reason(StrEnum):
 BY_HUMAN = frozenset(
     {
         Reason.SUSPENDED_BY_STAFF,
+        Reason.SUSPENDED_BY_ADMIN,
         Reason.REMOVED_BY_STAFF,
         Reason.ENDED_BY_SPONSOR,
         Reason.REJECTED,

@@ -15,7 +15,7 @@ from portal.guests.queries import due_guests
 from portal.guests.rules import State
 from portal.lifecycle.models import SweepRun
 from portal.sponsorship.models import Sponsorship
-from portal.sponsorship.queries import OPEN, due
+from portal.sponsorship.queries import OPEN, due, open_under_contract
 from portal.sponsorship.rules import Standing
 from portal.trust.models import Contract
 
@@ -63,6 +63,8 @@ KINDS: Mapping[str, Fetch] = MappingProxyType(
     }
 )
 
+MOST_COUNTED = 1000
+
 review_asks: Fetch = _of_sponsorships("review_ask_at", Standing.ACTIVE)
 
 
@@ -89,11 +91,30 @@ def guests_of(session: Session, organisation_id: UUID, after: UUID | None, n: in
 
 
 def count_due(session: Session, now: datetime) -> dict[str, int]:
-    """Count what is due by kind, up to a thousand each (health: should be nothing)."""
-    most = 1000
-    counts = {kind: len(fetch(session, now, None, most)) for kind, fetch in KINDS.items()}
-    counts["review_asked"] = len(review_asks(session, now, None, most))
-    counts["contract_ended"] = len(ended_contracts(session, now))
+    """Count what is due by kind, up to a thousand each (health: should be nothing).
+
+    A guest counts once, under the first kind that finds them: the sweep settles all of it there.
+    """
+    counts: dict[str, int] = {}
+    settled: set[UUID] = set()
+    rows: set[UUID] = set()
+    for kind, fetch in KINDS.items():
+        found = fetch(session, now, None, MOST_COUNTED)
+        guests = {due.guest_id for due in found} - settled
+        counts[kind] = len(guests)
+        settled |= guests
+        rows |= {due.cursor[1] for due in found}
+    ended = ended_contracts(session, now)
+    under = {
+        guest_id
+        for contract_id in ended
+        for _, guest_id in open_under_contract(session, contract_id, None, MOST_COUNTED)
+    }
+    counts["contract_ended"] = len(under - settled)
+    counts["contracts"] = len(ended)
+    # Of a guest who is in on others' word the other reviews are asked all the same.
+    asks = review_asks(session, now, None, MOST_COUNTED)
+    counts["review_asked"] = len([due for due in asks if not {due.cursor[1], due.guest_id} & rows])
     return counts
 
 

@@ -155,7 +155,12 @@ class TestSet:
         made = shell.json("idp", "set", "acme", "id", "--require", "", "--claim", "phone=")
         assert made["required_claims"] == {}
         assert "phone" not in made["claims"]
-        assert shell.json("idp", "set", "acme", "id") == made
+        said = shell.refused("idp", "set", "acme", "id", code=2)
+        assert said.startswith("Say what to change, such as --name NAME")
+        assert shell("idp", "set", "acme", "id", "--name", "New") == (
+            "Nothing is changed: that is how New stands already.\n"
+        )
+        assert shell.json("idp", "set", "acme", "id", "--name", "New") == made
 
     def test_a_new_secret_disables_nothing(self, shell: Shell):
         """And changes nothing else."""

@@ -181,7 +181,13 @@ def test_wrong_use_ends_with_2(shell: Shell, words: list[str], line: str):
 
 def test_an_unknown_organisation(shell: Shell):
     """Refused, with where to look."""
-    for command in (["show"], ["resume"], ["end"], ["suspend", "--reason", "x"], ["set"]):
+    for command in (
+        ["show"],
+        ["resume"],
+        ["end"],
+        ["suspend", "--reason", "x"],
+        ["set", "--name", "x"],
+    ):
         said = shell.refused("org", command[0], "nope", *command[1:])
         assert said == "There is no organisation 'nope': portal org list shows which there are"
 
@@ -200,11 +206,14 @@ def test_a_day_that_has_passed_ends_it_now(shell: Shell, add_acme: Add):
 class TestSet:
     """What is not said stays as it is."""
 
-    def test_nothing_said_changes_nothing(self, shell: Shell, add_acme: Add):
-        """Not even the history."""
+    def test_nothing_said_is_wrong_use(self, shell: Shell, add_acme: Add):
+        """And says what could be; what is said of what stands already changes nothing."""
         made = add_acme("--max-guests", "5")
         before = db.session.scalar(select(func.count()).select_from(AuditEvent))
-        assert shell.json("org", "set", "acme") == made
+        assert shell.refused("org", "set", "acme", code=2).startswith("Say what to change, such as")
+        assert shell.json("org", "set", "acme", "--max-guests", "5") == made
+        same = "Nothing is changed: that is how Acme stands already.\n"
+        assert shell("org", "set", "acme", "--name", "Acme", "--listed") == same
         db.session.rollback()
         assert db.session.scalar(select(func.count()).select_from(AuditEvent)) == before
 

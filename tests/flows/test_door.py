@@ -423,8 +423,9 @@ def test_strength_is_asked_for_checked_and_may_be_attested(app, provider):
     admin = story.browser()
     as_staff(app, admin, story.admin_id)
     page = "/admin/organisations/acme/providers/id"
-    assert admin.submit(page, to="/strength").status_code == 303
+    yes = "I attest that it is enforced"
+    assert admin.submit(page, to="/strength", button=yes).status_code == 303
     assert "attested" in admin.get(page).text
     assert story.knock(story.browser()).location == "/arrival"
-    admin.submit(page, to="/strength")
+    admin.submit(page, to="/strength", button="Check it again")
     refused(story, story.knock(story.browser()), "oidc.assurance")

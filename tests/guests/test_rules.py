@@ -34,7 +34,13 @@ def test_only_these_transitions_are_legal(current: State | None, wanted: State):
 @pytest.mark.parametrize("reason", Reason)
 def test_a_reason_says_whose_doing_it_was(reason: Reason):
     """The audit can tell what people did from what time did."""
-    human = {"suspended_by_staff", "removed_by_staff", "ended_by_sponsor", "rejected"}
+    human = {
+        "suspended_by_staff",
+        "suspended_by_admin",
+        "removed_by_staff",
+        "ended_by_sponsor",
+        "rejected",
+    }
     expected = "human" if reason.value in human else "lifecycle"
     assert family(reason) == f"{expected}.{reason.value}"
     assert (reason in BY_HUMAN) == (reason.value in human)
@@ -64,6 +70,7 @@ def test_states_and_reasons_are_stored_by_these_words():
         "sponsor_left",
         "suspended_too_long",
         "suspended_by_staff",
+        "suspended_by_admin",
         "removed_by_staff",
         "ended_by_sponsor",
         "rejected",

@@ -39,16 +39,10 @@ def acme(scene: Scene) -> Partner:
 def test_the_size_of_a_batch_changes_nothing(scene: Scene, acme: Partner, batch: int):
     """Everybody is settled once, in the order of the dates; a second sweep finds nothing."""
     scene.later(days=51)
-    assert {kind: n for kind, n in count_due(scene.session, scene.now).items() if n} == {
-        "expired": 6,
-        "inactive": 6,
-        "lapsed": 1,
-        "request_expired": 1,
-        "contract_ended": 1,
-    }
+    due = {kind: n for kind, n in count_due(scene.session, scene.now).items() if n}
     done = scene.sweep(batch)
     assert done.pop("arrivals_deleted") == 7
-    assert done == {"expired": 6, "lapsed": 1, "contracts": 1}
+    assert due == done == {"expired": 6, "lapsed": 1, "contracts": 1}
     assert set(count_due(scene.session, scene.now).values()) == {0}
     mailed, events = len(scene.mails()), len(scene.events())
     assert scene.sweep(batch) == {}

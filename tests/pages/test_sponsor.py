@@ -198,6 +198,22 @@ def test_suspend_and_lift(stage: Stage):
     assert stage.client.post(f"{page}/resume", data={"csrf_token": token}).status_code == 409
 
 
+def test_an_admins_hold_is_not_a_sponsors_to_lift(stage: Stage):
+    """The page says whom to ask, and has no button; sent all the same it is refused."""
+    stage.approve(stage.jane, stage.acme.sponsor)
+    stage.scene.run(people.suspend, stage.jane, "Under investigation", by=stage.ben, by_admin=True)
+    page = f"/sponsor/guests/{stage.jane}"
+    text = stage.client.get(page).text
+    assert "An admin has suspended them" in text
+    assert "ask one" in text
+    assert "/resume" not in text
+    token = token_of(stage.client, page)
+    answer = stage.client.post(f"{page}/resume", data={"csrf_token": token})
+    assert answer.status_code == 409
+    assert "An admin has suspended this guest: ask an admin to lift it" in answer.text
+    assert stage.scene.row(stage.jane).hold
+
+
 def test_whom_time_suspended_comes_back_on_a_word(stage: Stage, policy_clock):
     """Vouching again is a new decision that names what they may use."""
     stage.approve(stage.jane, stage.acme.sponsor, days=5)

@@ -118,6 +118,23 @@ class TestHold:
         scene.sweep()
         assert not scene.row(jane).tombstone
 
+    def test_an_admins_is_lifted_by_an_admin(self, scene: Scene, acme: Partner):
+        """A sponsor's word does not lift it; a sponsor's own hold anybody lifts who may decide."""
+        jane = scene.active(acme)
+        with scene.tx() as tx:
+            people.suspend(tx, jane, "Under investigation", by_admin=True)
+        assert scene.row(jane).state_reason == Reason.SUSPENDED_BY_ADMIN
+        assert scene.mails("guest.suspended")[0].payload["reason"] == "suspended_by_admin"
+        before = scene.event_names()
+        with pytest.raises(Refused, match="ask an admin to lift it"):
+            resume(scene, jane)
+        assert (scene.row(jane).hold, scene.event_names()) == (True, before)
+        with scene.tx() as tx:
+            assert people.resume(tx, jane, by_admin=True) == State.ACTIVE
+        suspend(scene, jane)
+        assert resume(scene, jane) == State.ACTIVE
+        assert folded(scene.session) == kept(scene.session)
+
     def test_for_too_long(self, scene: Scene, acme: Partner):
         """After thirty days removed behind a tombstone; the sponsorship ended with it."""
         jane = scene.active(acme)

@@ -23,7 +23,7 @@ from portal.staff.queries import admins
 from portal.trust import changes as trust_changes
 from portal.trust.models import Contract
 from portal.trust.queries import contract_facts, contracts, sponsors
-from portal.trust.rules import check_days, contract_end
+from portal.trust.rules import check_days, check_year, contract_end
 
 BATCH = 500
 
@@ -34,6 +34,7 @@ def change_contract(tx: Tx, contract_id: UUID, *, last_day: date | None, open_en
     Raises:
         Refused: the days are out of order.
     """
+    check_year("last_day", last_day)
     settle_contract(tx, contract_id)
     conclude_contract(tx, contract_id)
     trust_changes.set_contract(
@@ -63,7 +64,11 @@ def end_organisation(tx: Tx, organisation_id: UUID, last_day: date | None) -> in
 
     Returns:
         How many contracts this ended.
+
+    Raises:
+        Refused: a year nobody means.
     """
+    check_year("last_day", last_day)
     ended = 0
     for contract in contracts(tx.session, organisation_id):
         settle_contract(tx, contract.id)

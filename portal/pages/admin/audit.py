@@ -8,7 +8,15 @@ from datetime import UTC, datetime, time
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, render_template, request, stream_with_context, url_for
+from flask import (
+    Blueprint,
+    Response,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 
 from portal.audit.queries import Entry, Filter, search
@@ -21,6 +29,7 @@ from portal.web.guards import for_admin
 
 bp = Blueprint("audit", __name__, url_prefix="/admin/audit")
 NOBODY = UUID(int=0)
+LAST = 2**63 - 1  # what a sequence number can be
 COLUMNS = ("at", "event", "actor", "organisation", "guest", "reason", "reference", "data")
 
 
@@ -56,11 +65,8 @@ def log() -> ResponseReturnValue:
     """Show events, newest first; the filters stand in the address."""
     form = AuditForm(request.args)
     form.validate()
-    before = request.args.get("before", type=int)
-    entries = search(db.session(), _filter(form), before=before)
-    kept: dict[str, Any] = {
-        key: value for key, value in request.args.items() if key != "before" and value
-    }
+    entries = search(db.session(), _filter(form), before=_before())
+    kept = form.asked
     older = url_for("audit.log", before=entries[-1].seq, **kept) if entries else ""
     return render_template(
         "admin/audit.html",
@@ -73,22 +79,27 @@ def log() -> ResponseReturnValue:
     )
 
 
+def _before() -> int | None:
+    """Return where the page before this one ended; an address that somebody bent begins anew."""
+    before = request.args.get("before", type=int)
+    return before if before is not None and 0 < before <= LAST else None
+
+
 def _names() -> dict[UUID, str]:
     return {row.id: row.slug for row in organisations(db.session())}
 
 
-@bp.get("/export.<kind>")
+@bp.get("/export.<any(csv, jsonl):kind>")
 @for_admin
 def export(kind: str) -> ResponseReturnValue:
     """Export exactly what the filters show: ``csv`` with harmless cells, or JSON lines."""
     form = AuditForm(request.args)
-    form.validate()
+    if not form.validate():  # the page says what is wrong; a file of everything would not
+        return redirect(url_for("audit.log", **form.asked), 303)
     writer, mime = (_csv, "text/csv") if kind == "csv" else (_lines, "application/x-ndjson")
     body = stream_with_context(writer(_filter(form)))
     answer = Response(body, mimetype=mime)
-    answer.headers["Content-Disposition"] = (
-        f"attachment; filename=audit.{'csv' if kind == 'csv' else 'jsonl'}"
-    )
+    answer.headers["Content-Disposition"] = f"attachment; filename=audit.{kind}"
     return answer
 
 

@@ -1,5 +1,6 @@
 """Forms of the admin pages; whatever a change refuses is shown beside the field it names."""
 
+from types import MappingProxyType
 from typing import Any
 
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # not in the stubs
@@ -141,8 +142,9 @@ class PolicyForm(PortalForm):
 class ProviderForm(PortalForm):
     """What the partner's identity provider needs from us, and gave us."""
 
+    called = MappingProxyType({"claim_map": "claim", "required_claims": "require"})
+
     name = TextField("Name", "what people call it", limit=200, description="Such as Acme login")
-    slug = TextField("Short name", "a short name", limit=63, description=SLUG_HINT)
     issuer = TextField(
         "Issuer",
         "the issuer",
@@ -150,9 +152,6 @@ class ProviderForm(PortalForm):
         description="As the provider states it, to the letter: https://login.acme.example",
     )
     client_id = TextField("Client id", "the client id", limit=255)
-    client_secret = SecretField(
-        "Client secret", description="Kept encrypted, and never shown again"
-    )
     client_auth = ChoiceField(
         "How the portal proves itself",
         choices=[
@@ -189,6 +188,15 @@ class ProviderForm(PortalForm):
             ),
         ],
         default="verified",
+    )
+
+
+class NewProviderForm(ProviderForm):
+    """What is said once: its short name, and the first secret."""
+
+    slug = TextField("Short name", "a short name", limit=63, description=SLUG_HINT)
+    client_secret = SecretField(
+        "Client secret", description="Kept encrypted, and never shown again"
     )
 
 
@@ -275,13 +283,22 @@ class TermsForm(PortalForm):
     )
 
 
-class AuditForm(PortalForm):
-    """Filters of the audit log; they stand in the address."""
+class FilterForm(PortalForm):
+    """Filters that stand in the address."""
 
     class Meta:
         """A form that is sent by GET and changes nothing needs no token."""
 
         csrf = False
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The filters as they stand in the address, for the addresses of further pages."""
+        return {field.name: field.raw_data[0] for field in self if any(field.raw_data or ())}
+
+
+class AuditForm(FilterForm):
+    """Filters of the audit log."""
 
     reference = TextField("Reference", limit=32)
     event = TextField("Event", limit=64)
@@ -291,13 +308,8 @@ class AuditForm(PortalForm):
     until = DateField("Until")
 
 
-class GuestFilterForm(PortalForm):
+class GuestFilterForm(FilterForm):
     """Filters of the guest list."""
-
-    class Meta:
-        """A form that is sent by GET and changes nothing needs no token."""
-
-        csrf = False
 
     text = TextField("Name or address begins with", limit=254)
     organisation = TextField("Organisation", limit=63, description="Its short name")

@@ -1,6 +1,5 @@
 """Guests: who is in, why, and until when; one guest with everything in order of time."""
 
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -32,10 +31,9 @@ def listed() -> ResponseReturnValue:
     wanted = _filter(form)
     before = request.args.get("before", type=UUID)
     found = guests(session, wanted, clock.policy_now(), before=before)
-    kept: dict[str, Any] = {
-        key: value for key, value in request.args.items() if key != "before" and value
-    }
-    older = url_for("admin_guests.listed", before=found.before, **kept) if found.before else ""
+    older = (
+        url_for("admin_guests.listed", before=found.before, **form.asked) if found.before else ""
+    )
     return render_template(
         "admin/guests/list.html",
         form=form,
@@ -94,7 +92,7 @@ def suspend(guest_id: UUID) -> ResponseReturnValue:
     form = ReasonForm(prefix="suspend-")
     if form.validate_on_submit() and try_act(
         form,
-        lambda tx: people.suspend(tx, guest_id, form.reason.data),
+        lambda tx: people.suspend(tx, guest_id, form.reason.data, by_admin=True),
         f"{view.display_name} is suspended and has no access from now on",
     ):
         return _back(guest_id)
@@ -109,7 +107,7 @@ def resume(guest_id: UUID) -> ResponseReturnValue:
     form = ReasonForm(prefix="suspend-")
     if try_act(
         form,
-        lambda tx: people.resume(tx, guest_id),
+        lambda tx: people.resume(tx, guest_id, by_admin=True),
         f"The hold on {view.display_name} is lifted. What ran out, a sponsor must approve",
     ):
         return _back(guest_id)

@@ -57,6 +57,8 @@ def test_mail() -> ResponseReturnValue:
 @for_admin
 def send_again(message_id: UUID) -> ResponseReturnValue:
     """Try a dead letter again."""
-    act(lambda tx: changes.send_again(tx, message_id))
-    flash("It is tried again")
+    if act(lambda tx: changes.send_again(tx, message_id)):
+        flash("It is tried again")
+    else:
+        flash("This mail is not dead any more, so nothing was done", "bad")
     return redirect(url_for("health.show"), 303)

@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from flask import Blueprint, abort, current_app, redirect, render_template, url_for
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 
 from portal.foundation import clock
@@ -13,7 +22,7 @@ from portal.foundation.transaction import Tx
 from portal.guests.queries import known_people
 from portal.pages import refusals
 from portal.pages.acting import act, try_act
-from portal.pages.admin.forms import ProviderForm, SecretForm
+from portal.pages.admin.forms import NewProviderForm, ProviderForm, SecretForm
 from portal.pages.admin.organisations import wanted
 from portal.sign_in.attempt import Errand, Purpose
 from portal.sign_in.changes import end_sessions_of_provider
@@ -71,7 +80,7 @@ def _said(form: ProviderForm) -> ProviderSettings:
 @for_admin
 def new(slug: str) -> ResponseReturnValue:
     """Show the form for an identity provider."""
-    form = ProviderForm(slug="main", name=f"{wanted(slug).name} login")
+    form = NewProviderForm(slug="main", name=f"{wanted(slug).name} login")
     return _form_page(wanted(slug), None, form)
 
 
@@ -93,7 +102,7 @@ def _form_page(
 def add(slug: str) -> ResponseReturnValue:
     """Add an identity provider as a draft."""
     row = wanted(slug)
-    form = ProviderForm()
+    form = NewProviderForm()
 
     def change(tx: Tx) -> None:
         changes.add_identity_provider(
@@ -120,7 +129,12 @@ def one(slug: str, idp: str) -> ResponseReturnValue:
 
 
 def _page(
-    row: OrganisationRow, provider: ProviderRow, problem: str = "", status: int = 200
+    row: OrganisationRow,
+    provider: ProviderRow,
+    problem: str = "",
+    status: int = 200,
+    *,
+    secret: SecretForm | None = None,
 ) -> ResponseReturnValue:
     page = render_template(
         "admin/identity_providers/one.html",
@@ -131,7 +145,7 @@ def _page(
         policy=policy_for(db.session(), row.id),
         redirect_uri=settings_of(current_app).public_url + provider.callback_path,
         sign_in_url=settings_of(current_app).public_url + provider.sign_in_path,
-        secret_form=SecretForm(),
+        secret_form=secret or SecretForm(),
         problem=problem,
     )
     return page, status
@@ -144,7 +158,6 @@ def edit(slug: str, idp: str) -> ResponseReturnValue:
     row, provider = _wanted(slug, idp)
     form = ProviderForm(
         name=provider.name,
-        slug=provider.slug,
         issuer=provider.issuer,
         client_id=provider.client_id,
         client_auth=provider.client_auth,
@@ -194,7 +207,7 @@ def replace_secret(slug: str, idp: str) -> ResponseReturnValue:
         "The secret is replaced. Sign-ins from now on use the new one",
     ):
         return _back(row, provider)
-    return _page(row, provider, "Enter the new client secret", 422)
+    return _page(row, provider, status=422, secret=form)
 
 
 @bp.post("/<idp>/test")
@@ -217,6 +230,10 @@ def test(slug: str, idp: str) -> ResponseReturnValue:
         )
     except Refused as refused:
         return _page(row, provider, refused.message, 409)
+    if findings.passed:
+        flash("The connection test passed")
+    else:
+        flash("The connection test failed: what was found stands at its step", "bad")
     return _back(row, provider)
 
 
@@ -238,8 +255,12 @@ def try_out(slug: str, idp: str) -> ResponseReturnValue:
 def attest(slug: str, idp: str) -> ResponseReturnValue:
     """Attest, or no longer, that the partner enforces the demanded strength."""
     row, provider = _wanted(slug, idp)
-    attested = provider.strength_attested_at is None
+    # Said by the button, and not the opposite of what stands: a doubled click says it twice.
+    attested = {"yes": True, "no": False}.get(request.form.get("attested", ""))
+    if attested is None:
+        return _page(row, provider, "Choose one of those offered", 422)
     act(lambda tx: changes.attest_strength(tx, provider.id, attested=attested))
+    flash("Your word stands in for what it does not say" if attested else "It is checked again")
     return _back(row, provider)
 
 
@@ -252,6 +273,7 @@ def enable(slug: str, idp: str) -> ResponseReturnValue:
         act(lambda tx: changes.enable(tx, provider.id))
     except Refused as refused:
         return _page(row, provider, refused.message, 422)
+    flash(f"{provider.name} is enabled: people of {row.name} can sign in through it")
     return _back(row, provider)
 
 
@@ -261,14 +283,12 @@ def disable(slug: str, idp: str) -> ResponseReturnValue:
     """Let nobody in through it, and end the sessions that came through it."""
     row, provider = _wanted(slug, idp)
 
-    def change(tx: Tx) -> None:
+    def change(tx: Tx) -> int:
         changes.disable(tx, provider.id)
-        end_sessions_of_provider(tx, provider.id, clock.protocol_now())
+        return end_sessions_of_provider(tx, provider.id, clock.protocol_now())
 
-    try:
-        act(change)
-    except Refused as refused:
-        return _page(row, provider, refused.message, 422)
+    ended = act(change)
+    flash(f"{provider.name} is disabled, and {ended} sessions have ended")
     return _back(row, provider)
 
 

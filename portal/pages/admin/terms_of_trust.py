@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, abort, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # not in the stubs
 
@@ -13,13 +13,12 @@ from portal.foundation.refused import Refused
 from portal.foundation.transaction import Tx
 from portal.lifecycle import changes as lifecycle
 from portal.lifecycle.queries import guests_under_contract
-from portal.pages.acting import need, try_act
+from portal.pages.acting import act, need, try_act
 from portal.pages.admin.forms import (
     ContractEndForm,
     ContractForm,
     OfferForm,
     PolicyForm,
-    ReasonForm,
     SponsorsForm,
 )
 from portal.pages.admin.organisations import wanted
@@ -318,11 +317,14 @@ def _offer(tx: Tx, organisation_id: UUID, form: OfferForm) -> None:
 def withdraw(slug: str, offer_id: UUID) -> ResponseReturnValue:
     """Withdraw an offer; what was given by it ends now."""
     row = wanted(slug)
+    gone = "This offer does not stand any more, so nothing was done"
     if offer_id not in {one.id for one in offers(db.session(), row.id)}:
-        abort(404)
-    try_act(
-        ReasonForm(),
-        lambda tx: lifecycle.withdraw_offer(tx, offer_id),
-        "The offer is withdrawn, and what was given by it has ended",
-    )
+        flash(gone, "bad")
+        return _back(row)
+    try:
+        act(lambda tx: lifecycle.withdraw_offer(tx, offer_id))
+    except Refused:  # a colleague was quicker
+        flash(gone, "bad")
+    else:
+        flash("The offer is withdrawn, and what was given by it has ended")
     return _back(row)

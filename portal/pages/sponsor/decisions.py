@@ -1,7 +1,7 @@
 """Who waits for a sponsor, one decision, and past decisions. GET changes nothing."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
@@ -190,6 +190,8 @@ def hand_over(sponsorship_id: UUID) -> ResponseReturnValue:
     desk = Desk(guest, organisation, sponsorship, sent="hand_over")
     form = question.hand_over if asking else desk.hand_over
     if not form.validate_on_submit():
+        if form.seen.data != seen_of(db.session(), sponsorship_id):
+            return _overtaken(sponsorship_id)  # it is about what was, and so are its mistakes
         return question.again(422) if asking else desk.page(422)
 
     def change(tx: Tx, staff_id: UUID) -> Lost | None:
@@ -244,6 +246,7 @@ def _before() -> tuple[datetime, UUID] | None:
     """Return where the page before this one ended; an address that somebody bent begins anew."""
     try:
         at = datetime.fromisoformat(request.args.get("at", ""))
-        return (at, UUID(request.args.get("before", ""))) if at.tzinfo else None
-    except ValueError:
+        before = UUID(request.args.get("before", ""))
+        return (at.astimezone(UTC), before) if at.tzinfo else None
+    except (ValueError, OverflowError):
         return None

@@ -134,7 +134,8 @@ def _answered(
     try:
         result = decide(change)
     except Refused as refused:
-        form.refuse(refused)
+        # What is about the guest is said on top: the form may be gone with what it was about.
+        (desk.plain if refused.field == "guest" else form).refuse(refused)
         return desk.page(_status(refused))
     flash(done(result))
     return redirect(url_for("sponsor_guests.one", guest_id=desk.guest.id), 303)

@@ -11,6 +11,7 @@ from portal.foundation import clock
 from portal.foundation.refused import Refused
 from portal.foundation.transaction import Tx
 from portal.pages.sponsor.desk import Desk
+from portal.pages.sponsor.forms import Seen
 from portal.pages.sponsor.rights import Stale, decide, require_seen, their_sponsorship
 from portal.sponsorship.changes import deciding
 from portal.sponsorship.changes.deciding import Lost
@@ -23,6 +24,7 @@ bp = Blueprint("running", __name__, url_prefix="/sponsor/decisions")
 LATE = 409
 
 Change = Callable[[Tx, UUID], Lost | None]
+Done = Callable[[SponsorshipView, GuestView], str]
 
 
 def desk_of(sponsorship_id: UUID, sent: str = "") -> Desk:
@@ -31,14 +33,20 @@ def desk_of(sponsorship_id: UUID, sent: str = "") -> Desk:
     return Desk(guest, organisation, sponsorship, sent=sent)
 
 
-def answered(
-    sponsorship_id: UUID, desk: Desk, form: PortalForm, change: Change, done: Callable[[], str]
-) -> ResponseReturnValue:
+def answered(desk: Desk, form: PortalForm, change: Change, done: Done) -> ResponseReturnValue:
     """Carry out what a form asks; what is refused stands in it, what is too late is said."""
+    assert desk.sponsorship is not None
+    sponsorship_id = desk.sponsorship.id
+
+    def about_what_was_seen(tx: Tx, staff_id: UUID) -> Lost | None:
+        if isinstance(form, Seen):
+            require_seen(tx, sponsorship_id, form.seen.data)
+        return change(tx, staff_id)
+
     if not form.validate_on_submit():
         return desk.page(422)
     try:
-        lost = decide(change)
+        lost = decide(about_what_was_seen)
     except Refused as refused:
         form.refuse(refused)
         return desk.page(422)
@@ -46,8 +54,9 @@ def answered(
         return desk_of(sponsorship_id).page(409, overtaken=True)
     if lost is not None:
         return decided(sponsorship_id, 409)
-    flash(done())
-    return redirect(url_for("sponsor_guests.one", guest_id=desk.guest.id), 303)
+    sponsorship, guest, _ = their_sponsorship(sponsorship_id)
+    flash(done(sponsorship, guest))
+    return redirect(url_for("sponsor_guests.one", guest_id=guest.id), 303)
 
 
 def decided(sponsorship_id: UUID, status: int = 200) -> ResponseReturnValue:
@@ -68,17 +77,12 @@ def decided(sponsorship_id: UUID, status: int = 200) -> ResponseReturnValue:
 def keep(sponsorship_id: UUID) -> ResponseReturnValue:
     """Answer a review: I still vouch."""
     desk = desk_of(sponsorship_id, "keep")
-    form = desk.keep
-
-    def change(tx: Tx, staff_id: UUID) -> Lost | None:
-        require_seen(tx, sponsorship_id, form.seen.data)
-        return deciding.keep(tx, sponsorship_id, staff_id)
-
-    def done() -> str:
-        one, guest, _ = their_sponsorship(sponsorship_id)
-        return f"You still vouch for {guest.display_name}, until {_until(one)}."
-
-    return answered(sponsorship_id, desk, form, change, done)
+    return answered(
+        desk,
+        desk.keep,
+        lambda tx, staff_id: deciding.keep(tx, sponsorship_id, staff_id),
+        lambda one, guest: f"You still vouch for {guest.display_name}, until {_until(one)}.",
+    )
 
 
 @bp.post("/<uuid:sponsorship_id>/last-day")
@@ -87,16 +91,12 @@ def extend(sponsorship_id: UUID) -> ResponseReturnValue:
     """Move the last day, within the same bounds as an approval."""
     desk = desk_of(sponsorship_id, "extend")
     form = desk.extend
-
-    def change(tx: Tx, staff_id: UUID) -> Lost | None:
-        require_seen(tx, sponsorship_id, form.seen.data)
-        return deciding.change_last_day(tx, sponsorship_id, staff_id, form.day)
-
-    def done() -> str:
-        one, guest, _ = their_sponsorship(sponsorship_id)
-        return f"{guest.display_name}'s last day is now {_until(one)}."
-
-    return answered(sponsorship_id, desk, form, change, done)
+    return answered(
+        desk,
+        form,
+        lambda tx, staff_id: deciding.change_last_day(tx, sponsorship_id, staff_id, form.day),
+        lambda one, guest: f"{guest.display_name}'s last day is now {_until(one)}.",
+    )
 
 
 @bp.post("/<uuid:sponsorship_id>/may-use")
@@ -105,16 +105,12 @@ def choose(sponsorship_id: UUID) -> ResponseReturnValue:
     """Choose anew what the guest may use: take up what is proposed, or turn it down."""
     desk = desk_of(sponsorship_id, "choose")
     form = desk.choose
-
-    def change(tx: Tx, staff_id: UUID) -> Lost | None:
-        require_seen(tx, sponsorship_id, form.seen.data)
-        return deciding.choose(tx, sponsorship_id, staff_id, form.chosen)
-
-    def done() -> str:
-        _, guest, _ = their_sponsorship(sponsorship_id)
-        return f"{guest.display_name} may use: {_names(guest, sponsorship_id)}."
-
-    return answered(sponsorship_id, desk, form, change, done)
+    return answered(
+        desk,
+        form,
+        lambda tx, staff_id: deciding.choose(tx, sponsorship_id, staff_id, form.chosen),
+        lambda one, guest: f"{guest.display_name} may use: {_names(guest, one.id)}.",
+    )
 
 
 @bp.post("/<uuid:sponsorship_id>/end")
@@ -124,17 +120,18 @@ def end(sponsorship_id: UUID) -> ResponseReturnValue:
     desk = desk_of(sponsorship_id, "end")
     form = desk.end
 
-    def change(tx: Tx, staff_id: UUID) -> Lost | None:
-        return deciding.end(tx, sponsorship_id, staff_id, form.reason.data)
-
-    def done() -> str:
-        _, guest, _ = their_sponsorship(sponsorship_id)
+    def done(_: SponsorshipView, guest: GuestView) -> str:
         name = guest.display_name
         if guest.decision.allowed:
             return f"This sponsorship has ended. {name} stays in: somebody else vouches for them."
         return f"{name} is out, and told. They can come back only if a sponsor lets them."
 
-    return answered(sponsorship_id, desk, form, change, done)
+    return answered(
+        desk,
+        form,
+        lambda tx, staff_id: deciding.end(tx, sponsorship_id, staff_id, form.reason.data),
+        done,
+    )
 
 
 def _until(one: SponsorshipView) -> str:

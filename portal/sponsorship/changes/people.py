@@ -32,8 +32,14 @@ from portal.trust.queries import policy_for, running_contract
 from portal.trust.rules import Refused
 
 
-def suspend(tx: Tx, guest_id: UUID, reason: str) -> GuestRow:
+def suspend(tx: Tx, guest_id: UUID, reason: str, *, by_admin: bool = False) -> GuestRow:
     """Hold a guest: no access until somebody lifts it; what runs out meanwhile runs out.
+
+    Args:
+        tx: the open transaction.
+        guest_id: whom.
+        reason: a human's words for it.
+        by_admin: an admin does it as one: then an admin has to lift it.
 
     Raises:
         Refused: the guest waits for a decision or is gone already, or no reason is given.
@@ -46,9 +52,9 @@ def suspend(tx: Tx, guest_id: UUID, reason: str) -> GuestRow:
     since = tx.now if guest.state == State.ACTIVE else guest.state_since
     removes_at = guest.removes_at or tx.now + REMOVED_AFTER
     values = {"hold": True, "state_note": reason, "inactive_at": None, "removes_at": removes_at}
-    moved = Move(guest, State.SUSPENDED, Reason.SUSPENDED_BY_STAFF, since, values)
-    guest_changes.move(tx, "guest.suspended", [moved])
-    tell_suspended(tx, guest, Reason.SUSPENDED_BY_STAFF)
+    why = Reason.SUSPENDED_BY_ADMIN if by_admin else Reason.SUSPENDED_BY_STAFF
+    guest_changes.move(tx, "guest.suspended", [Move(guest, State.SUSPENDED, why, since, values)])
+    tell_suspended(tx, guest, why)
     return guest
 
 
@@ -58,18 +64,25 @@ _WHY_NOT_SUSPEND = {
 }
 
 
-def resume(tx: Tx, guest_id: UUID) -> State:
+def resume(tx: Tx, guest_id: UUID, *, by_admin: bool = False) -> State:
     """Lift a human's hold. What time did meanwhile needs a sponsor's decision.
+
+    Args:
+        tx: the open transaction.
+        guest_id: whose.
+        by_admin: an admin does it as one.
 
     Returns:
         ``active``, or ``suspended`` where no sponsorship is left to come back to.
 
     Raises:
-        Refused: nobody holds the guest.
+        Refused: nobody holds the guest, or an admin does and none asks.
     """
     guest = _settled(tx, guest_id)
     if not guest.hold:
         raise Refused("guest", "Nobody holds this guest. What time ended, a sponsor must approve")
+    if guest.state_reason == Reason.SUSPENDED_BY_ADMIN and not by_admin:
+        raise Refused("guest", "An admin has suspended this guest: ask an admin to lift it")
     if any(row.state == Standing.ACTIVE for row in open_rows(tx.session, [guest_id])):
         policy = policy_for(tx.session, guest.organisation_id)
         inactive_at = tx.now + timedelta(days=policy.inactivity_days)

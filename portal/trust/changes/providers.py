@@ -290,9 +290,10 @@ def attest_strength(tx: Tx, provider_id: UUID, *, attested: bool) -> None:
     demand is met by the admin's word, which stands here with its date.
     """
     row = locked_provider(tx, provider_id)
+    if attested == (row.strength_attested_at is not None):
+        return  # said twice is said once, and keeps its first date
     sets = edit(tx, row, {"strength_attested_at": tx.now if attested else None})
-    if sets:
-        _record(tx, "identity_provider.strength_attested", row.organisation_id, sets)
+    _record(tx, "identity_provider.strength_attested", row.organisation_id, sets)
 
 
 def enable(tx: Tx, provider_id: UUID) -> None:

@@ -4,6 +4,7 @@ from portal.foundation.refused import Refused
 from portal.trust.rules.contract import (
     ContractFacts,
     check_days,
+    check_year,
     check_zone,
     contract_begin,
     contract_end,
@@ -86,6 +87,7 @@ __all__ = [
     "check_slug",
     "check_subject_kept",
     "check_terms",
+    "check_year",
     "check_zone",
     "claim_says",
     "contract_begin",

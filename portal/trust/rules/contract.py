@@ -83,15 +83,24 @@ def check_zone(name: str) -> ZoneInfo:
     raise Refused("time_zone", f"There is no time zone {name[:64]!r}. {hint}")
 
 
+def check_year(field: str, day: date | None) -> None:
+    """Refuse a year nobody means, with which no instant can be reckoned.
+
+    Raises:
+        Refused: so it is.
+    """
+    if day is not None and not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise Refused(field, f"Enter a year from {FIRST_YEAR} to {LAST_YEAR}")
+
+
 def check_days(first_day: date, last_day: date | None, *, open_ended: bool) -> None:
     """Hold a contract's days against each other and against the calendar.
 
     Raises:
         Refused: no end and not open-ended, both, out of order, or a year nobody means.
     """
-    for field, day in (("first_day", first_day), ("last_day", last_day)):
-        if day is not None and not FIRST_YEAR <= day.year <= LAST_YEAR:
-            raise Refused(field, f"Enter a year from {FIRST_YEAR} to {LAST_YEAR}")
+    check_year("first_day", first_day)
+    check_year("last_day", last_day)
     if open_ended and last_day is not None:
         raise Refused("last_day", "Leave out the last day, or do not say open-ended")
     if not open_ended and last_day is None:

@@ -1,9 +1,9 @@
 """The base form, and what the templates ask of a field."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
-from flask import Flask
+from flask import Flask, request
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, RadioField, SelectField, TextAreaField
 
@@ -14,12 +14,27 @@ from portal.web.forms.fields import ChecksField
 class PortalForm(FlaskForm):  # type: ignore[misc]
     """The base of every form: CSRF token, texts without NUL, refusals beside their field."""
 
+    # What this form calls a field of the rules, where that is not its name.
+    called: ClassVar[Mapping[str, str]] = {}
+
+    class Meta:
+        """What a form is read from."""
+
+        def wrap_formdata(self, _form: Any, formdata: Any) -> Any:
+            """Return what was typed: a file or a JSON value in place of a text is nothing typed."""
+            if formdata is None or hasattr(formdata, "getlist"):
+                return formdata
+            return request.form if request.method == "POST" else None
+
     def validate(self, extra_validators: Any = None) -> bool:
         """Check every field; a value with NUL is refused at its field and never read."""
         valid = bool(super().validate(extra_validators))
         for field in self:
             if _has_nul(field.raw_data):
                 field.errors = [*field.errors, "Remove the characters that cannot be shown"]
+                field.raw_data = [value.replace("\0", "") for value in field.raw_data]
+                if isinstance(field.data, str):
+                    field.data = field.data.replace("\0", "")  # a hidden field shows this one
                 valid = False
         return valid
 
@@ -27,7 +42,7 @@ class PortalForm(FlaskForm):  # type: ignore[misc]
         """Show what a change has refused, beside the field it is about, else on top."""
         if refused is not None:
             field, message = refused.field, refused.message
-        name = field.replace("-", "_")
+        name = self.called.get(field, field.replace("-", "_"))
         if name in self._fields:
             at = self._fields[name]
             at.errors = [*at.errors, message]

@@ -328,7 +328,7 @@ class ChoiceField(_Offers, RadioField):
 
     def pre_validate(self, form: Any) -> None:
         """Refuse what was not offered; nothing chosen is for the validators to say."""
-        if self.data not in {None, "", "None"}:
+        if any(self.raw_data or ()):
             super().pre_validate(form)
 
 

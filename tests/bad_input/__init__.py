@@ -1,0 +1,1 @@
+"""Every form, address and command meets what nobody should send."""
