@@ -11,7 +11,7 @@ from uuid import UUID
 from flask import Blueprint, Response, render_template, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.audit.queries import Entry, Filter, search
+from portal.audit.queries import PAGE, Entry, Filter, search
 from portal.audit.rules import VOCABULARY, plain
 from portal.foundation.db import db
 from portal.foundation.text import csv_cell
@@ -57,11 +57,12 @@ def log() -> ResponseReturnValue:
     form = AuditForm(request.args)
     form.validate()
     before = request.args.get("before", type=int)
-    entries = search(db.session(), _filter(form), before=before)
+    entries = search(db.session(), _filter(form), before=before, limit=PAGE + 1)
+    more, entries = len(entries) > PAGE, entries[:PAGE]
     kept: dict[str, Any] = {
         key: value for key, value in request.args.items() if key != "before" and value
     }
-    older = url_for("audit.log", before=entries[-1].seq, **kept) if entries else ""
+    older = url_for("audit.log", before=entries[-1].seq, **kept) if more else ""
     return render_template(
         "admin/audit.html",
         form=form,
