@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask, request, template_rendered
 from playwright.sync_api import BrowserContext, Page
 from werkzeug.exceptions import abort
+from werkzeug.wrappers import Response
 
 from portal.app import create_app
 from portal.foundation import clock
@@ -156,6 +157,22 @@ def with_errors(app: Flask) -> Flask:
     return app
 
 
+def held_still(app: Flask) -> Flask:
+    """Let the page that goes on at once stay, so that it can be looked at."""
+
+    @app.after_request
+    def hold(response: Response) -> Response:
+        if response.mimetype == "text/html" and not response.direct_passthrough:
+            at_once, tomorrow = (
+                b'http-equiv="refresh" content="0;',
+                b'http-equiv="refresh" content="86400;',
+            )
+            response.data = response.data.replace(at_once, tomorrow)
+        return response
+
+    return app
+
+
 @contextmanager
 def touring(
     make_settings: Callable[..., Any],
@@ -172,7 +189,7 @@ def touring(
 
     def make(url: str) -> Flask:
         settings = make_settings(**{**HOUSE, "public_url": url, **changes})
-        return with_errors(create_app(settings))
+        return held_still(with_errors(create_app(settings)))
 
     provider = HostileProvider(host="127.0.0.2")
     try:

@@ -96,7 +96,7 @@ def started(
         process = subprocess.Popen(
             [program, *arguments],
             cwd=folder,
-            env={**plain_environment(), **variables, _MARK: mark},
+            env={**plain_environment(), **variables, _MARK: mark, "SPT_NOENV": "1"},
             stdout=out,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
