@@ -1,5 +1,6 @@
 """Lists of guests: filtered, newest first, pages by keyset; counts by state; a sponsor's own."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from string import ascii_lowercase, ascii_uppercase
@@ -75,6 +76,12 @@ def find(
     if before is not None:
         query = query.where(Guest.id < before)
     return list(session.scalars(query.order_by(Guest.id.desc()).limit(limit)))
+
+
+def guest_names(session: Session, ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return what guests are called: by name, else by address; who has neither is left out."""
+    query = select(Guest.id, Guest.name, Guest.email).where(Guest.id.in_(list(ids)))
+    return {key: said for key, name, email in session.execute(query) if (said := name or email)}
 
 
 def counts(session: Session, wanted: GuestFilter) -> dict[State, int]:

@@ -16,6 +16,7 @@ from portal.audit.rules import VOCABULARY, plain
 from portal.foundation.db import db
 from portal.foundation.text import csv_cell
 from portal.pages.admin.forms import AuditForm
+from portal.pages.admin.who import names_in
 from portal.trust.queries import organisation_by_slug, organisations
 from portal.web.guards import for_admin
 
@@ -68,6 +69,7 @@ def log() -> ResponseReturnValue:
         form=form,
         entries=entries,
         names=_names(),
+        who=names_in(db.session(), entries),
         older=older,
         kept=kept,
         events=sorted(VOCABULARY),

@@ -119,6 +119,7 @@ class PolicyForm(PortalForm):
             SelectChoice("first", "waits: a sponsor approves first"),
             SelectChoice("at-once", "has restricted access at once"),
         ],
+        default="",
     )
     approval_days = number("Days for the sponsor to approve access given at once", "approval_days")
     longest_days = number("Longest stay that a sponsor may approve, in days", "longest_days")
@@ -285,8 +286,8 @@ class AuditForm(PortalForm):
 
     reference = TextField("Reference", limit=32)
     event = TextField("Event", limit=64)
-    organisation = TextField("Organisation", limit=63, description="Its short name")
-    guest = TextField("Guest", limit=36, description="Id")
+    organisation = TextField("Organisation's short name", limit=63)
+    guest = TextField("Guest's id", limit=36)
     since = DateField("From")
     until = DateField("Until")
 
@@ -300,7 +301,7 @@ class GuestFilterForm(PortalForm):
         csrf = False
 
     text = TextField("Name or address begins with", limit=254)
-    organisation = TextField("Organisation", limit=63, description="Its short name")
+    organisation = TextField("Organisation's short name", limit=63)
     state = SelectOneField(
         "State",
         choices=[
