@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := env
 .PHONY: env test lint demo lock wheel clean
-.PHONY: defences properties
+.PHONY: defences properties pictures size
 
 # The first of these that is 3.11 or newer; `make PYTHON=/path/to/python3.12 env` says otherwise.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -50,6 +50,14 @@ defences: env
 # Ten thousand examples for each canonicaliser and parser of what others write.
 properties: env
 	PORTAL_EXAMPLES=long $(BIN)/pytest -n $(WORKERS) -m properties --timeout 1800 --durations 10
+
+# The pictures of README and docs, taken anew from the pages.
+pictures: env
+	PORTAL_PICTURES=take $(BIN)/pytest tests/gallery/test_pictures.py
+
+# Search over 100,000 guests, the audit log over 1,000,000 events: what each look reads.
+size: env
+	PORTAL_SIZE=full $(BIN)/pytest -n $(WORKERS) --timeout 1800 tests/test_size.py
 
 demo: env .venv-canaille/stamp
 	@exec $(BIN)/python -m demo
