@@ -105,17 +105,6 @@ def address_taken(session: Session, email: str, except_guest: UUID | None = None
     return [row_of(row) for row in session.execute(query.limit(5))]
 
 
-def arrivals_since(session: Session, organisation_id: UUID, since: datetime, most: int) -> int:
-    """Count people of an organisation who arrived after an instant, up to *most*."""
-    inner = (
-        select(Guest.id)
-        .where(Guest.organisation_id == organisation_id, Guest.arrived_at > since)
-        .limit(most)
-        .subquery()
-    )
-    return session.scalar(select(func.count()).select_from(inner)) or 0
-
-
 def terms_accepted(session: Session, guest_id: UUID) -> tuple[int, datetime] | None:
     """Return the latest version of the terms that a guest accepted, and when."""
     query = (

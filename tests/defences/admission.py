@@ -179,8 +179,8 @@ DEFENCES: Final = (
     Defence(
         case="A16",
         file=ARRIVING,
-        old="    if guest is None and by_identity(\n",
-        new="    if False and by_identity(\n",
+        old="    if not plain or door.policy.at_once != provider.policy.at_once:\n",
+        new="    if False:\n",
         tests=(f"{RACES}::test_a16_one_person_fifty_times[postgresql]",),
     ),
     Defence(

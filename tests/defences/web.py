@@ -47,14 +47,14 @@ DEFENCES: Final = (
     Defence(
         case="W02",
         file=CHANGES,
-        old="            token_hash=hash_token(started.token),",
-        new="            token_hash=started.token,",
+        old='            "token_hash": hash_token(started.token),',
+        new='            "token_hash": started.token,',
         tests=(f"{JOURNEY}::test_w02_only_hashes_are_stored[sqlite]",),
     ),
     Defence(
         case="W04",
         file=QUERIES,
-        old="            Session.revoked_at.is_(None),\n",
+        old="        _SESSION.c.revoked_at.is_(None),\n",
         new="",
         tests=(
             f"{JOURNEY}::test_w04_sign_out_ends_copies[sqlite]",
@@ -80,14 +80,14 @@ DEFENCES: Final = (
     Defence(
         case="W05",
         file=QUERIES,
-        old="            Session.ends_at > at,\n",
+        old='        _SESSION.c.ends_at > bindparam("at", type_=_SESSION.c.ends_at.type),\n',
         new="",
         tests=(f"{JOURNEY}::test_w05_idle_and_absolute_limits[sqlite]",),
     ),
     Defence(
         case="W05",
         file=QUERIES,
-        old="            Session.seen_at > at - idle,\n",
+        old='        _SESSION.c.seen_at > bindparam("idle_since", type_=_SESSION.c.seen_at.type),\n',
         new="",
         tests=(f"{JOURNEY}::test_w05_idle_and_absolute_limits[sqlite]",),
     ),

@@ -95,7 +95,7 @@ def test_a_yes_counts_for_the_terms_that_were_shown(story):
 def test_a_doubled_click_on_the_arrival_page_is_told_so(story, monkeypatch):
     """The second one finds the arrival used under the lock: no fault of ours to report."""
 
-    def used(*_arguments):
+    def used(*_arguments, **_more):
         raise admission.LostRace
 
     client = story.browser()
@@ -401,8 +401,8 @@ def test_a_provider_disabled_while_it_is_spoken_with_lets_nobody_in(story, monke
         db.session.remove()
     honest = page.come_back
 
-    def slow(connection):
-        result = honest(connection)
+    def slow(connection, kept):
+        result = honest(connection, kept)
         with transaction(actor=Actor.shell("tests"), now=clock.policy_now()) as tx:
             trust.disable(tx, provider_id)
         return result

@@ -1,7 +1,5 @@
 """The writer of guests, and what the database itself refuses, on both databases."""
 
-from datetime import timedelta
-
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
@@ -10,7 +8,7 @@ from portal.foundation.db import uuid7
 from portal.guests import changes
 from portal.guests.changes import Move, NewGuest
 from portal.guests.models import TermsAcceptance
-from portal.guests.queries import address_taken, arrivals_since, get, lock
+from portal.guests.queries import address_taken, get, lock
 from portal.guests.rules import IllegalTransition, Reason, State
 from portal.trust import changes as trust
 from portal.trust.queries import current_terms
@@ -190,18 +188,6 @@ def test_who_holds_an_address(scene: Scene, acme: Partner):
     scene.sweep()
     assert address_taken(scene.session, email) == []
     assert zeta.id != acme.id
-
-
-def test_arrivals_are_counted_up_to_a_number(scene: Scene, acme: Partner):
-    """After an instant, and no further than the question needs."""
-    for number in range(3):
-        scene.guest(acme, f"p{number}")
-        scene.later(minutes=1)
-    hour_ago = scene.now - timedelta(hours=1)
-    assert arrivals_since(scene.session, acme.id, hour_ago, 20) == 3
-    assert arrivals_since(scene.session, acme.id, hour_ago, 2) == 2
-    assert arrivals_since(scene.session, acme.id, scene.now - timedelta(minutes=3), 20) == 2
-    assert arrivals_since(scene.session, uuid7(), hour_ago, 20) == 0
 
 
 def test_nobody(scene: Scene):

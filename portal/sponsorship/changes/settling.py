@@ -6,11 +6,8 @@ matter which of them came first. The guest's row lock guards its sponsorships to
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
-
-from sqlalchemy.orm import Session
 
 from portal.delivery.changes import Message, put
 from portal.delivery.rules import KINDS
@@ -37,7 +34,6 @@ from portal.sponsorship.rules import (
     Standing,
     due_steps,
     latest_expiry,
-    outlook,
 )
 
 NO_REVIEW = {"review_ask_at": None}
@@ -99,21 +95,6 @@ def settle(tx: Tx, guest_ids: Iterable[UUID]) -> dict[UUID, GuestRow]:
     }
     _tell(tx, [(now[key], step) for key, step in last.items()], list(rows.values()))
     return now
-
-
-def as_if_settled(session: Session, guest: GuestRow, now: datetime) -> GuestRow:
-    """Return a guest as it would stand once everything due is settled, settling nothing."""
-    standing = open_of(session, [guest.id]).get(guest.id, ())
-    seen = outlook(dates_of(guest), standing, now)
-    return replace(
-        guest,
-        state=seen.state,
-        state_reason=seen.reason,
-        state_since=seen.since,
-        hold=seen.hold,
-        tombstone=seen.tombstone,
-        removes_at=seen.removes_at,
-    )
 
 
 def make_room(tx: Tx, organisation_id: UUID, most: int) -> bool:
