@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := env
 .PHONY: env test lint demo lock wheel clean
-.PHONY: defences properties pictures size
+.PHONY: bench defences properties pictures size
 
 # The first of these that is 3.11 or newer; `make PYTHON=/path/to/python3.12 env` says otherwise.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -58,6 +58,10 @@ pictures: env
 # Search over 100,000 guests, the audit log over 1,000,000 events: what each look reads.
 size: env
 	PORTAL_SIZE=full $(BIN)/pytest -n $(WORKERS) --timeout 1800 tests/test_size.py
+
+# Every figure as a ratio to a floor of the same run; WHAT="--only web" for a part.
+bench: env
+	PYTHONPATH="$(CURDIR)" $(BIN)/python -W ignore -m bench $(WHAT)
 
 demo: env .venv-canaille/stamp
 	@exec $(BIN)/python -m demo

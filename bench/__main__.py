@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from bench.ground import Ground, Served, ground, the_floor, the_portal
 from bench.load import People, compare, cost
+from bench.many import many
+from bench.sweeping import sweeping
 
 WARM = 40
 
@@ -45,14 +47,12 @@ def main() -> None:
     with ground() as on:
         if chosen.only in (None, "web"):
             lines += web(on, chosen.rounds, chosen.size)
-        if chosen.only in (None, "many"):
-            from bench.many import many
-
-            lines.append(many(on, chosen.guests, chosen.size))
+        if chosen.only in (None, "many", "sweep"):
+            ratio, more = many(on, chosen.guests, chosen.size)
+            lines.append(say(Line("first sign-in among many", ratio, 1.15, more=more)))
         if chosen.only in (None, "sweep"):
-            from bench.sweeping import sweeping
-
-            lines += sweeping(on, chosen.guests)
+            ratio, more = sweeping()
+            lines.append(say(Line("sweep", ratio, 0.25, at_least=True, more=more)))
     raise SystemExit(not all(line.good for line in lines))
 
 

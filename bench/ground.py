@@ -102,7 +102,7 @@ def ground() -> Iterator[Ground]:
         redis_url = stack.enter_context(running_redis())
         provider = HostileProvider()
         stack.callback(provider.close)
-        provider._connections = connections = Connections()  # noqa: SLF001
+        provider._connections = connections = Connections()
         settings = Settings.checked(
             None,
             env="development",

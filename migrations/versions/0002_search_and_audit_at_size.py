@@ -33,10 +33,19 @@ def upgrade() -> None:
     op.create_index(
         "ix_sponsorship_decided_by_decided_at", "sponsorship", ["decided_by", "decided_at", "id"]
     )
+    # What awaits a sponsor is few among many that they vouch for.
+    op.drop_index("ix_sponsorship_sponsor_id_state", "sponsorship")
+    op.create_index(
+        "ix_sponsorship_sponsor_id_state_approve_by",
+        "sponsorship",
+        ["sponsor_id", "state", "approve_by"],
+    )
 
 
 def downgrade() -> None:
     """Back to what 0001 made."""
+    op.drop_index("ix_sponsorship_sponsor_id_state_approve_by", "sponsorship")
+    op.create_index("ix_sponsorship_sponsor_id_state", "sponsorship", ["sponsor_id", "state"])
     op.drop_index("ix_sponsorship_decided_by_decided_at", "sponsorship")
     op.drop_index("ix_audit_event_at", "audit_event")
     op.create_index("ix_audit_event_at", "audit_event", ["at"])

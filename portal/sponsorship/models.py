@@ -29,7 +29,7 @@ class Sponsorship(Base):
             postgresql_where=text("state = 'requested'"),
         ),
         Index("ix_sponsorship_guest_id_state", "guest_id", "state"),
-        Index("ix_sponsorship_sponsor_id_state", "sponsor_id", "state"),
+        Index("ix_sponsorship_sponsor_id_state_approve_by", "sponsor_id", "state", "approve_by"),
         Index("ix_sponsorship_organisation_id_state", "organisation_id", "state"),
         Index("ix_sponsorship_contract_id_state", "contract_id", "state"),
         Index("ix_sponsorship_decided_by_decided_at", "decided_by", "decided_at", "id"),
