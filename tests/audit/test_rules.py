@@ -12,7 +12,6 @@ from portal.audit.rules import (
     RULES_VERSION,
     VOCABULARY,
     Event,
-    Shape,
     WrongEvent,
     check,
     digest,
@@ -70,49 +69,6 @@ def test_any_other_event_fails_the_change(event, complaint):
     with pytest.raises(WrongEvent) as refused:
         check(event)
     assert str(refused.value) == complaint
-
-
-REVISION = "organisation domain contract policy organisation_sponsor"
-DECLARED = {
-    "guest.created": ("guest federated_identity", ""),
-    "guest.returned": ("guest", ""),
-    "guest.activated": ("guest", ""),
-    "guest.suspended": ("guest", ""),
-    "guest.resumed": ("guest", ""),
-    "guest.removed": ("guest", ""),
-    "guest.tombstone_lifted": ("guest", ""),
-    "guest.refreshed": ("guest federated_identity", ""),
-    "guest.knocked": ("guest", ""),
-    "guest.reckoned": ("guest", ""),
-    "sponsorship.requested": ("sponsorship", ""),
-    "sponsorship.approved": ("sponsorship", ""),
-    "sponsorship.extended": ("sponsorship", ""),
-    "sponsorship.reviewed": ("sponsorship", ""),
-    "sponsorship.review_asked": ("sponsorship", ""),
-    "sponsorship.rejected": ("sponsorship", ""),
-    "sponsorship.handed_over": ("sponsorship", ""),
-    "sponsorship.ended": ("sponsorship", ""),
-    "sponsorship.decision_lost": ("", "tried decided"),
-    "grant.proposed": ("grant", ""),
-    "grant.given": ("grant", ""),
-    "grant.ended": ("grant", ""),
-    "arrival.seen": ("", ""),
-    "arrival.abandoned": ("", "count"),
-    "sign_in.refused": ("", "reasons identity_provider"),
-    "sign_in.attribute_ignored": ("", "claims"),
-    "contract.ended": ("contract", "guests"),
-    "organisation.added": (REVISION, ""),
-    "organisation.suspended": ("organisation", ""),
-    "organisation.resumed": ("organisation", ""),
-    "lifecycle.settled_row_failed": ("", "kind error"),
-}
-
-
-@pytest.mark.parametrize(("name", "declared"), DECLARED.items(), ids=DECLARED)
-def test_the_vocabulary_of_people_is_as_scripts_read_it(name, declared):
-    """These names and keys are an interface: old events are read by them for years."""
-    sets, keys = (frozenset(words.split()) for words in declared)
-    assert VOCABULARY[name] == Shape(sets, keys)
 
 
 def test_every_name_is_a_noun_and_a_verb():
