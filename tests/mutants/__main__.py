@@ -122,7 +122,10 @@ def _run(module: str, tests: Sequence[str], start: int, verdicts: Path) -> list[
     lines = verdicts.read_text(encoding="utf-8").splitlines()
     told = [Verdict(**json.loads(line)) for line in lines]
     killed = sum(one.outcome != "survived" for one in told)
-    print(f"{module} {start}: {killed} of {len(told)} killed", flush=True)  # noqa: T201
+    print(f"{module} from {start}: {killed} of {len(told)} killed", flush=True)  # noqa: T201
+    for one in told:
+        if one.outcome == "survived":
+            print(f"  {one.line}\n    - {one.was}\n    + {one.now}", flush=True)  # noqa: T201
     return told
 
 

@@ -6,10 +6,11 @@ half of a rule stands at the level of the module (limits, tables, vocabularies) 
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import libcst as cst
-from mutmut.mutation.mutators import mutation_operators
+from mutmut.mutation.mutators import mutation_operators, operator_string
 
 Operator = tuple[type[cst.CSTNode], Callable[[Any], Iterable[cst.CSTNode]]]
 
@@ -99,8 +100,14 @@ def _is_name(node: cst.BaseExpression, name: str) -> bool:
     return isinstance(node, cst.Name) and node.value == name
 
 
+def _once(operator: Callable[[Any], Iterable[cst.CSTNode]]) -> Callable[[Any], Iterable[Any]]:
+    """The first change that an operator makes of a node: its kin die with it."""
+    return lambda node: islice(operator(node), 1)
+
+
 OPERATORS: tuple[Operator, ...] = (
-    *mutation_operators,
+    # Of a string mutmut also makes a lower-case and an upper-case one.
+    *((kind, _once(one) if one is operator_string else one) for kind, one in mutation_operators),
     (cst.Integer, _less),
     (cst.ComparisonTarget, _negated),
     (cst.BooleanOperation, _one_side),

@@ -193,6 +193,10 @@ class _Trial:
         if mutant is not None:
             sys.meta_path.insert(0, _Finder(mutant))
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            try:
+                importlib.import_module(module_name(mutant.module))
+            except Exception:  # noqa: BLE001 - it cannot even be loaded; pytest would tell at length
+                os._exit(_RED)
 
     def _goes_stale(self, name: str) -> bool:
         if name.startswith("tests."):
