@@ -17,7 +17,7 @@ from tests.mutants.sources import MODULES
 
 SURVIVORS = Path(__file__).with_name("survivors.toml")
 LEAST = 0.95
-SLICE = 150
+SLICE = 250
 _PLUGINS = ("xdist", "randomly", "cacheprovider", "pytest_cov", "logging")
 
 

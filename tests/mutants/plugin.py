@@ -25,6 +25,7 @@ from types import CodeType, ModuleType
 import pytest
 from hypothesis import Phase, settings
 
+from tests.mutants.direct import call_tests
 from tests.mutants.mutate import Mutant, mutants_of
 
 MEMORY = 4 * 2**30  # bytes a mutant may take: some never end and eat
@@ -140,13 +141,9 @@ class _Trial:
         limit = max(SHORTEST, 4 * (time.monotonic() - began))
         with Path(self._config.getoption("verdicts")).open("a", encoding="utf-8") as out:
             for mutant in mutants[int(first) : int(last) if last else None]:
-                # Nearly all die by the module's own tests, which are named first.
-                for tests in (everything[:1], everything[1:]):
-                    outcome = self._try(mutant, tests, limit)
-                    if self._is_child:
-                        return
-                    if outcome != "survived":
-                        break
+                outcome = self._try(mutant, everything, limit)
+                if self._is_child:
+                    return
                 verdict = Verdict(mutant.module, mutant.line, mutant.was, mutant.now, outcome)
                 out.write(json.dumps(asdict(verdict)) + "\n")
                 out.flush()
@@ -193,10 +190,13 @@ class _Trial:
         if mutant is not None:
             sys.meta_path.insert(0, _Finder(mutant))
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-            try:
-                importlib.import_module(module_name(mutant.module))
-            except Exception:  # noqa: BLE001 - it cannot even be loaded; pytest would tell at length
-                os._exit(_RED)
+        try:
+            for test in self._config.args:
+                call_tests(module_name(test))
+        except BaseException as told:
+            if mutant is None:
+                raise SystemExit(f"{test}: cannot be called straight") from told
+            os._exit(_RED)
 
     def _goes_stale(self, name: str) -> bool:
         if name.startswith("tests."):
