@@ -6,18 +6,16 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.mutants.mutate import mutants_of
 from tests.mutants.plugin import Verdict
 from tests.mutants.sources import MODULES
 
 SURVIVORS = Path(__file__).with_name("survivors.toml")
 LEAST = 0.95
-SLICE = 250
 _PLUGINS = ("xdist", "randomly", "cacheprovider", "pytest_cov", "logging")
 
 
@@ -91,26 +89,21 @@ def _tried(chosen: Mapping[str, Sequence[str]], jobs: int) -> list[Verdict]:
         ThreadPoolExecutor(jobs) as pool,
     ):
         work = [
-            pool.submit(_run, module, tests, start, Path(folder, str(number)))
-            for number, (module, tests, start) in enumerate(_pieces(chosen))
+            pool.submit(_run, module, tests, f"{part}:{jobs}", Path(folder, f"{number}-{part}"))
+            for number, (module, tests) in enumerate(chosen.items())
+            for part in range(jobs)
         ]
         return [verdict for one in work for verdict in one.result()]
 
 
-def _pieces(chosen: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Sequence[str], int]]:
-    for module, tests in chosen.items():
-        many = len(mutants_of(module, Path(module).read_text(encoding="utf-8")))
-        yield from ((module, tests, start) for start in range(0, many, SLICE))
-
-
-def _run(module: str, tests: Sequence[str], start: int, verdicts: Path) -> list[Verdict]:
+def _run(module: str, tests: Sequence[str], part: str, verdicts: Path) -> list[Verdict]:
     """Try some mutants of a module in a process of its own."""
     verdicts.touch()
     ran = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-x", "-s", "-p", "tests.mutants.plugin"),
             *(word for name in _PLUGINS for word in ("-p", f"no:{name}")),
-            *("--timeout", "0", "--mutate", module, "--slice", f"{start}:{start + SLICE}"),
+            *("--timeout", "0", "--mutate", module, "--part", part),
             *("--verdicts", str(verdicts), *tests),
         ],
         check=False,
@@ -122,7 +115,7 @@ def _run(module: str, tests: Sequence[str], start: int, verdicts: Path) -> list[
     lines = verdicts.read_text(encoding="utf-8").splitlines()
     told = [Verdict(**json.loads(line)) for line in lines]
     killed = sum(one.outcome != "survived" for one in told)
-    print(f"{module} from {start}: {killed} of {len(told)} killed", flush=True)  # noqa: T201
+    print(f"{module} {part}: {killed} of {len(told)} killed", flush=True)  # noqa: T201
     for one in told:
         if one.outcome == "survived":
             print(f"  {one.line}\n    - {one.was}\n    + {one.now}", flush=True)  # noqa: T201

@@ -16,7 +16,11 @@ import pytest
 
 def call_tests(module: str) -> None:
     """Call every plain test function of a module, with each of its parameters."""
-    for function in _functions(importlib.import_module(module)):
+    # Those that try many examples come last.
+    functions = sorted(
+        _functions(importlib.import_module(module)), key=lambda one: hasattr(one, "hypothesis")
+    )
+    for function in functions:
         for arguments in _arguments(function):
             function(**arguments)
 

@@ -1,9 +1,9 @@
 """Make every mutant of a module: the same text with one thing changed."""
 
-import ast
-from collections.abc import Iterator, Sequence
+import marshal
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, WhitespaceInclusivePositionProvider
@@ -37,7 +37,7 @@ class Mutant:
 
 
 def mutants_of(module: str, source: str) -> list[Mutant]:
-    """Return every mutant of a module; what parses to the same tree as another is left out."""
+    """Return every mutant of a module; what means the same as another is left out."""
     wrapper = MetadataWrapper(cst.parse_module(source))
     collector = _Collector()
     wrapper.visit(collector)
@@ -45,37 +45,45 @@ def mutants_of(module: str, source: str) -> list[Mutant]:
     starts = [0]
     for line in lines:
         starts.append(starts[-1] + len(line))
-    seen = {ast.dump(ast.parse(source))}
+    seen = {_code(source)}
     made = []
     for (start, end), changed in collector.changes:
         begin = starts[start.line - 1] + start.column
         until = starts[end.line - 1] + end.column
         text = source[:begin] + wrapper.module.code_for_node(changed) + source[until:]
         try:
-            tree = ast.dump(ast.parse(text))
+            code = _code(text)
         except SyntaxError:
             continue
-        if tree not in seen:
-            seen.add(tree)
+        if code not in seen:
+            seen.add(code)
             made.append(_mutant(module, lines, text))
     return made
 
 
+def _code(text: str) -> bytes:
+    """Return what a text means to the interpreter."""
+    with warnings.catch_warnings(action="ignore"):  # such as `is` beside a literal
+        return marshal.dumps(compile(text, "", "exec", dont_inherit=True))
+
+
 def _mutant(module: str, lines: Sequence[str], text: str) -> Mutant:
     changed = text.splitlines(keepends=True)
-    blocks = [
-        block
-        for block in SequenceMatcher(None, lines, changed, autojunk=False).get_opcodes()
-        if block[0] != "equal"
-    ]
-    first, last = blocks[0], blocks[-1]
+    first = _alike(lines, changed)
+    last = _alike(lines[first:][::-1], changed[first:][::-1])
     return Mutant(
         module,
-        first[1] + 1,
-        " ".join("".join(lines[first[1] : last[2]]).split()),
-        " ".join("".join(changed[first[3] : last[4]]).split()),
+        first + 1,
+        " ".join("".join(lines[first : len(lines) - last]).split()),
+        " ".join("".join(changed[first : len(changed) - last]).split()),
         text,
     )
+
+
+def _alike(one: Sequence[str], other: Sequence[str]) -> int:
+    """Return how many lines two texts have in common, from the first."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 class _Collector(cst.CSTVisitor):
@@ -110,9 +118,3 @@ class _Collector(cst.CSTVisitor):
             case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value="__all__"))]):
                 return True
         return False
-
-
-def slices(mutants: Sequence[Mutant], size: int) -> Iterator[Sequence[Mutant]]:
-    """Cut a list into pieces."""
-    for start in range(0, len(mutants), size):
-        yield mutants[start : start + size]

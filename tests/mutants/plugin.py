@@ -112,7 +112,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Take what ``python -m tests.mutants`` hands over."""
     group = parser.getgroup("mutants")
     group.addoption("--mutate", help="file whose mutants are tried")
-    group.addoption("--slice", default="0:", help="which of them, as a slice")
+    group.addoption("--part", default="0:1", help="which: every second of them is 0:2")
     group.addoption("--verdicts", help="file to which a JSON line for each is written")
 
 
@@ -127,8 +127,10 @@ class _Trial:
     def pytest_collection(self, session: pytest.Session) -> None:
         """Fork for each mutant; only the children go on to collect."""
         module = self._config.getoption("mutate")
-        first, _, last = self._config.getoption("slice").partition(":")
+        first, step = map(int, self._config.getoption("part").split(":"))
         mutants = mutants_of(module, Path(module).read_text(encoding="utf-8"))
+        if not mutants:
+            pytest.exit("nothing to change", 0)
         self._stale = users_of(module_name(module))
         everything = self._config.args
         began = time.monotonic()
@@ -140,7 +142,7 @@ class _Trial:
         gc.freeze()  # else each child's collector touches, and so copies, all of this
         limit = max(SHORTEST, 4 * (time.monotonic() - began))
         with Path(self._config.getoption("verdicts")).open("a", encoding="utf-8") as out:
-            for mutant in mutants[int(first) : int(last) if last else None]:
+            for mutant in mutants[first::step]:
                 outcome = self._try(mutant, everything, limit)
                 if self._is_child:
                     return
