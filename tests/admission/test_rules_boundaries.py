@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from portal.admission.rules import Decision, Outcome, Refusal, decide
+from portal.admission.rules import Decision, Outcome, Refusal, decide, has_required_claims
 from portal.guests.rules import Reason, State
 from tests.admission.test_rules import FACTS, IDENTITY, KNOWN, NOW, REMOVED, SUSPENDED, TICK
 
@@ -139,3 +139,35 @@ def test_a03_a_foreign_address_is_borne_until_the_instant(
     assert decide(identity, facts, NOW) == (Decision(Outcome.SIGN_IN) if borne else refused)
     trusted = replace(facts, addresses_trusted=True)
     assert decide(identity, trusted, NOW) == (Decision(Outcome.SIGN_IN) if borne else refused)
+
+
+TENANT = "11111111-2222-3333-4444-55555555abcd"
+
+
+@pytest.mark.parametrize(
+    ("claims", "required", "expected"),
+    [
+        ({"tid": TENANT}, {"tid": TENANT}, True),
+        ({"tid": TENANT.upper()}, {"tid": TENANT}, True),
+        ({"tid": TENANT}, {"tid": TENANT.upper()}, True),
+        ({"tid": TENANT[:-1]}, {"tid": TENANT}, False),
+        ({"tid": [TENANT]}, {"tid": TENANT}, False),
+        ({}, {"tid": TENANT}, False),
+        ({}, {"tid": "None"}, False),
+        ({}, {"tid": "xxxx"}, False),
+        ({"hd": "ACME.example"}, {"hd": "acme.example"}, False),
+        ({"hd": "acme.example"}, {"hd": "ACME.example"}, False),
+        ({"hd": "acme.example", "tid": TENANT}, {"hd": "acme.example", "tid": "x"}, False),
+        ({"hd": "x", "tid": TENANT}, {"hd": "acme.example", "tid": TENANT}, False),
+    ],
+)
+def test_only_a_tenant_may_be_written_in_either_case(
+    claims: dict[str, object], required: dict[str, str], *, expected: bool
+):
+    """RFC 9562, section 4; every other claim counts to the letter."""
+    assert has_required_claims(replace(IDENTITY, claims=claims), required) is expected
+
+
+def test_a_decision_has_no_reason_of_its_own():
+    """Only a refusal has any."""
+    assert Decision(Outcome.ARRIVE).reasons == ()

@@ -11,7 +11,7 @@ from libcst.metadata import MetadataWrapper, WhitespaceInclusivePositionProvider
 from tests.mutants.operators import OPERATORS
 
 # mutmut leaves these be too: what is counted or asked is told by what is done with it.
-_LEFT_BE = {"len", "isinstance", "TypeVar"}
+_LEFT_BE = {"len", "isinstance"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,5 +116,7 @@ class _Collector(cst.CSTVisitor):
             case cst.Call(func=cst.Name(value=name)):
                 return name in _LEFT_BE
             case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value="__all__"))]):
+                return True
+            case cst.Assign(value=cst.Call(func=cst.Name(value="TypeVar"))):
                 return True
         return False
