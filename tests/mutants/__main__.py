@@ -111,7 +111,8 @@ def _run(module: str, tests: Sequence[str], part: str, verdicts: Path) -> list[V
         text=True,
     )
     if ran.returncode:
-        raise SystemExit(f"{module}: the trial itself failed\n{ran.stdout}{ran.stderr}")
+        print(f"{module}: the trial itself failed\n{ran.stdout}{ran.stderr}", flush=True)  # noqa: T201
+        raise SystemExit(1)
     lines = verdicts.read_text(encoding="utf-8").splitlines()
     told = [Verdict(**json.loads(line)) for line in lines]
     killed = sum(one.outcome != "survived" for one in told)

@@ -47,7 +47,9 @@ def _table(names: Any, values: Any) -> list[dict[str, Any]]:
     names = [name.strip() for name in names.split(",")] if isinstance(names, str) else [*names]
     rows = []
     for value in values:
-        # A `pytest.param` is a tuple of values, marks and id.
-        plain = value.values if isinstance(value, type(pytest.param())) else value
-        rows.append(dict(zip(names, plain if len(names) > 1 else [plain], strict=True)))
+        if isinstance(value, type(pytest.param())):
+            row = value.values
+        else:
+            row = value if len(names) > 1 else (value,)
+        rows.append(dict(zip(names, row, strict=True)))
     return rows
