@@ -1,5 +1,6 @@
 """The vocabulary: exactly these events, exactly these keys; canonical, digested, replayable."""
 
+import time
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 from hashlib import sha256
@@ -12,6 +13,7 @@ from portal.audit.rules import (
     RULES_VERSION,
     VOCABULARY,
     Event,
+    Shape,
     WrongEvent,
     check,
     digest,
@@ -95,6 +97,7 @@ BERLIN = timezone(timedelta(hours=1))
         ((1, None, True), [1, None, True]),
         ({"b", "a"}, ["a", "b"]),
         (frozenset({2, 1}), [1, 2]),
+        ({8, 1}, [1, 8]),  # as it lies in memory, 8 comes first
         (["b", "a"], ["b", "a"]),
         (1.5, 1.5),
         (None, None),
@@ -103,6 +106,23 @@ BERLIN = timezone(timedelta(hours=1))
 def test_plain(value, expected):
     """What JSON can hold, in one spelling."""
     assert plain(value) == expected
+
+
+def test_an_instant_is_in_utc_wherever_the_machine_stands(monkeypatch):
+    """Two machines write one log."""
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    try:
+        assert plain(datetime(2026, 3, 2, 9, tzinfo=UTC)) == "2026-03-02T09:00:00Z"
+        assert plain(datetime(2026, 3, 2, 10, tzinfo=BERLIN)) == "2026-03-02T09:00:00Z"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_shape_asks_for_nothing_by_default():
+    """An event that sets and carries nothing."""
+    assert (Shape().sets, Shape().keys) == (frozenset(), frozenset())
 
 
 def test_digest():

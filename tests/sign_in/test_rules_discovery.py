@@ -191,6 +191,12 @@ def test_loopback_is_for_development(address: str):
     assert isinstance(read(token_endpoint=address), Failure)
 
 
+@pytest.mark.parametrize("scheme", ["ftp", "ws", "file", ""])
+def test_only_http_may_go_without_encryption(scheme: str):
+    """And that on loopback alone, in development."""
+    assert isinstance(read(token_endpoint=f"{scheme}://127.0.0.1/x", development=True), Failure)
+
+
 def test_https_on_loopback_is_an_address():
     """Whether it may be fetched is the egress client's to say."""
     assert isinstance(read(token_endpoint="https://127.0.0.1/x"), Metadata)
