@@ -207,6 +207,7 @@ def test_letters_of_every_script_can_be_kept():
         ("a\u00a0b", None, "a\ufffdb"),
         (None, None, None),
         (7, None, None),
+        (f"ada@acme.example{' ' * 400}", "ada@acme.example", f"ada@acme.example{' ' * 304}"),
     ],
 )
 def test_an_address(asserted: object, email: str | None, raw: str | None):
@@ -306,6 +307,9 @@ WARNING = (
         ({"sub": "ada", "preferred_username": "ADA"}, "a login name"),
         ({"sub": "ada", "upn": "Ada"}, "a login name"),
         ({"sub": "7", "upn": 7}, "a login name"),
+        ({"sub": "None"}, None),
+        ({"sub": "xxxx"}, None),
+        ({"sub": "XXXX"}, None),
         ({"sub": "acme.example", "email": "ada@acme.example"}, None),
     ],
 )

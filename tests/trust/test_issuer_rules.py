@@ -11,7 +11,7 @@ from portal.trust.rules import (
     is_loopback,
     is_pairwise,
 )
-from portal.trust.rules.issuer import ENTRA_HOSTS, MOST_ISSUER, SHARED_ISSUERS
+from portal.trust.rules.issuer import ENTRA_HOSTS, MOST_ISSUER, SHARED_ISSUERS, require_owner
 
 TENANT = "11111111-2222-3333-4444-55555555abcd"
 ENTRA = f"https://login.microsoftonline.com/{TENANT}/v2.0"
@@ -33,6 +33,9 @@ PRIVATE = House(private_hosts=frozenset({"id.internal", "10.0.0.5:8443", "idp"})
         ("https://idp/realm", PRIVATE),
         ("https://id.internal", PRIVATE),
         ("https://10.0.0.5:8443/x", PRIVATE),
+        ("https://IDP:8443/x", House(private_hosts=frozenset({"idp:8443"}))),
+        ("https://id.acme.example:1", PRODUCTION),
+        ("https://id.acme.example/.well-known/openid-configurationX", PRODUCTION),
         ("http://127.0.0.1:5000", DEVELOPMENT),
         ("http://localhost:5000", DEVELOPMENT),
         ("http://acme.localhost", DEVELOPMENT),
@@ -125,6 +128,41 @@ def test_f01_o24_what_no_issuer_can_be_is_refused(issuer: str, house: House, wor
         check_issuer(issuer, house)
     assert refused.value.field == "issuer"
     assert words in refused.value.message
+
+
+def test_a_house_allows_nothing_by_default():
+    """Neither loopback nor a private host, and no domain is its own."""
+    assert House() == House(frozenset(), development=False, private_hosts=frozenset())
+    assert House().development is False
+    assert MOST_ISSUER == 2048
+
+
+def test_who_has_no_host_owns_nobody():
+    """What is no address is refused elsewhere."""
+    require_owner("", {})
+    require_owner("https://id.acme.example", {})
+
+
+def test_issuers_that_serve_everybody():
+    """With the claim that says whose person it is; one that is left out lets everybody in."""
+    assert dict(SHARED_ISSUERS) == {
+        "accounts.google.com": "hd",
+        "appleid.apple.com": None,
+        "gitlab.com": None,
+        "login.salesforce.com": "organization_id",
+        "slack.com": "https://slack.com/team_id",
+        "www.facebook.com": None,
+        "www.linkedin.com": None,
+        "api.login.yahoo.com": None,
+    }
+    assert {
+        "login.microsoftonline.com",
+        "login.microsoftonline.us",
+        "login.partner.microsoftonline.cn",
+        "login.microsoft.com",
+        "login.windows.net",
+        "sts.windows.net",
+    } == ENTRA_HOSTS
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def check_issuer(text: str, house: House) -> str:
 def _address(issuer: str) -> SplitResult:
     unreadable = Refused("issuer", "Enter an address, like https://id.acme.example")
     printable = issuer.isascii() and issuer.isprintable() and not set(issuer) & set(' \\"<>^`|')
-    if not printable or not 0 < len(issuer) <= MOST_ISSUER:
+    if not printable or len(issuer) > MOST_ISSUER:
         raise unreadable
     try:
         parts = urlsplit(issuer)
@@ -159,7 +159,7 @@ def require_owner(issuer: str, required: Mapping[str, str]) -> None:
     if host not in SHARED_ISSUERS:
         return
     claim = SHARED_ISSUERS[host]
-    if (claim is None and not required) or (claim is not None and claim not in required):
+    if (not required) if claim is None else (claim not in required):
         raise Refused(
             "required_claims",
             f"Anybody can have an account at {host}: require {claim or 'CLAIM'}=VALUE, "
