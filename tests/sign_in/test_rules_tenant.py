@@ -31,6 +31,8 @@ ACME = "https://id.acme.example"
         (f"https://proxy.example/{TENANT}/v1.0", None),
         (f"https://proxy.example/x/{TENANT}/v2.0", None),
         (f"https://proxy.example/{TENANT}0/v2.0", None),
+        (f"https://proxy.example/X{TENANT}/v2.0", None),
+        (f"https://proxy.example/{TENANT}/v2.0X", None),
         ("https://login.microsoftonline.com/common/v2.0", None),
         ("https://id.acme.example", None),
     ],
