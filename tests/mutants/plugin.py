@@ -193,12 +193,13 @@ class _Trial:
             sys.meta_path.insert(0, _Finder(mutant))
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         try:
-            for test in self._config.args:
-                call_tests(module_name(test))
+            whole = call_tests([module_name(test) for test in self._config.args])
         except BaseException as told:
             if mutant is None:
-                raise SystemExit(f"{test}: cannot be called straight") from told
+                raise SystemExit("the tests cannot be called straight") from told
             os._exit(_RED)
+        if whole and mutant is not None:
+            os._exit(_GREEN)
 
     def _goes_stale(self, name: str) -> bool:
         if name.startswith("tests."):

@@ -277,13 +277,13 @@ def test_a_hash_is_of_what_came_with_it(algorithm: str, name: str):
         assert check_hash({name: other}, algorithm, name, "secret") == wrong
 
 
-@pytest.mark.parametrize("last", "Xx_A")
+@pytest.mark.parametrize("last", "AQgw")
 def test_only_padding_is_cut_off_a_hash(last: str):
     """A letter at its end belongs to it."""
     value = next(one for one in map(str, range(10_000)) if half(one, "sha256").endswith(last))
     good = half(value, "sha256")
     assert check_hash({"at_hash": good}, "RS256", "at_hash", value) is None
-    for wrong in (f"{good}{last}", good[:-1]):
+    for wrong in (f"{good}{last}", f"{good}X", good[:-1]):
         assert check_hash({"at_hash": wrong}, "RS256", "at_hash", value) is not None
 
 

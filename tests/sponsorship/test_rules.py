@@ -1,12 +1,16 @@
 """When a sponsorship ends and why, whether it is live, which steps it may take."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 
 from portal.guests.rules import Reason
 from portal.sponsorship.rules import (
+    NOT_CHOSEN,
+    REVIEW_ASKED_BEFORE,
+    Bound,
     IllegalStep,
     SponsorshipEnds,
     Standing,
@@ -138,6 +142,14 @@ def test_is_live(sponsorship, now, expected):
 
 R, A, J, E = Standing.REQUESTED, Standing.ACTIVE, Standing.REJECTED, Standing.ENDED
 LEGAL_STEPS = {(R, R), (R, A), (R, J), (R, E), (A, A), (A, J), (A, E)}
+
+
+def test_words_that_are_stored():
+    """Rows, events and scripts hold them: a word that changes is a migration."""
+    assert [*Standing] == ["requested", "active", "rejected", "ended"]
+    assert [*Bound] == ["contract", "longest"]
+    assert NOT_CHOSEN == "not_chosen"
+    assert timedelta(days=14) == REVIEW_ASKED_BEFORE
 
 
 @pytest.mark.parametrize("current", Standing)
