@@ -7,7 +7,10 @@ import pytest
 
 from portal.foundation.refused import Refused
 from portal.trust.rules import (
+    ADDRESSES,
+    CLIENT_AUTHS,
     DEFAULT_CLAIMS,
+    PROFILE_FIELDS,
     House,
     ProviderSettings,
     changed_state,
@@ -217,10 +220,51 @@ def test_a_secret_loses_the_line_break_of_its_file():
     """And nothing else."""
     assert check_secret("s3cr et\r\n") == "s3cr et"
     assert check_secret("x" * 4096) == "x" * 4096
-    for wrong in ("", "\n", "two\nlines", "x" * 4097, "a\tb"):
+    assert check_secret("Xs3cretX") == "Xs3cretX"
+    for wrong in ("", "\n", "two\nlines", "x" * 4097, "a\tb", "s3cret\t", "\ts3cret"):
         with pytest.raises(Refused) as refused:
             check_secret(wrong)
         assert refused.value.field == "client_secret"
+
+
+def test_what_counts_where_nothing_is_said():
+    """The usual scopes and claims; an address counts when it is verified."""
+    usual = ProviderSettings("Acme", "https://id.acme.example", "portal")
+    assert usual == ProviderSettings(
+        name="Acme",
+        issuer="https://id.acme.example",
+        client_id="portal",
+        client_auth="client_secret_basic",
+        scopes=("openid", "email", "profile"),
+        claim_map={
+            "email": "email",
+            "name": "name",
+            "given_name": "given_name",
+            "family_name": "family_name",
+            "department": "department",
+        },
+        subject_claim="sub",
+        required_claims={},
+        addresses="verified",
+    )
+
+
+def test_which_fields_a_claim_may_fill_and_which_claims_are_given_again():
+    """A field more is a door; a claim that is missing makes one person of two."""
+    assert PROFILE_FIELDS == ("email", "name", "given_name", "family_name", "department", "phone")
+    assert CLIENT_AUTHS == ("client_secret_basic", "client_secret_post")
+    assert ADDRESSES == ("verified", "trusted")
+    assert {
+        "email",
+        "preferred_username",
+        "upn",
+        "unique_name",
+        "name",
+        "nickname",
+        "given_name",
+        "family_name",
+        "phone_number",
+    } == REUSED_CLAIMS
 
 
 SETTINGS = ProviderSettings(name="Acme", issuer="https://id.acme.example", client_id="portal")
