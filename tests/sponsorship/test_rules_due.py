@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from itertools import permutations
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,7 @@ from tests.sponsorship.dates import (
     PENDING,
     REQUESTED,
     REVIEWED,
+    THREE,
     TICK,
     TWO,
     ends,
@@ -356,3 +358,29 @@ def test_nobody_is_in_on_nothing(case, now):
         assert left
     elif not seen.hold:
         assert not left
+
+
+def test_at_one_instant_the_order_is_that_of_the_ids():
+    """Whatever order the rows came in, and whatever the reasons: two sweeps write the same log."""
+    missed = replace(ACTIVE, id=ONE, expires_at=END + DAY, review_ends_at=END)
+    expired = replace(ACTIVE, id=TWO)
+    late = replace(ACTIVE, id=THREE, expires_at=END + DAY, contract_ends_at=END)
+    for order in permutations((missed, expired, late)):
+        assert due_steps(AWAKE, order, END)[:3] == (
+            ends(ONE, Reason.REVIEW_MISSED, END),
+            ends(TWO, Reason.EXPIRED, END),
+            ends(THREE, Reason.CONTRACT_ENDED, END),
+        )
+
+
+def test_what_a_move_takes_along_is_in_the_order_of_the_ids():
+    """Silence ends every sponsorship at once."""
+    rows = [replace(ACTIVE, id=key) for key in (THREE, ONE, TWO)]
+    steps = due_steps(IN, rows, SILENT)
+    assert steps[:3] == tuple(ends(key, Reason.INACTIVE, SILENT) for key in (ONE, TWO, THREE))
+
+
+def test_a_suspension_leaves_no_tombstone():
+    """Only who is gone can leave one, however the guest was held before."""
+    steps = due_steps(replace(IN, hold=True), [ACTIVE], SILENT)
+    assert steps[-1] == moves(State.SUSPENDED, Reason.INACTIVE, SILENT)
