@@ -104,3 +104,13 @@ def test_no_offer(default: bool, when: tuple[str, str], words: str):
     with writing() as tx, pytest.raises(Refused) as refused:
         changes.offer(tx, partner.id, entitlement_id, default=default, when=when)
     assert (refused.value.field, refused.value.message) == ("when", words)
+
+
+def test_a_secret_under_the_first_key_is_left_alone():
+    """Rotating twice writes once."""
+    with writing() as tx:
+        partner = factories.partner(tx)
+    before = count()
+    with writing() as tx:
+        assert changes.encrypt_again(tx, partner.provider_id) is False
+    assert count() == before
