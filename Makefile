@@ -1,13 +1,13 @@
 # make env    the environment with pinned dependencies      make demo   everything on loopback
 # make test   every check there is                          make lint   style, types, contracts
-# make defences, properties, mutants, coverage: what takes longer than a test may
+# make defences, properties, mutants, coverage, pictures, size: what takes longer than a test may
 # make wheel  dist/portal-*.whl                             make lock   pin the dependencies anew
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := env
 .PHONY: env test lint demo lock wheel clean
-.PHONY: defences properties mutants coverage
+.PHONY: defences properties mutants coverage pictures size
 
 # The first of these that is 3.11 or newer; `make PYTHON=/path/to/python3.12 env` says otherwise.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -65,6 +65,14 @@ coverage: env .venv-canaille/stamp
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --fail-under 100 --include "$(DECIDING)"
+
+# The pictures of README and docs, taken anew from the pages.
+pictures: env
+	PORTAL_PICTURES=take $(BIN)/pytest tests/gallery/test_pictures.py
+
+# Search over 100,000 guests, the audit log over 1,000,000 events: what each look reads.
+size: env
+	PORTAL_SIZE=full $(BIN)/pytest -n $(WORKERS) --timeout 1800 tests/test_size.py
 
 demo: env .venv-canaille/stamp
 	@exec $(BIN)/python -m demo

@@ -166,6 +166,11 @@ READS: dict[str, Read] = {
     "audit by reference": lambda s, _ids, _: search(s, Filter(reference="7K3F-9QXM-2D")),
     "audit of a guest": lambda s, ids, _: search(s, Filter(guest_id=ids[1][5])),
     "contracts that have ended": lambda s, _ids, scene: lifecycle.ended_contracts(s, scene.now),
+    "guests by name or address": lambda s, ids, scene: access.guests(
+        s, access.GuestFilter(ids[0].id, text="p77"), scene.now
+    ),
+    "how many of them": lambda s, _ids, _: access.counts(s, access.GuestFilter(text="p77")),
+    "past decisions": lambda s, ids, _: access.past_decisions(s, ids[0].sponsor),
     "open under a contract": lambda s, ids, _: sponsorships.open_under_contract(
         s, ids[0].contract_id, None, 100
     ),

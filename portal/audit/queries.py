@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from portal.audit.models import AuditEvent, AuditPersonal
@@ -52,7 +52,10 @@ def search(
     limit: int | None = PAGE,
     oldest_first: bool = False,
 ) -> list[Entry]:
-    """Return events, newest first, before the sequence number *before* (keyset)."""
+    """Return events, newest first, before the event of sequence number *before* (keyset).
+
+    Events of one instant stand in the order in which they were written.
+    """
     query = select(AuditEvent, AuditPersonal.data).outerjoin(
         AuditPersonal, AuditPersonal.event_id == AuditEvent.id
     )
@@ -71,8 +74,10 @@ def search(
     if wanted.until is not None:
         query = query.where(AuditEvent.at < wanted.until)
     if before is not None:
-        query = query.where(AuditEvent.seq < before)
-    query = query.order_by(AuditEvent.seq.asc() if oldest_first else AuditEvent.seq.desc())
+        instant = select(AuditEvent.at).where(AuditEvent.seq == before).scalar_subquery()
+        query = query.where(tuple_(AuditEvent.at, AuditEvent.seq) < tuple_(instant, before))
+    order = (AuditEvent.at, AuditEvent.seq)
+    query = query.order_by(*(order if oldest_first else (one.desc() for one in order)))
     if limit is not None:
         query = query.limit(limit)
     return [

@@ -4,10 +4,26 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.foundation.db import Base, JsonText, uuid7
+
+SEARCHED_WORDS = 4  # a search finds a name by how each of its first words begins
+
+
+def _searched(length: int) -> String:
+    """Return a text in the order of its code points, whatever the locale: as SQLite has it."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
 class Guest(Base):
@@ -28,7 +44,6 @@ class Guest(Base):
         Index("ix_guest_state_inactive_at", "state", "inactive_at", "id"),
         Index("ix_guest_state_removes_at", "state", "removes_at", "id"),
         Index("ix_guest_state_expires_at", "state", "expires_at", "id"),
-        Index("ix_guest_name", "name"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -51,12 +66,29 @@ class Guest(Base):
     arrived_at: Mapped[datetime]  # created or come back: the hourly cap counts these
     session_epoch: Mapped[int]  # raised by removal: sessions of an earlier epoch are dead
     # Profile: follows the mapped claims.
-    email: Mapped[str | None] = mapped_column(String(254))
-    name: Mapped[str | None] = mapped_column(String(200))
+    email: Mapped[str | None] = mapped_column(_searched(254))
+    name: Mapped[str | None] = mapped_column(_searched(200))
     profile: Mapped[Any] = mapped_column(JsonText)
     # A new address outside the organisation's domains, kept aside until it is settled (A03).
     email_aside: Mapped[str | None] = mapped_column(String(254))
     aside_until: Mapped[datetime | None]
+
+
+def name_from(word: int) -> ColumnElement[str]:
+    """Return the SQL of a guest's name from its first, second, ... word on, ASCII in lower case.
+
+    Without parameters, so that it is the expression of an index on both databases.
+    """
+    space = text("' '")
+    letters = func.replace(Guest.__table__.c.name, space, text("''"))
+    rest: ColumnElement[str] = Guest.__table__.c.name
+    for _ in range(word - 1):
+        rest = func.ltrim(func.ltrim(rest, letters), space)
+    return func.lower(rest)
+
+
+for _word in range(1, SEARCHED_WORDS + 1):
+    Index(f"ix_guest_name_{_word}", name_from(_word))
 
 
 class FederatedIdentity(Base):

@@ -32,6 +32,7 @@ class Sponsorship(Base):
         Index("ix_sponsorship_sponsor_id_state", "sponsor_id", "state"),
         Index("ix_sponsorship_organisation_id_state", "organisation_id", "state"),
         Index("ix_sponsorship_contract_id_state", "contract_id", "state"),
+        Index("ix_sponsorship_decided_by_decided_at", "decided_by", "decided_at", "id"),
         Index("ix_sponsorship_state_expires_at", "state", "expires_at", "id"),
         Index("ix_sponsorship_state_lapses_at", "state", "lapses_at", "id"),
         Index("ix_sponsorship_state_approve_by", "state", "approve_by", "id"),

@@ -76,15 +76,41 @@ def static_file(name: str) -> Response:
     found = _asset(Path(path)) if path else None
     if found is None:
         abort(404)
-    kept = FOR_EVER if request.args.get("v") == found.hash else A_WHILE
-    return _send(found, kept)
+    return _named(found)
 
 
 @bp.get("/brand.css")
 @for_anyone
 def brand_css() -> Response:
     """Send the host's accent colour, as it is and as it can be read on dark."""
-    accent = settings_of(current_app).colour
+    return _named(_brand(settings_of(current_app).colour))
+
+
+@bp.get("/brand/logo")
+@for_anyone
+def logo() -> Response:
+    """Send the host's logo."""
+    found = _logo()
+    if found is None:
+        abort(404)
+    response = _named(found)
+    response.headers["Content-Security-Policy"] = _LOGO_POLICY
+    return response
+
+
+def brand(name: str) -> str:
+    """Return the address of the host's ``css`` or ``logo``, with the hash of its content.
+
+    Empty where the host has no logo, or where it cannot be read.
+    """
+    if name == "css":
+        return f"/brand.css?v={_brand(settings_of(current_app).colour).hash}"
+    found = _logo()
+    return f"/brand/logo?v={found.hash}" if found else ""
+
+
+@lru_cache(maxsize=8)
+def _brand(accent: str) -> Asset:
     light, dark = _triple(accent), readable_on_dark(accent)
     body = (
         f":root{{--accent:light-dark({accent},{dark});--accent-solid:{accent};"
@@ -93,21 +119,12 @@ def brand_css() -> Response:
         f"@media(prefers-color-scheme:dark){{:root{{--tblr-link-color:{dark};"
         f"--tblr-link-color-rgb:{_triple(dark)}}}}}\n"
     ).encode()
-    digest = hashlib.sha256(body).hexdigest()[:16]
-    return _send(Asset(body, None, "text/css; charset=utf-8", digest), A_WHILE)
+    return Asset(body, None, "text/css; charset=utf-8", hashlib.sha256(body).hexdigest()[:16])
 
 
-@bp.get("/brand/logo")
-@for_anyone
-def logo() -> Response:
-    """Send the host's logo."""
+def _logo() -> Asset | None:
     name = settings_of(current_app).logo
-    found = _asset(Path(name)) if name else None
-    if found is None:
-        abort(404)
-    response = _send(found, A_WHILE)
-    response.headers["Content-Security-Policy"] = _LOGO_POLICY
-    return response
+    return _asset(Path(name)) if name else None
 
 
 def readable_on_dark(colour: str) -> str:
@@ -124,17 +141,18 @@ def readable_on_dark(colour: str) -> str:
 def init_assets(app: Flask) -> None:
     """Serve the files, and let templates name them."""
     app.register_blueprint(bp)
-    app.jinja_env.globals["asset"] = asset
+    app.jinja_env.globals.update(asset=asset, brand=brand)
 
 
 def _triple(colour: str) -> str:
     return ", ".join(str(int(colour[at : at + 2], 16)) for at in (1, 3, 5))
 
 
-def _send(found: Asset, kept: str) -> Response:
+def _named(found: Asset) -> Response:
+    """Send a file, for ever where the address holds its hash."""
     packs = found.packed is not None and request.accept_encodings["gzip"] > 0
     response = Response((found.packed if packs else found.body) or b"", content_type=found.kind)
-    response.headers["Cache-Control"] = kept
+    response.headers["Cache-Control"] = FOR_EVER if request.args.get("v") == found.hash else A_WHILE
     response.set_etag(found.hash)
     if found.packed is not None:
         response.headers["Vary"] = "Accept-Encoding"

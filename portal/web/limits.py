@@ -5,15 +5,19 @@ tighter one. An IPv6 client is known by its /64, since it has all of it to itsel
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final, ParamSpec
 
-from flask import Flask, current_app, request
+from flask import Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
 from flask_limiter import ApplicationLimit, Limiter
 from limits import parse_many
+from redis import RedisError
+from werkzeug.exceptions import TooManyRequests
 
+from portal.foundation import clock
 from portal.foundation.current import house, settings_of
 from portal.foundation.queues import redis_url
 from portal.web.guards import current_viewer
@@ -57,6 +61,7 @@ def init_limits(app: Flask) -> None:
     limiter.request_filter(_is_free)
     limiter.init_app(app)
     house(app)["limiter"] = limiter
+    app.after_request(_say_when)
 
 
 def limited_sign_in(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
@@ -96,6 +101,18 @@ def halved(limits: str) -> str:
         f"{max(1, limit.amount // 2)} per {limit.multiples} {limit.GRANULARITY.name}"
         for limit in parse_many(limits)
     )
+
+
+def _say_when(response: Response) -> Response:
+    """Tell whoever was too fast when to come back (RFC 9110, 10.2.3), in seconds."""
+    limiter: PortalLimiter = house(current_app)["limiter"]
+    breached = limiter.current_limit
+    if response.status_code == TooManyRequests.code and breached is not None:
+        wait = breached.limit.get_expiry()
+        with suppress(RedisError):  # the storage may be gone by now: then the whole window
+            wait = breached.reset_at - int(clock.protocol_now().timestamp())
+        response.headers["Retry-After"] = str(max(1, wait))
+    return response
 
 
 def _allowed(limits: str) -> str:

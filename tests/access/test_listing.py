@@ -138,6 +138,45 @@ def test_filters_narrow_and_counts_cover_every_state():
     }
 
 
+NAMES = {
+    "ann": "Ana María de García López",
+    "ozl": "Özlem ÇELİK",
+    "sean": "O'Brien  Sean",
+    "none": None,
+    "odd": "50% _Odd_ Name",
+}
+SEARCHES = [
+    ("ana", {"ann"}),
+    ("ANA MARÍA", {"ann"}),
+    ("maría", {"ann"}),
+    ("MARÍA DE", {"ann"}),
+    ("garcía lópez", {"ann"}),
+    ("GarcÍa", {"ann"}),
+    ("özlem", {"ozl"}),
+    ("ÖZLEM", {"ozl"}),
+    ("çel", {"ozl"}),
+    ("o'b", {"sean"}),
+    ("sean", {"sean"}),
+    ("NONE@acme", {"none"}),
+    ("50%", {"odd"}),
+    ("_odd_", {"odd"}),
+    ("%", set()),
+    ("rcía", set()),
+    ("acme.example", set()),
+    (" ", {"ann", "ozl", "sean", "none", "odd"}),
+]
+
+
+def test_a_search_finds_each_word_of_a_name_in_any_case():
+    """By its beginning, with accents, with the words after it; a sign is only a sign."""
+    scene = Scene()
+    acme = scene.partner("acme", most_new_per_hour=100)
+    ids = {scene.guest(acme, key, name=name): key for key, name in NAMES.items()}
+    for text, expected in SEARCHES:
+        page = queries.guests(scene.session, GuestFilter(text=text), scene.now)
+        assert {ids[one.id] for one in page.guests} == expected, text
+
+
 def test_what_a_sponsor_decides_for_is_what_the_changes_let_them():
     """The list of organisations agrees with `eligible_sponsors`, whoever is asked about."""
     scene = Scene()

@@ -15,6 +15,14 @@ _FIRST = """() => {
   return [document.querySelectorAll("h1").length, document.title, first.getAttribute("href"),
           [...document.querySelectorAll(".state")].filter((one) => !one.textContent.trim()).length];
 }"""
+MOST_WEIGHT: Final = 150_000  # bytes of everything that a browser sees for the first time
+_OF_HEADERS: Final = 600  # of each answer, about
+# What a cold browser fetches: of what it holds already, the size that it came in is known too.
+_WEIGHT = """() => {
+  const all = [...performance.getEntriesByType("navigation"),
+               ...performance.getEntriesByType("resource")];
+  return [all.length, all.reduce((sum, one) => sum + one.encodedBodySize, 0)];
+}"""
 _WIDTH = "document.documentElement.scrollWidth"
 
 
@@ -26,6 +34,9 @@ def faults(page: Page) -> list[Any]:
     found += [f"title {title!r}"] if not title.endswith(" - Guest access, Northwind") else []
     found += [f"begins with {first}, not with the skip link"] if first != "#main" else []
     found += [f"{mute} states without a word"] if mute else []
+    answers, weight = page.evaluate(_WEIGHT)
+    if (weighs := weight + answers * _OF_HEADERS) > MOST_WEIGHT or not answers:
+        found.append(f"weighs {weighs} bytes in {answers} answers")
     for width in (WIDE, NARROW):
         page.set_viewport_size({"width": width, "height": 800})
         # The structure is the same in both lights: only what is about colours is asked again.

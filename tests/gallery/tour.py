@@ -108,11 +108,12 @@ class Tour:
             reduced_motion="reduce", timezone_id="Europe/Berlin", service_workers="block", **options
         )
         if who != "nobody":
-            cookie = {"name": "portal-session", "value": self._token(who), "url": self.url}
+            cookie = {"name": "portal-session", "value": self.token(who), "url": self.url}
             context.add_cookies([cookie])  # type: ignore[list-item]
         return context.new_page()
 
-    def _token(self, who: str) -> str:
+    def token(self, who: str) -> str:
+        """Begin a session of somebody; return its token."""
         found = self.world.ids[who]
         if who in {"petra", "jonas", "irene"}:
             return start_session(self.app, NewSession(staff_id=found))

@@ -1,9 +1,18 @@
 """Every admin page shows; what an admin types is carried out or said at its field."""
 
+import csv
+import io
+import json
+import re
+from html import unescape
+
 import pytest
 from flask import Flask
 
+from portal.audit.changes import record
+from portal.audit.rules import Event
 from portal.foundation.db import db
+from portal.staff.queries import listed
 from portal.trust.queries import organisation_by_slug, policy_for, sponsors
 from tests import factories
 from tests.infra.client import PortalClient
@@ -58,6 +67,51 @@ def test_every_page_shows(admin):
         assert (page, answer.status_code) == (page, 200)
         body = answer.text  # a stream must be read to its end
         assert "export" in page or body.count("<h1") == 1, page
+
+
+def _events(app: Flask, number: int) -> None:
+    """Write down so many dead letters, as if of a job that a partner could name."""
+    with app.app_context():
+        for _ in range(number):
+            with factories.writing() as tx:
+                record(tx, [Event("mail.dead", reason='=HYPERLINK("x")', data={"kind": "@x"})])
+        db.session.remove()
+
+
+def test_the_export_is_what_the_filters_show(app, admin):
+    """Every page of it, in the same order, no other event; and no cell is a formula (N11)."""
+    _events(app, 60)
+    shown, page = [], "/admin/audit?event=mail.dead&organisation="
+    while page:
+        text = admin.get(page).text
+        shown += re.findall(r"reference=[^\"]+\"><code>([^<]+)</code>", text)
+        assert "/admin/audit/export.csv?event=mail.dead" in text
+        older = re.search(r'<a href="([^"]+)" rel="next">Older', text)
+        page = unescape(older[1]) if older else ""
+    assert len(shown) == 60
+    rows = list(
+        csv.DictReader(io.StringIO(admin.get("/admin/audit/export.csv?event=mail.dead").text))
+    )
+    lines = admin.get("/admin/audit/export.jsonl?event=mail.dead").text.splitlines()
+    assert [row["reference"] for row in rows] == shown
+    assert [json.loads(line)["reference"] for line in lines] == shown
+    assert {row["reason"] for row in rows} == {'\'=HYPERLINK("x")'}
+    assert {json.loads(line)["reason"] for line in lines} == {'=HYPERLINK("x")'}
+    assert not any(cell.startswith(tuple("=+-@\t\r")) for row in rows for cell in row.values())
+    nothing = admin.get("/admin/audit/export.jsonl?event=mail.dead&until=2000-01-01")
+    assert nothing.text == ""
+
+
+def test_the_log_names_people(app, admin):
+    """Who did it is called by name; the portal and the shell by what they are."""
+    admin.submit("/admin/organisations/new", NEW)
+    _events(app, 1)
+    text = admin.get("/admin/audit").text
+    with app.app_context():
+        who = next(one.name for one in listed(db.session()) if one.is_admin)
+        db.session.remove()
+    assert f">{who}</td>" in text
+    assert "staff:" not in re.sub(r"<pre.*?</pre>", "", text, flags=re.DOTALL)
 
 
 NEW = {

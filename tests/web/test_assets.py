@@ -1,13 +1,14 @@
 """Static files, and the host's own look."""
 
 import gzip
+import re
 from pathlib import Path
 
 import pytest
 
 from portal.foundation import files
 from portal.foundation.setting_rules import contrast
-from portal.web.assets import DARK_SURFACE, asset, readable_on_dark
+from portal.web.assets import DARK_SURFACE, FOR_EVER, asset, readable_on_dark
 from tests.web.conftest import Kit
 
 
@@ -20,6 +21,23 @@ def test_a_hashed_file_is_kept_for_ever(kit: Kit):
     assert packed.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(packed.data) == plain.data
     assert "Cookie" not in packed.headers["Vary"]
+
+
+def test_everything_that_a_page_names_is_hashed_kept_and_small(make_kit, tmp_path: Path):
+    """Style, script, icon, the host's colour and logo: never asked for twice, sent packed."""
+    logo = tmp_path / "logo.svg"
+    logo.write_text(f"<svg xmlns='http://www.w3.org/2000/svg'>{'<g/>' * 400}</svg>")
+    kit = make_kit(logo=str(logo))
+    page = kit.get("/form").text
+    named = re.findall(r'<(?:link|script|img)[^>]* (?:href|src)="([^"]+)"', page)
+    assert {name.partition("?")[0] for name in named} >= {
+        *("/static/portal.css", "/static/portal.js", "/brand.css", "/brand/logo"),
+    }
+    for name in named:
+        answer = kit.get(name, headers={"Accept-Encoding": "gzip"})
+        assert answer.headers["Cache-Control"] == FOR_EVER, name
+        packed = answer.headers.get("Content-Encoding") == "gzip"
+        assert packed or len(answer.data) < 1024, name
 
 
 @pytest.mark.parametrize("version", ["", "?v=0000000000000000"])
@@ -73,7 +91,7 @@ def test_the_logo_is_an_image_and_nothing_more(make_kit, tmp_path: Path):
     assert "script-src" not in answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     assert "sandbox" in answer.headers["Content-Security-Policy"]
-    assert '<img src="/brand/logo"' in kit.get("/form").text
+    assert '<img src="/brand/logo?v=' in kit.get("/form").text
 
 
 def test_without_a_logo_there_is_none(kit: Kit):

@@ -23,6 +23,16 @@ def test_a_client_address_has_a_limit(make_kit, redis_url):
     assert "Too many tries" in answer.text
 
 
+def test_whoever_was_too_fast_is_told_when_to_come_back(make_kit, redis_url):
+    """In seconds, within the window of the limit; nobody else is told anything."""
+    kit = make_kit(redis_url=redis_url, limit_per_address="1 per minute", env="development")
+    client = kit.client()
+    first, second = (client.get("/form", base_url=PUBLIC) for _ in range(2))
+    assert (first.status_code, "Retry-After" in first.headers) == (200, False)
+    assert second.status_code == 429
+    assert 1 <= int(second.headers["Retry-After"]) <= 61
+
+
 def test_signing_in_has_a_tighter_one(make_kit, redis_url):
     """Whatever the page."""
     kit = make_kit(redis_url=redis_url, limit_sign_in_per_address="2 per minute", env="development")

@@ -19,11 +19,12 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from portal.audit.queries import Entry, Filter, search
+from portal.audit.queries import PAGE, Entry, Filter, search
 from portal.audit.rules import VOCABULARY, plain
 from portal.foundation.db import db
 from portal.foundation.text import csv_cell
 from portal.pages.admin.forms import AuditForm
+from portal.pages.admin.who import names_in
 from portal.trust.queries import organisation_by_slug, organisations
 from portal.web.guards import for_admin
 
@@ -65,14 +66,16 @@ def log() -> ResponseReturnValue:
     """Show events, newest first; the filters stand in the address."""
     form = AuditForm(request.args)
     form.validate()
-    entries = search(db.session(), _filter(form), before=_before())
+    entries = search(db.session(), _filter(form), before=_before(), limit=PAGE + 1)
+    more, entries = len(entries) > PAGE, entries[:PAGE]
     kept = form.asked
-    older = url_for("audit.log", before=entries[-1].seq, **kept) if entries else ""
+    older = url_for("audit.log", before=entries[-1].seq, **kept) if more else ""
     return render_template(
         "admin/audit.html",
         form=form,
         entries=entries,
         names=_names(),
+        who=names_in(db.session(), entries),
         older=older,
         kept=kept,
         events=sorted(VOCABULARY),

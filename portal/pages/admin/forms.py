@@ -120,6 +120,7 @@ class PolicyForm(PortalForm):
             SelectChoice("first", "waits: a sponsor approves first"),
             SelectChoice("at-once", "has restricted access at once"),
         ],
+        default="",
     )
     approval_days = number("Days for the sponsor to approve access given at once", "approval_days")
     longest_days = number("Longest stay that a sponsor may approve, in days", "longest_days")
@@ -302,8 +303,8 @@ class AuditForm(FilterForm):
 
     reference = TextField("Reference", limit=32)
     event = TextField("Event", limit=64)
-    organisation = TextField("Organisation", limit=63, description="Its short name")
-    guest = TextField("Guest", limit=36, description="Id")
+    organisation = TextField("Organisation's short name", limit=63)
+    guest = TextField("Guest's id", limit=36)
     since = DateField("From")
     until = DateField("Until")
 
@@ -312,7 +313,7 @@ class GuestFilterForm(FilterForm):
     """Filters of the guest list."""
 
     text = TextField("Name or address begins with", limit=254)
-    organisation = TextField("Organisation", limit=63, description="Its short name")
+    organisation = TextField("Organisation's short name", limit=63)
     state = SelectOneField(
         "State",
         choices=[

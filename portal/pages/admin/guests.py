@@ -12,6 +12,7 @@ from portal.foundation.db import db
 from portal.guests.rules import State
 from portal.pages.acting import try_act
 from portal.pages.admin.forms import GuestFilterForm, ReasonForm
+from portal.pages.admin.who import names_in
 from portal.sponsorship.changes import people
 from portal.trust.queries import organisation_by_slug
 from portal.web.guards import for_admin
@@ -73,10 +74,12 @@ def _page(
     remove: ReasonForm | None = None,
     status: int = 200,
 ) -> ResponseReturnValue:
+    events = search(db.session(), Filter(guest_id=view.id), limit=200)
     page = render_template(
         "admin/guests/one.html",
         guest=view,
-        events=search(db.session(), Filter(guest_id=view.id), limit=200),
+        events=events,
+        who=names_in(db.session(), events),
         suspend_form=suspend or ReasonForm(prefix="suspend-"),
         remove_form=remove or ReasonForm(prefix="remove-"),
         now=clock.policy_now(),

@@ -215,6 +215,8 @@ def _policy_page(
     row: OrganisationRow | None, form: PolicyForm, status: int = 200
 ) -> ResponseReturnValue:
     session = db.session()
+    if row is None:  # there is nothing that the defaults could follow
+        form.approval.choices = [one for one in form.approval.choices if one.value]
     page = render_template(
         "admin/policy.html",
         organisation=row,

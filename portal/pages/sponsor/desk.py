@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from flask import current_app, render_template
@@ -117,7 +118,7 @@ class Desk:
         self.guest, self.organisation = guest, organisation
         self.sponsorship = sponsorship or self._at_hand()
         self.suspend = ReasonForm(prefix="suspend-", **given(sent=sent == "suspend"))
-        self.vouch = self._vouch(sent=sent == "vouch")
+        self._sent = sent
         self.plain = PortalForm(formdata=None)
         if self.sponsorship is not None:
             self._manage(self.sponsorship, sent)
@@ -152,8 +153,10 @@ class Desk:
         )
         offered(self.choose, self.organisation, grants)
 
-    def _vouch(self, *, sent: bool) -> VouchForm:
-        form = VouchForm(prefix="vouch-", **given(sent=sent))
+    @cached_property
+    def vouch(self) -> VouchForm:
+        """The form to vouch anew, with its bounds: most pages do without."""
+        form = VouchForm(prefix="vouch-", **given(sent=self._sent == "vouch"))
         contract = running_contract(db.session(), self.organisation.id, self.now)
         if contract is not None:
             bound(form, contract, self.organisation, self.now)

@@ -1,0 +1,58 @@
+"""Who did something, and to whom: the names behind the ids of audit events."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from portal.access.queries.listing import guest_names
+from portal.audit.queries import Entry
+from portal.sponsorship.queries import staff_people
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The people of some events, as they are called today."""
+
+    staff: dict[UUID, str]
+    guests: dict[UUID, str]
+
+    def actor(self, text: str) -> str:
+        """Return an event's actor in words; one whose name is not held keeps the id."""
+        kind, _, name = text.partition(":")
+        if kind == "system":
+            return f"the portal ({name})"
+        if kind == "shell":
+            return f"{name}, at the server's shell"
+        if kind == "anonymous":
+            return "not signed in"
+        known = {"staff": self.staff, "guest": self.guests}.get(kind, {})
+        found = known.get(_id(name)) or name
+        return f"{found}, guest" if kind == "guest" else found
+
+    def guest(self, guest_id: UUID) -> str:
+        """Return what a guest is called."""
+        return self.guests.get(guest_id) or "guest"
+
+
+def names_in(session: Session, entries: Iterable[Entry]) -> Names:
+    """Read the names of everybody in some events: two statements."""
+    found: dict[str, set[UUID]] = {"staff": set(), "guest": set()}
+    for entry in entries:
+        kind, _, name = entry.actor.partition(":")
+        if kind in found:
+            found[kind].add(_id(name))
+        if entry.guest_id:
+            found["guest"].add(entry.guest_id)
+    people = staff_people(session, found["staff"])
+    return Names(
+        {key: one.name for key, one in people.items()}, guest_names(session, found["guest"])
+    )
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        return UUID(int=0)
