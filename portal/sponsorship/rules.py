@@ -163,7 +163,7 @@ def _run(
         # Contract ends last within an instant: whoever else carried the guest ends first.
         ends = sorted(
             ((*end_of(one), one.id) for one in standing.values()),
-            key=lambda end: (end[0], end[1] == Reason.CONTRACT_ENDED, str(end[2])),
+            key=lambda end: (end[0], end[1] == Reason.CONTRACT_ENDED, end[2]),
         )
         if ends and ends[0][0] <= now and (own is None or ends[0][0] <= own[0]):
             at, reason, sponsorship_id = ends[0]
@@ -179,7 +179,7 @@ def _run(
             # Whoever is suspended by time or removed keeps no sponsorship: coming back is decided.
             steps.extend(
                 SponsorshipEnds(sponsorship_id, moved.reason, at)
-                for sponsorship_id in sorted(standing, key=str)
+                for sponsorship_id in sorted(standing)
             )
             standing.clear()
             steps.append(moved)

@@ -1,10 +1,8 @@
 """May this employee in, and as what? Only the host's own identity provider is ever asked."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -212,10 +210,7 @@ def link_fault(used_at: datetime | None, expires_at: datetime, at: datetime) -> 
     return None
 
 
-_WORDS: Final[Mapping[str, str]] = MappingProxyType({"sponsor": "a sponsor", "admin": "an admin"})
-
-
 def role_words(is_sponsor: bool, is_admin: bool) -> str:  # noqa: FBT001 - two columns, as in the table
     """Return what somebody is here, to be said in a sentence."""
-    held = [_WORDS[name] for name, has in zip(ROLES, (is_sponsor, is_admin), strict=True) if has]
+    held = [words for words, has in (("a sponsor", is_sponsor), ("an admin", is_admin)) if has]
     return " and ".join(held) or "nothing any more"

@@ -7,7 +7,6 @@ from sqlalchemy import func, select
 
 from portal.applications import changes, queries
 from portal.applications.models import Application, Entitlement
-from portal.applications.rules import MOST_URL, check_name, check_slug, check_url
 from portal.audit import queries as audit
 from portal.audit.rules import fold
 from portal.foundation.db import db
@@ -15,68 +14,6 @@ from portal.foundation.refused import Refused
 from portal.foundation.transaction import Tx
 from tests import factories
 from tests.factories import writing
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://wiki.host.example",
-        "https://wiki.host.example:8443/a?b=c#d",
-        "http://wiki.internal/",
-        " https://wiki.host.example/ ",
-        "https://wiki.host.example/" + "a" * (MOST_URL - 26),
-    ],
-)
-def test_an_address(url: str):
-    """Also one on the host's own network: people's browsers go there, not the portal."""
-    assert check_url(url) == url.strip()
-
-
-@pytest.mark.parametrize(
-    ("url", "words"),
-    [
-        ("", "like https://wiki"),
-        ("wiki", "like https://wiki"),
-        ("https://", "like https://wiki"),
-        ("javascript:alert(1)", "like https://wiki"),
-        ("data:text/html,x", "like https://wiki"),
-        ("//wiki.host.example", "like https://wiki"),
-        ("https://wiki.host.example:0/", "like https://wiki"),
-        ("https://wiki.host.example:x/", "like https://wiki"),
-        ("https://wiki host.example/", "like https://wiki"),
-        ("https://wikí.host.example/", "like https://wiki"),
-        ('https://wiki.host.example/"', "like https://wiki"),
-        ("https://wiki.host.example/" + "a" * (MOST_URL - 25), "like https://wiki"),
-        ("https://user@wiki.host.example/", "without a user name"),
-    ],
-)
-def test_no_address(url: str, words: str):
-    """Nothing that a link must not lead to."""
-    with pytest.raises(Refused) as refused:
-        check_url(url)
-    assert refused.value.field == "url"
-    assert words in refused.value.message
-
-
-@pytest.mark.parametrize("slug", ["", "-a", "A", "a b", "a" * 64, "a/b"])
-def test_no_slug(slug: str):
-    """It is written as APP/SLUG."""
-    with pytest.raises(Refused) as refused:
-        check_slug(slug)
-    assert refused.value.field == "slug"
-
-
-def test_a_slug():
-    """The shortest and the longest."""
-    assert [check_slug(" a "), check_slug("a" * 63)] == ["a", "a" * 63]
-
-
-@pytest.mark.parametrize("name", ["", " \u200b", "a\0", "x" * 201])
-def test_no_name(name: str):
-    """Empty, unseen or too long."""
-    with pytest.raises(Refused) as refused:
-        check_name(name)
-    assert refused.value.field == "name"
 
 
 @pytest.mark.usefixtures("database")

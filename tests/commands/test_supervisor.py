@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -14,14 +13,19 @@ import pytest
 
 from portal.commands.supervisor import Part, Supervisor
 from portal.foundation import processes
+from tests.infra.ports import wait_until
 
 pytestmark = pytest.mark.processes
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+# Once it is deaf, it makes a file.
 STUBBORN = [
     sys.executable,
     "-c",
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)",
+    (
+        "import pathlib, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "pathlib.Path(sys.argv[1]).touch(); time.sleep(60)"
+    ),
 ]
 
 
@@ -33,10 +37,6 @@ def _signals():
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
-
-
-def after(seconds: float, do) -> None:
-    threading.Timer(seconds, do).start()
 
 
 def test_everything_runs_until_it_is_asked_to_stop():
@@ -52,8 +52,12 @@ def test_everything_runs_until_it_is_asked_to_stop():
         for name in ("queue", "web", "worker")
     ]
     said: list[str] = []
-    after(0.5, lambda: os.kill(os.getpid(), signal.SIGTERM))
-    assert Supervisor(parts, said.append).run(lambda: order.append("started")) == 0
+
+    def started() -> None:
+        order.append("started")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert Supervisor(parts, said.append).run(started) == 0
     assert order == [
         "start queue", "start web", "start worker", "started", "end worker", "end web", "end queue",
     ]  # fmt: skip
@@ -63,7 +67,6 @@ def test_everything_runs_until_it_is_asked_to_stop():
 
 def test_what_ends_is_started_again():
     """After a pause, and it is said."""
-    part = Part("worker", lambda: processes.start(SLEEP))
     said: list[str] = []
     first: list[int] = []
 
@@ -72,9 +75,13 @@ def test_what_ends_is_started_again():
         first.append(part.process.pid)
         part.process.kill()
 
-    after(0.4, kill)
-    after(2.4, lambda: os.kill(os.getpid(), signal.SIGINT))
-    assert Supervisor([part], said.append).run(lambda: None) == 0
+    def start() -> "subprocess.Popen[bytes]":
+        if first:
+            os.kill(os.getpid(), signal.SIGINT)
+        return processes.start(SLEEP)
+
+    part = Part("worker", start)
+    assert Supervisor([part], said.append).run(kill) == 0
     assert said == ["worker has ended (exit -9); starting it again in 1 s"]
     assert part.process is not None
     assert part.process.pid != first[0]
@@ -106,14 +113,19 @@ def test_a_part_that_cannot_be_started_stops_the_others():
     assert healthy.process.poll() is not None
 
 
-def test_who_does_not_listen_is_ended(monkeypatch):
+def test_who_does_not_listen_is_ended(monkeypatch, tmp_path: Path):
     """With everything in its group."""
     monkeypatch.setattr("portal.commands.supervisor.PATIENCE", 0.5)
-    part = Part("web", lambda: processes.start(STUBBORN))
-    after(0.5, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    deaf = tmp_path / "deaf"
+    part = Part("web", lambda: processes.start([*STUBBORN, str(deaf)]))
+
+    def ask_to_stop() -> None:
+        wait_until(deaf.exists, "the part to hear nothing")
+        os.kill(os.getpid(), signal.SIGTERM)
+
     began = time.monotonic()
-    assert Supervisor([part], print).run(lambda: None) == 0
-    assert time.monotonic() - began < 5
+    assert Supervisor([part], print).run(ask_to_stop) == 0
+    assert time.monotonic() - began < 20
     assert part.process is not None
     assert part.process.returncode == -signal.SIGKILL
 

@@ -45,9 +45,7 @@ DEFENCES: Final = (
         file="portal/trust/rules/issuer.py",
         old="        _require_public(host)\n",
         new="        pass\n",
-        tests=(
-            "tests/trust/test_provider_rules.py::test_f01_o24_what_no_issuer_can_be_is_refused",
-        ),
+        tests=("tests/trust/test_issuer_rules.py::test_f01_o24_what_no_issuer_can_be_is_refused",),
     ),
     Defence(
         case="F03",

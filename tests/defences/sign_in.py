@@ -239,8 +239,6 @@ DEFENCES: Final = (
         file="portal/trust/rules/issuer.py",
         old="    if tenant is None:",
         new="    if False:",
-        tests=(
-            "tests/trust/test_provider_rules.py::test_f01_o24_what_no_issuer_can_be_is_refused",
-        ),
+        tests=("tests/trust/test_issuer_rules.py::test_f01_o24_what_no_issuer_can_be_is_refused",),
     ),
 )

@@ -318,3 +318,16 @@ def test_the_due_ones_are_found_by_index(database, statements):
     assert "ix_outbox_due" in "\n".join(plan)
     # Told as a parameter, a plan made for all parameters could not use the partial index.
     assert "state = 'waiting'" in explain
+
+
+@pytest.mark.usefixtures("database")
+def test_what_needs_no_new_encryption():
+    """A mail without a secret, one under the first key already, and one that was sent."""
+    put(message("guest.rejected", dedupe_key="a"), message("staff.bind_link", dedupe_key="b"))
+    for claimed in claim():
+        with writing() as tx:
+            assert changes.encrypt_again(tx, claimed.id) is False
+            changes.settle_sent(tx, claimed)
+    for row in rows():
+        with writing() as tx:
+            assert changes.encrypt_again(tx, row.id) is False

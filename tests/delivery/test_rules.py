@@ -14,6 +14,7 @@ from portal.delivery.rules import (
     PATHS,
     Failed,
     Message,
+    Shape,
     WrongMessage,
     after_failure,
     check,
@@ -38,22 +39,29 @@ def test_the_samples_fit(kind):
 
 
 GOOD = message("guest.rejected")
+NO_ONE = "guest.rejected needs one address to go to"
+KEY = "guest.rejected needs a key of 200 characters at most"
+LONGEST = f"{'a' * 241}@acme.example"  # 254 characters
 
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        pytest.param(replace(GOOD, kind="guest.cheered"), "no kind of mail", id="unknown kind"),
-        pytest.param(replace(GOOD, payload={}), "lacks ['organisation']", id="key missing"),
         pytest.param(
-            replace(GOOD, payload={"organisation": "Acme", "token": "x"}),
-            "does not carry ['token']",
-            id="key too many",
+            replace(GOOD, kind="guest.cheered"), "guest.cheered is no kind of mail", id="unknown"
         ),
-        pytest.param(replace(GOOD, dedupe_key=""), "needs a key", id="no key"),
-        pytest.param(replace(GOOD, dedupe_key="k" * 201), "needs a key", id="key too long"),
+        pytest.param(
+            replace(GOOD, payload={}), "guest.rejected lacks ['organisation']", id="key missing"
+        ),
+        pytest.param(
+            replace(GOOD, payload={"organisation": "Acme", "token": "x", "a": "y"}),
+            "guest.rejected does not carry ['a', 'token']",
+            id="keys too many",
+        ),
+        pytest.param(replace(GOOD, dedupe_key=""), KEY, id="no key"),
+        pytest.param(replace(GOOD, dedupe_key="k" * 201), KEY, id="key too long"),
         *(
-            pytest.param(replace(GOOD, to=to), "one address", id=f"to {to!r}")
+            pytest.param(replace(GOOD, to=to), NO_ONE, id=f"to {to[:40]!r}")
             for to in (
                 "",
                 "ada",
@@ -66,7 +74,7 @@ GOOD = message("guest.rejected")
                 "a@evil.example(@acme.example",
                 '"a@acme.example"@evil.example',
                 "a@acme.example\0",
-                f"{'a' * 250}@acme.example",
+                f"a{LONGEST}",
             )
         ),
     ],
@@ -75,7 +83,19 @@ def test_check_refuses(wrong: Message, says: str):
     """A message that could not be rendered, or has not exactly one recipient, fails the change."""
     with pytest.raises(WrongMessage) as refused:
         check(wrong)
-    assert says in str(refused.value)
+    assert str(refused.value) == says
+
+
+def test_the_longest_and_the_shortest_pass():
+    """An address of 254 characters, a key of 1 and of 200."""
+    assert len(LONGEST) == 254
+    for good in (replace(GOOD, to=LONGEST), *(replace(GOOD, dedupe_key="k" * n) for n in (1, 200))):
+        check(good)
+
+
+def test_a_kind_may_carry_nothing_more_than_it_must():
+    """By default."""
+    assert Shape(frozenset({"a"})).optional == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,14 @@
 """The egress client against servers that misbehave (cases, part 7)."""
 
 import gzip
-import json
-import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-import requests
-from authlib.integrations.requests_client import OAuth2Session
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -23,126 +18,9 @@ from portal.foundation import outbound_http
 from portal.foundation.addresses import Owner
 from portal.foundation.egress_sockets import OutboundError
 from portal.foundation.outbound_http import Egress
-from portal.foundation.settings import Settings
+from tests.foundation.serving import HOST, Answer, as_json, raw, refused, settings, url
 from tests.infra import tls
 from tests.infra.tls import Authority, Certificate
-
-HOST = "login.acme.example"
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-class Server:
-    """A provider on loopback that answers as it is told and counts."""
-
-    def __init__(self, certificate: Certificate | None) -> None:
-        self.answer: Answer = as_json({"issuer": "x"})
-        self.requests: list[str] = []
-        self.headers: list[dict[str, str]] = []
-        self.connections = 0
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def setup(self) -> None:
-                outer.connections += 1
-                super().setup()
-
-            def do_GET(self) -> None:
-                outer.requests.append(self.path)
-                outer.headers.append(dict(self.headers.items()))
-                outer.answer(self)
-
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                self.do_GET()
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.server = _Quiet(("127.0.0.1", 0), Handler)
-        if certificate is not None:
-            context = certificate.server_context()
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.port = self.server.server_port
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.thread.start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-
-class _Quiet(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, *_: object) -> None:
-        """A client that breaks off is what these tests are about."""
-
-
-def as_json(value: object) -> Answer:
-    return raw(json.dumps(value).encode())
-
-
-def raw(body: bytes, status: int = 200, **headers: str) -> Answer:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        handler.send_header("Content-Length", str(len(body)))
-        for name, value in headers.items():
-            handler.send_header(name.replace("_", "-"), value)
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    return answer
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[[Certificate | None], Server]]:
-    servers: list[Server] = []
-
-    def start(certificate: Certificate | None) -> Server:
-        servers.append(Server(certificate))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
-
-
-@pytest.fixture
-def server(serve, authority: Authority) -> Server:
-    return serve(authority.issue(HOST))
-
-
-def settings(authority: Authority | None = None, **values: object) -> Settings:
-    return Settings.checked(
-        public_url="https://guests.northwind.example",
-        secret_keys="fzQ7x2Lk9mVb4Rt1Yp8Wc3Nd6Hs5Jg0A",
-        ca_file=str(authority.file) if authority else "",
-        **values,
-    )
-
-
-@pytest.fixture
-def egress(server: Server, authority: Authority) -> Iterator[Egress]:
-    """A production client whose operator allows the one server."""
-    private = f"{HOST}:{server.port}"
-    made = Egress(settings(authority, egress_private_hosts=private), lambda *_: ["127.0.0.1"])
-    yield made
-    made.close()
-
-
-def url(server: Server, path: str = "/") -> str:
-    return f"https://{HOST}:{server.port}{path}"
-
-
-def refused(egress: Egress, address: str) -> str:
-    with pytest.raises(OutboundError) as caught:
-        egress.fetch_json(address)
-    return caught.value.code
-
 
 BLOCKED = [
     "http://login.acme.example/",
@@ -418,117 +296,3 @@ def test_f09_certificates_are_verified(wrong, verify, serve, authority, tmp_path
     with pytest.raises(OutboundError, match=r"net\.tls"):
         session.get(url(server), verify=verify)
     assert server.requests == []
-
-
-def test_the_environment_counts_for_nothing(server, egress, monkeypatch, tmp_path: Path):
-    """Neither proxies nor CA bundles nor a netrc of the environment."""
-    netrc = tmp_path / "netrc"
-    netrc.write_text(f"machine {HOST} login a password b\n")
-    netrc.chmod(0o600)
-    for name, value in {
-        "HTTPS_PROXY": "http://127.0.0.1:9",
-        "ALL_PROXY": "http://127.0.0.1:9",
-        "REQUESTS_CA_BUNDLE": os.devnull,
-        "SSL_CERT_FILE": os.devnull,
-        "NETRC": str(netrc),
-    }.items():
-        monkeypatch.setenv(name, value)
-    assert egress.fetch_json(url(server)) == {"issuer": "x"}
-    assert "Authorization" not in server.headers[0]
-
-
-def test_one_pool_serves_many_sessions(server, egress):
-    """Twenty sessions, Authlib's among them, share one connection and one TLS context."""
-    for _ in range(10):
-        assert egress.fetch_json(url(server)) == {"issuer": "x"}
-    server.answer = as_json({"access_token": "t", "token_type": "Bearer"})
-    for _ in range(10):
-        with OAuth2Session("client", "secret") as client:
-            egress.guard(client)
-            token = client.fetch_token(url(server, "/token"), code="c", state="s")
-            assert token["access_token"] == "t"
-    assert server.connections == 1
-    assert len(server.requests) == 20
-
-
-def test_a_body_in_chunks_and_a_small_gzip_are_read(server, egress):
-    """What real servers send."""
-    server.answer = raw(gzip.compress(b'{"a": 1}'), Content_Encoding="gzip")
-    assert egress.fetch_json(url(server)) == {"a": 1}
-
-    def chunked(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("Transfer-Encoding", "chunked")
-        handler.end_headers()
-        handler.wfile.write(b'4\r\n{"a"\r\n4\r\n: 2}\r\n0\r\n\r\n')
-
-    server.answer = chunked
-    assert egress.fetch_json(url(server)) == {"a": 2}
-
-
-def test_a_server_that_is_not_there(egress, authority):
-    """Nobody listens: unreachable, and at once."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    gone = Egress(
-        settings(authority, egress_private_hosts=f"{HOST}:{port}"), lambda *_: ["127.0.0.1"]
-    )
-    assert refused(gone, f"https://{HOST}:{port}/") == "net.unreachable"
-
-
-def test_every_public_address_is_tried(server, authority):
-    """The first address of a name may be dead."""
-    egress = Egress(
-        settings(authority, egress_private_hosts=f"{HOST}:{server.port}"),
-        lambda *_: ["127.0.0.9", "127.0.0.1"],
-    )
-    assert egress.fetch_json(url(server)) == {"issuer": "x"}
-
-
-def test_a_connect_proxy_carries_partners_only(server, authority):
-    """The proxy is told the host by CONNECT; what the operator named is reached directly."""
-    lines: list[bytes] = []
-
-    def proxy(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        with connection, socket.create_connection(("127.0.0.1", server.port)) as behind:
-            lines.append(connection.recv(4096))
-            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-            back = threading.Thread(target=_copy, args=(behind, connection))
-            back.start()
-            _copy(connection, behind)
-            back.join()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=proxy, args=(listener,))
-        thread.start()
-        port = listener.getsockname()[1]
-        egress = Egress(
-            settings(authority, egress_proxy=f"http://u:p@127.0.0.1:{port}"),
-            lambda *_: ["127.0.0.1"],
-        )
-        assert egress.fetch_json(f"https://{HOST}/") == {"issuer": "x"}
-        assert refused(egress, "https://10.0.0.1/") == "net.blocked"
-        assert egress.fetch_json(url(server), owner=Owner.HOST) == {"issuer": "x"}
-        egress.close()
-        thread.join()
-    assert lines[0].startswith(f"CONNECT {HOST}:443 ".encode())
-    assert b"Proxy-Authorization: Basic" in lines[0].replace(b"proxy-auth", b"Proxy-Auth")
-    assert lines[0].count(b"CONNECT") == 1
-
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    try:
-        while data := source.recv(4096):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
-    except OSError:
-        return
-
-
-def test_a_foreign_session_is_closed_to_other_adapters(egress):
-    """Guarding a session takes away what it had."""
-    session = requests.Session()
-    session.mount("https://login.acme.example/", requests.adapters.HTTPAdapter())
-    egress.guard(session)
-    assert {type(a).__name__ for a in session.adapters.values()} == {"_Adapter"}

@@ -1,18 +1,18 @@
 """Trust is written with its events, or refused with the database unchanged."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, inspect, select
+from sqlalchemy import func, select
 
 from portal.audit import queries as audit
 from portal.audit.models import AuditEvent
-from portal.audit.rules import fold, plain
-from portal.foundation.db import Base, db
+from portal.audit.rules import fold
+from portal.foundation.db import db
 from portal.foundation.refused import Refused
 from portal.foundation.transaction import Tx
 from portal.trust import changes, queries
@@ -26,9 +26,9 @@ from portal.trust.models import (
     Policy,
     Terms,
 )
-from portal.trust.rules import FIRST_DEFAULTS
 from tests import factories
 from tests.factories import HOUSE, NOW, writing
+from tests.trust.log import events, last_event, rows
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -36,24 +36,6 @@ UNKNOWN_SPONSOR = (
     "No employee with the address new@host.example is known here. Add them first: "
     "portal staff add new@host.example --name NAME"
 )
-
-
-def events() -> list[str]:
-    return [one.event for one in audit.search(db.session, audit.Filter(), oldest_first=True)]
-
-
-def last_event() -> audit.Entry:
-    return audit.search(db.session, audit.Filter(), limit=1)[0]
-
-
-def rows(model: type[Base], *left_out: str) -> dict[str, dict[str, Any]]:
-    """Return a table as folding the events gives it."""
-    names = [one.key for one in inspect(model).columns if one.key not in left_out]
-    found = db.session.scalars(select(model)).all()
-    return {
-        str(row.id): {name: plain(getattr(row, name)) for name in names}  # type: ignore[attr-defined]
-        for row in found
-    }
 
 
 def test_folding_the_events_gives_the_rows():
@@ -274,148 +256,6 @@ def test_the_transaction_goes_on_after_a_refusal():
     assert found.name == "Acme Corp"
 
 
-class TestDefaults:
-    """The portal-wide defaults and the first terms."""
-
-    def test_are_inserted_once(self):
-        """A second start changes nothing."""
-        for _ in range(2):
-            with writing() as tx:
-                changes.ensure_defaults(tx)
-        policy = queries.default_policy(db.session)
-        assert policy.approval == "first"
-        assert (policy.approval_days, policy.address_days) == (7, 14)
-        assert (policy.review_days, policy.grace_days, policy.inactivity_days) == (90, 14, 60)
-        assert (policy.longest_days, policy.most_guests, policy.most_new_per_hour) == (365, 100, 20)
-        assert (policy.accepted_acr, policy.accepted_amr) == ((), ())
-        assert queries.current_terms(db.session).version == 1
-        assert "guest" in queries.current_terms(db.session).body
-        assert events() == ["policy.changed", "terms.published"]
-
-    def test_without_them_the_error_says_what_to_do(self):
-        """A database that nobody upgraded."""
-        with pytest.raises(LookupError, match="portal db upgrade"):
-            queries.default_policy(db.session)
-        with pytest.raises(LookupError, match="portal db upgrade"):
-            queries.current_terms(db.session)
-        with pytest.raises(LookupError, match="portal db upgrade"):
-            queries.policies_for(db.session, [])
-
-    def test_are_every_field(self):
-        """The shipped defaults are whole."""
-        assert set(FIRST_DEFAULTS) == set(queries.policies.POLICY_FIELDS)
-
-
-class TestPolicy:
-    """Every edit is a new version."""
-
-    def test_an_edit_keeps_the_history(self):
-        """What counted before can be read later; what changed is in the event."""
-        with writing() as tx:
-            organisation_id = factories.organisation(tx, policy={"most_guests": 5})
-        later = NOW + timedelta(days=3)
-        with writing(later) as tx:
-            assert changes.set_policy(tx, organisation_id, {"most_guests": 6, "review_days": 30})
-        newest, oldest = queries.policy_history(db.session, organisation_id)
-        assert (newest.version, newest.since, newest.values["most_guests"]) == (2, later, 6)
-        assert (oldest.version, oldest.since, oldest.values["most_guests"]) == (1, NOW, 5)
-        assert last_event().data["was"] == {"most_guests": 5, "review_days": None}
-
-    def test_no_change_is_no_version(self):
-        """The same values again."""
-        with writing() as tx:
-            organisation_id = factories.organisation(tx, policy={"most_guests": 5})
-            assert not changes.set_policy(tx, organisation_id, {"most_guests": 5})
-        assert len(queries.policy_history(db.session, organisation_id)) == 1
-
-    def test_own_values_go_before_the_defaults_and_can_be_given_back(self):
-        """Each organisation has its own; a changed default reaches the others."""
-        with writing() as tx:
-            acme = factories.organisation(tx, policy={"most_guests": 5, "accepted_amr": []})
-            beta = factories.organisation(tx, "beta")
-            changes.set_policy(tx, None, {"most_guests": 7, "accepted_amr": ["mfa"]})
-        found = queries.policies_for(db.session, [acme, beta])
-        assert (found[acme].most_guests, found[acme].accepted_amr) == (5, ())
-        assert (found[beta].most_guests, found[beta].accepted_amr) == (7, ("mfa",))
-        assert queries.policy_own(db.session, acme) == ("most_guests", "accepted_amr")
-        with writing() as tx:
-            changes.set_policy(tx, acme, {"most_guests": None})
-        assert queries.policy_for(db.session, acme).most_guests == 7
-        assert queries.policy_own(db.session, acme) == ("accepted_amr",)
-        assert queries.policy_own(db.session, beta) == ()
-
-
-class TestContracts:
-    """The window of a contract, and which one counts."""
-
-    def test_an_end_moves_and_has_to_be_carried_out_again(self):
-        """A settled end that moves to the future is open again; in the past it stays settled."""
-        with writing() as tx:
-            organisation_id = factories.organisation(tx)
-            contract_id = factories.contract(tx, organisation_id, last_day=date(2026, 5, 31))
-            row = tx.session.get_one(Contract, contract_id)
-            row.settled_at = NOW
-            tx.session.flush()
-            assert changes.set_contract(tx, contract_id, last_day=date(2026, 5, 30))
-            assert row.settled_at == NOW
-            assert changes.set_contract(tx, contract_id, last_day=date(2026, 6, 1))
-            assert row.settled_at is None
-            assert row.ends_at == datetime(2026, 6, 1, 22, tzinfo=UTC)
-            assert not changes.set_contract(tx, contract_id, last_day=date(2026, 6, 1))
-            row.settled_at = NOW
-            tx.session.flush()
-            assert changes.set_contract(tx, contract_id, open_ended=True)
-        found = queries.contract_by_id(db.session, contract_id)
-        assert found is not None
-        assert (found.last_day, found.ends_at, found.open_ended) == (None, None, True)
-        assert found.settled_at is None
-        assert set(last_event().data["was"]) == {"last_day", "open_ended", "ends_at", "settled_at"}
-
-    def test_it_can_end_in_the_course_of_a_day(self):
-        """An organisation that is ended now does not work until midnight."""
-        with writing() as tx:
-            organisation_id = factories.organisation(tx)
-            contract_id = factories.contract(tx, organisation_id)
-            changes.set_contract(tx, contract_id, last_day=NOW.date(), ends_at=NOW)
-        assert queries.running_contract(db.session, organisation_id, NOW) is None
-        before = NOW - timedelta(microseconds=1)
-        assert queries.running_contract(db.session, organisation_id, before) is not None
-
-    @pytest.mark.parametrize(
-        ("lasts", "expected"),
-        [
-            ([("A", date(2026, 6, 30)), ("B", date(2026, 7, 31))], "B"),
-            ([("A", None), ("B", date(2099, 7, 31))], "A"),
-            ([("A", date(2026, 5, 31)), ("B", date(2026, 6, 1))], "B"),
-            ([("A", date(2026, 5, 31))], None),
-        ],
-    )
-    def test_of_those_running_the_last_to_end_counts(
-        self, lasts: list[tuple[str, date | None]], expected: str | None
-    ):
-        """Open-ended ends last of all; one that has not begun or is over does not count."""
-        with writing() as tx:
-            organisation_id = factories.organisation(tx)
-            for reference, last in lasts:
-                factories.contract(
-                    tx,
-                    organisation_id,
-                    reference=reference,
-                    last_day=last,
-                    open_ended=last is None,
-                )
-            factories.contract(
-                tx,
-                organisation_id,
-                reference="later",
-                first_day=date(2026, 6, 2),
-                open_ended=True,
-                last_day=None,
-            )
-        found = queries.running_contract(db.session, organisation_id, NOW)
-        assert (found and found.reference) == expected
-
-
 class TestDomains:
     """Held by one organisation, exactly."""
 
@@ -484,160 +324,6 @@ class TestSponsors:
         assert [one.email for one in able] == ["sam@host.example"]
         organisations = queries.organisations_of_sponsor(db.session, ids["sam"])
         assert [one.slug for one in organisations] == ["acme"]
-
-
-class TestProviders:
-    """Tested, enabled, changed, disabled."""
-
-    def test_enabling_needs_a_test_that_passed(self):
-        """A failed one keeps what it found and allows nothing."""
-        with writing() as tx:
-            acme = factories.organisation(tx)
-            provider_id = factories.provider(tx, acme, state="draft")
-            changes.note_connection_test(
-                tx,
-                provider_id,
-                issuer="https://id.acme.example",
-                passed=False,
-                findings={"fault": "no keys"},
-            )
-            with pytest.raises(Refused, match="Test the connection first"):
-                changes.enable(tx, provider_id)
-        found = queries.provider_by_id(db.session, provider_id)
-        assert found is not None
-        assert (found.state, found.findings) == ("draft", {"fault": "no keys"})
-        assert found.endpoint_hosts == ()
-
-    def test_a_test_that_fails_loosens_nothing(self):
-        """The hosts that a passed test saw stay pinned while the provider is down."""
-        with writing() as tx:
-            partner = factories.partner(tx)
-            for passed, hosts in ((True, ["id.acme.example"]), (False, [])):
-                changes.note_connection_test(
-                    tx,
-                    partner.provider_id,
-                    issuer=partner.issuer,
-                    passed=passed,
-                    findings={"passed": passed, "hosts": hosts},
-                )
-        found = queries.provider_by_id(db.session, partner.provider_id)
-        assert found is not None
-        assert found.endpoint_hosts == ("id.acme.example",)
-        assert (found.state, found.findings["passed"]) == ("enabled", False)
-
-    @pytest.mark.parametrize(
-        ("values", "state"),
-        [
-            ({"name": "New"}, "enabled"),
-            ({"scopes": ["openid", "groups"]}, "enabled"),
-            ({"addresses": "verified"}, "enabled"),
-            ({"client_auth": "client_secret_post"}, "enabled"),
-            ({"claim_map": {"email": "mail"}}, "enabled"),
-            ({"required_claims": {"org": "acme"}}, "enabled"),
-            ({"client_id": "other"}, "draft"),
-            ({"issuer": "https://new.example"}, "draft"),
-            ({"subject_claim": "pid"}, "draft"),
-        ],
-    )
-    def test_another_connection_must_be_tested_again(self, values: dict[str, Any], state: str):
-        """What does not touch the connection goes on."""
-        with writing() as tx:
-            partner = factories.partner(tx)
-            retest = changes.change_identity_provider(
-                tx, partner.provider_id, values, house=HOUSE, people=0
-            )
-        found = queries.provider_by_id(db.session, partner.provider_id)
-        assert found is not None
-        assert (found.state, found.tested_at is None) == (state, state == "draft")
-        assert retest == (state == "draft")
-        assert set(last_event().data["was"]) == set(values)
-
-    def test_a_disabled_one_stays_disabled_when_it_changes(self):
-        """An edit enables nothing and makes nothing a draft that somebody had disabled."""
-        with writing() as tx:
-            partner = factories.partner(tx, state="disabled")
-            changes.change_identity_provider(
-                tx, partner.provider_id, {"client_id": "new"}, house=HOUSE, people=0
-            )
-        found = queries.provider_by_id(db.session, partner.provider_id)
-        assert found is not None
-        assert (found.state, found.tested_at) == ("disabled", None)
-
-    def test_a_pairwise_subject_pins_the_client_id_once_people_are_known(self):
-        """The test saw what the provider offers; a public subject leaves the client id free."""
-        with writing() as tx:
-            partner = factories.partner(tx)
-            change = {"client_id": "other"}
-            edit = (partner.provider_id, change)
-            changes.note_connection_test(
-                tx,
-                partner.provider_id,
-                issuer=partner.issuer,
-                passed=True,
-                findings={"subject_types": ["pairwise"]},
-            )
-            with pytest.raises(Refused, match="client id") as refused:
-                changes.change_identity_provider(tx, *edit, house=HOUSE, people=1)
-            assert refused.value.field == "client_id"
-            changes.note_connection_test(
-                tx, partner.provider_id, issuer=partner.issuer, passed=True, findings=["public"]
-            )
-            assert changes.change_identity_provider(tx, *edit, house=HOUSE, people=1)
-
-    def test_a_disabled_one_is_held_against_others_when_enabled_again(self):
-        """Meanwhile another organisation may have taken its issuer (architecture 2.7)."""
-        with writing() as tx:
-            first = factories.partner(tx, issuer="https://shared.example", state="disabled")
-            second = factories.partner(tx, "beta", issuer="https://shared.example")
-            with pytest.raises(Refused) as refused:
-                changes.enable(tx, first.provider_id)
-            assert refused.value.field == "required_claims"
-            for one, value in ((first, "a"), (second, "b")):
-                changes.change_identity_provider(
-                    tx,
-                    one.provider_id,
-                    {"required_claims": {"org": value}},
-                    house=HOUSE,
-                    people=0,
-                )
-            changes.enable(tx, first.provider_id)
-            changes.enable(tx, first.provider_id)
-        enabled = queries.enabled_providers(db.session, first.id)
-        assert [one.id for one in enabled] == [first.provider_id]
-        assert events().count("identity_provider.enabled") == 3
-
-    def test_the_row_carries_what_the_conversation_needs(self):
-        """Strength of the policy and the claims that offers decide by."""
-        with writing() as tx:
-            partner = factories.partner(tx, policy={"accepted_acr": ["gold"]})
-            factories.offer(tx, partner.id, when=("department", "Finance"))
-            second = factories.entitlement(tx, slug="write")
-            gone = factories.offer(tx, partner.id, second, when=("gone", "1"))
-            changes.withdraw_offer(tx, gone)
-            with pytest.raises(Refused, match="withdrawn already"):
-                changes.withdraw_offer(tx, gone)
-        found = queries.connection_for(db.session, "acme", "id")
-        assert found is not None
-        assert found.accepted_acr == ("gold",)
-        assert found.wanted_claims == ("department",)
-        assert found.callback_path == "/sign-in/acme/id/callback"
-        assert found.sign_in_path == "/sign-in/acme/id"
-        assert queries.connection_for(db.session, "acme", "other") is None
-        assert [one.slug for one in queries.providers(db.session)] == ["id"]
-        assert queries.providers(db.session, partner.id) == queries.providers(db.session)
-        standing = queries.standing_offers(db.session, partner.id)
-        assert [(one.application_name, one.entitlement_name) for one in standing] == [
-            ("Wiki", "Read")
-        ]
-
-    def test_disabling_twice_is_once(self):
-        """Nothing happens the second time, so nothing is said."""
-        with writing() as tx:
-            partner = factories.partner(tx)
-            changes.disable(tx, partner.provider_id)
-            changes.disable(tx, partner.provider_id)
-        assert events().count("identity_provider.disabled") == 1
-        assert queries.enabled_providers(db.session, partner.id) == []
 
 
 def test_terms_have_versions():

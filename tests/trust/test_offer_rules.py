@@ -19,6 +19,7 @@ DEFAULT = offer(2, default=True)
 FINANCE = offer(3, claim="department", value="Finance")
 BOTH = offer(4, default=True, claim="department", value="Finance")
 HALF = offer(5, claim="department")
+OTHER_HALF = offer(6, value="Finance")
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,7 @@ HALF = offer(5, claim="department")
         ([FINANCE], {}, ()),
         ([BOTH], {"department": "Finance"}, (Proposal(BOTH, by_claim=False),)),
         ([HALF], {"department": None}, ()),
+        ([OTHER_HALF], {"department": "Finance"}, ()),
         (
             [PLAIN, FINANCE, DEFAULT],
             {"department": ["Sales", "Finance"]},

@@ -142,6 +142,7 @@ def test_what_no_policy_can_be_is_refused(
     ("values", "expected"),
     [
         ({"approval": "at-once"}, {"approval": "at-once"}),
+        ({"approval": "first"}, {"approval": "first"}),
         ({"most_guests": None}, {"most_guests": None}),
         ({"accepted_acr": [" a ", "", "b", "a"]}, {"accepted_acr": ["a", "b"]}),
         ({"accepted_acr": [""]}, {"accepted_acr": []}),

@@ -179,8 +179,7 @@ def _tell(
     people = staff_people(tx.session, {row.sponsor_id for row in sponsorships})
     vouched: dict[UUID, list[Person]] = {}
     for row in sponsorships:
-        if row.sponsor_id in people:
-            vouched.setdefault(row.guest_id, []).append(people[row.sponsor_id])
+        vouched.setdefault(row.guest_id, []).append(people[row.sponsor_id])
     messages = []
     for guest, step in moved:
         messages += _messages(

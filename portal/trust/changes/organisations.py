@@ -114,14 +114,13 @@ def add_domain(tx: Tx, organisation_id: UUID, name: str, *, vouched_by: str, hou
     domain = check_domain(name, house.host_domains)
     values = {"organisation_id": organisation_id, "name": domain, "created_at": tx.now}
     personal = {"vouched_by": check_name("vouched_by", vouched_by)}
-    taken = Refused("domain", f"{domain} is already held by another organisation")
+    taken = Refused("domain", f"{domain} is already held")
     try:
         domain_id, sets = add_unique(tx, Domain, {**values, **personal}, taken)
     except Refused:
         holder = holder_of(tx.session, domain)
-        if holder is None:
-            raise
-        raise Refused("domain", f"{domain} is already held by {holder.name}") from None
+        whose = holder.name if holder else "another organisation"
+        raise Refused("domain", f"{domain} is already held by {whose}") from None
     row_key = key(Domain, domain_id)
     record(
         tx,

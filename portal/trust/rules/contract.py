@@ -74,7 +74,7 @@ def check_zone(name: str) -> ZoneInfo:
     name = name.strip()
     usable = name not in _NO_ZONES and not name.startswith(("posix/", "right/"))
     try:
-        if usable and name:
+        if usable:
             return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         pass

@@ -62,8 +62,7 @@ def check_issuer(text: str, house: House) -> str:
         Refused: not an https address of a public host, or shared by many tenants.
     """
     issuer = text.strip()
-    parts = _address(issuer)
-    host = (parts.hostname or "").lower()
+    parts, host = _address(issuer)
     allowed = (house.development and is_loopback(host)) or bool(
         {host, parts.netloc.lower()} & house.private_hosts
     )
@@ -81,19 +80,21 @@ def check_issuer(text: str, house: House) -> str:
     return issuer
 
 
-def _address(issuer: str) -> SplitResult:
+def _address(issuer: str) -> tuple[SplitResult, str]:
+    """Return the parts of an address and its host, in lower case."""
     unreadable = Refused("issuer", "Enter an address, like https://id.acme.example")
     printable = issuer.isascii() and issuer.isprintable() and not set(issuer) & set(' \\"<>^`|')
-    if not printable or not 0 < len(issuer) <= MOST_ISSUER:
+    if not printable or len(issuer) > MOST_ISSUER:
         raise unreadable
     try:
         parts = urlsplit(issuer)
         readable = parts.port is None or parts.port > 0
     except ValueError:
         raise unreadable from None
-    if not readable or parts.scheme not in {"http", "https"} or not parts.hostname:
+    host = parts.hostname
+    if not readable or parts.scheme not in {"http", "https"} or not host:
         raise unreadable
-    return parts
+    return parts, host
 
 
 def _require_public(host: str) -> None:
@@ -145,7 +146,7 @@ def entra_tenant(issuer: str) -> str | None:
     """Return the tenant id in an issuer of Microsoft Entra; ``None``: another product, or none."""
     parts = urlsplit(issuer)
     first = parts.path.strip("/").partition("/")[0]
-    entra = (parts.hostname or "").lower() in ENTRA_HOSTS
+    entra = parts.hostname in ENTRA_HOSTS
     return first.lower() if entra and _TENANT.fullmatch(first) else None
 
 
@@ -155,11 +156,11 @@ def require_owner(issuer: str, required: Mapping[str, str]) -> None:
     Raises:
         Refused: the claim is not required.
     """
-    host = (urlsplit(issuer).hostname or "").lower()
-    if host not in SHARED_ISSUERS:
+    host = urlsplit(issuer).hostname
+    if host is None or host not in SHARED_ISSUERS:
         return
     claim = SHARED_ISSUERS[host]
-    if (claim is None and not required) or (claim is not None and claim not in required):
+    if (not required) if claim is None else (claim not in required):
         raise Refused(
             "required_claims",
             f"Anybody can have an account at {host}: require {claim or 'CLAIM'}=VALUE, "

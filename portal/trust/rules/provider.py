@@ -169,7 +169,7 @@ def check_claim_name(field: str, name: str) -> str:
 def _claim_value(name: str, value: str) -> str:
     value = value.strip()
     if not value or len(value) > 255 or not value.isprintable():  # noqa: PLR2004 - as in the table
-        raise Refused("required_claims", f"Enter a value for the claim {name.strip()[:100]}")
+        raise Refused("required_claims", f"Enter a value for the claim {name.strip()}")
     return value
 
 

@@ -1,0 +1,129 @@
+"""How the egress client connects: pools, proxies, addresses, and nothing of the environment."""
+
+import gzip
+import os
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import requests
+from authlib.integrations.requests_client import OAuth2Session
+
+from portal.foundation.addresses import Owner
+from portal.foundation.outbound_http import Egress
+from tests.foundation.serving import HOST, as_json, raw, refused, settings, url
+
+
+def test_the_environment_counts_for_nothing(server, egress, monkeypatch, tmp_path: Path):
+    """Neither proxies nor CA bundles nor a netrc of the environment."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine {HOST} login a password b\n")
+    netrc.chmod(0o600)
+    for name, value in {
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "ALL_PROXY": "http://127.0.0.1:9",
+        "REQUESTS_CA_BUNDLE": os.devnull,
+        "SSL_CERT_FILE": os.devnull,
+        "NETRC": str(netrc),
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert egress.fetch_json(url(server)) == {"issuer": "x"}
+    assert "Authorization" not in server.headers[0]
+
+
+def test_one_pool_serves_many_sessions(server, egress):
+    """Twenty sessions, Authlib's among them, share one connection and one TLS context."""
+    for _ in range(10):
+        assert egress.fetch_json(url(server)) == {"issuer": "x"}
+    server.answer = as_json({"access_token": "t", "token_type": "Bearer"})
+    for _ in range(10):
+        with OAuth2Session("client", "secret") as client:
+            egress.guard(client)
+            token = client.fetch_token(url(server, "/token"), code="c", state="s")
+            assert token["access_token"] == "t"
+    assert server.connections == 1
+    assert len(server.requests) == 20
+
+
+def test_a_body_in_chunks_and_a_small_gzip_are_read(server, egress):
+    """What real servers send."""
+    server.answer = raw(gzip.compress(b'{"a": 1}'), Content_Encoding="gzip")
+    assert egress.fetch_json(url(server)) == {"a": 1}
+
+    def chunked(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(b'4\r\n{"a"\r\n4\r\n: 2}\r\n0\r\n\r\n')
+
+    server.answer = chunked
+    assert egress.fetch_json(url(server)) == {"a": 2}
+
+
+def test_a_server_that_is_not_there(egress, authority):
+    """Nobody listens: unreachable, and at once."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    gone = Egress(
+        settings(authority, egress_private_hosts=f"{HOST}:{port}"), lambda *_: ["127.0.0.1"]
+    )
+    assert refused(gone, f"https://{HOST}:{port}/") == "net.unreachable"
+
+
+def test_every_public_address_is_tried(server, authority):
+    """The first address of a name may be dead."""
+    egress = Egress(
+        settings(authority, egress_private_hosts=f"{HOST}:{server.port}"),
+        lambda *_: ["127.0.0.9", "127.0.0.1"],
+    )
+    assert egress.fetch_json(url(server)) == {"issuer": "x"}
+
+
+def test_a_connect_proxy_carries_partners_only(server, authority):
+    """The proxy is told the host by CONNECT; what the operator named is reached directly."""
+    lines: list[bytes] = []
+
+    def proxy(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, socket.create_connection(("127.0.0.1", server.port)) as behind:
+            lines.append(connection.recv(4096))
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            back = threading.Thread(target=_copy, args=(behind, connection))
+            back.start()
+            _copy(connection, behind)
+            back.join()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=proxy, args=(listener,))
+        thread.start()
+        port = listener.getsockname()[1]
+        egress = Egress(
+            settings(authority, egress_proxy=f"http://u:p@127.0.0.1:{port}"),
+            lambda *_: ["127.0.0.1"],
+        )
+        assert egress.fetch_json(f"https://{HOST}/") == {"issuer": "x"}
+        assert refused(egress, "https://10.0.0.1/") == "net.blocked"
+        assert egress.fetch_json(url(server), owner=Owner.HOST) == {"issuer": "x"}
+        egress.close()
+        thread.join()
+    assert lines[0].startswith(f"CONNECT {HOST}:443 ".encode())
+    assert b"Proxy-Authorization: Basic" in lines[0].replace(b"proxy-auth", b"Proxy-Auth")
+    assert lines[0].count(b"CONNECT") == 1
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while data := source.recv(4096):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        return
+
+
+def test_a_foreign_session_is_closed_to_other_adapters(egress):
+    """Guarding a session takes away what it had."""
+    session = requests.Session()
+    session.mount("https://login.acme.example/", requests.adapters.HTTPAdapter())
+    egress.guard(session)
+    assert {type(a).__name__ for a in session.adapters.values()} == {"_Adapter"}

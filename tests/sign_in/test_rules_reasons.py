@@ -1,0 +1,70 @@
+"""Reason codes to the letter, whose side each is on, what a failure carries."""
+
+from uuid import UUID
+
+import pytest
+
+from portal.sign_in.rules import Failure, Side, SignInFailure, SignInReason, side_of
+
+R = SignInReason
+PERSON = {R.STATE, R.DENIED, R.ASSURANCE, R.TENANT}
+ADMIN = {R.METADATA, R.TOKEN_ENDPOINT, R.NET_BLOCKED, R.NET_ORIGIN}
+
+
+def test_reasons_are_stored_by_these_words():
+    """The audit keeps them: a word that changes makes two of one reason."""
+    assert [*R] == [
+        "oidc.iss",
+        "oidc.metadata",
+        "oidc.aud",
+        "oidc.alg",
+        "oidc.sig",
+        "oidc.nonce",
+        "oidc.state",
+        "oidc.mixup",
+        "oidc.time",
+        "oidc.sub",
+        "oidc.userinfo",
+        "oidc.no_id_token",
+        "oidc.typ",
+        "oidc.tenant",
+        "oidc.assurance",
+        "oidc.denied",
+        "oidc.error",
+        "oidc.token_endpoint",
+        "input.char",
+        "input.length",
+        "net.blocked",
+        "net.redirect",
+        "net.origin",
+        "net.limit",
+        "net.tls",
+        "net.unreachable",
+    ]
+    assert [*Side] == ["person", "partner", "admin"]
+
+
+@pytest.mark.parametrize("reason", SignInReason)
+def test_whose_side_a_reason_is_on(reason: SignInReason):
+    """Not the person's nor ours: the partner's."""
+    side = Side.PERSON if reason in PERSON else Side.ADMIN if reason in ADMIN else Side.PARTNER
+    assert side_of(reason) is side
+    assert SignInFailure(Failure(reason, "x")).side is side
+
+
+@pytest.mark.parametrize("reason", SignInReason)
+def test_which_failures_may_be_tried_again(reason: SignInReason):
+    """A doubled callback, and trouble on the way."""
+    failure = SignInFailure(Failure(reason, "x"))
+    assert failure.may_be_retried is (reason is R.STATE or reason.value.startswith("net."))
+
+
+def test_what_a_failure_carries():
+    """Its reason and detail, and nothing of an attempt until one is known."""
+    failure = SignInFailure(Failure(R.NONCE, "the nonce is of another sign-in"))
+    assert str(failure) == "oidc.nonce: the nonce is of another sign-in"
+    assert failure.failure == Failure(R.NONCE, "the nonce is of another sign-in")
+    assert (failure.reason, failure.detail) == (R.NONCE, "the nonce is of another sign-in")
+    assert (failure.attempt_id, failure.purpose) == (None, None)
+    failure.attempt_id = UUID(int=1)
+    assert failure.attempt_id == UUID(int=1)
