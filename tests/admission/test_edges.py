@@ -6,8 +6,6 @@ import pytest
 
 from portal.admission import changes as admission
 from portal.admission.changes import SignedIn, TurnedAway
-from portal.admission.changes.refreshing import refresh
-from portal.admission.queries import gather
 from portal.admission.rules import Refusal
 from portal.guests.rules import State
 from portal.sponsorship.changes import deciding, people
@@ -70,22 +68,6 @@ def test_an_address_in_conflict_where_nobody_vouches_any_more(scene: Scene, acme
     assert isinstance(result, TurnedAway)
     assert Refusal.EMAIL_CONFLICT in result.decision.reasons
     assert len(scene.mails()) == before
-
-
-def test_claims_propose_nothing_for_whom_nobody_vouches(scene: Scene, acme: Partner):
-    """A refresh finds no sponsorship to put a grant under."""
-    scene.offer(acme, when=("department", "Finance"))
-    jane = scene.active(acme, days=1)
-    scene.later(days=3)
-    scene.sweep()
-    identity = scene.identity(acme, claims={"sub": "jane", "department": "Finance"})
-    provider = scene.provider_row(acme, identity)
-    with scene.tx() as tx:
-        assert scene.row(jane).state == State.SUSPENDED
-        guest = replace(scene.row(jane), state=State.ACTIVE)  # as it was before it was settled
-        door = gather(tx.session, identity, provider, guest, HOST_DOMAINS, tx.now)
-        refresh(tx, identity, provider, door, guest)
-    assert scene.grants(jane) == []
 
 
 def test_what_a_claim_chose_is_put_before_the_first_sponsor_alone(scene: Scene):

@@ -29,16 +29,20 @@ def test_one_sponsor_says_no_while_another_vouches(scene: Scene):
     with scene.tx() as tx:
         asked = Request(
             guest_id=jane,
+            guest_name="Jane",
+            guest_email="jane@acme.example",
             organisation_id=acme.id,
+            organisation_name="Acme",
             contract=contract_facts(tx.session, acme.contract_id),
             policy=policy_for(tx.session, acme.id),
             sponsor_id=bob,
+            sponsor_email="bob@host.example",
             proposals=(),
             at_once=False,
             why=None,
             works_with=None,
         )
-        first_id = request(tx, asked, guest_name="Jane", guest_email="jane@acme.example")
+        first_id = request(tx, asked).id
     first = next(row for row in scene.sponsorships(jane) if row.id == first_id)
     before = len(scene.mails())
     with scene.as_staff(first.sponsor_id) as tx:

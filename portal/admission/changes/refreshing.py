@@ -166,8 +166,6 @@ def _follow_claims(
     offers = standing_offers(tx.session, guest.organisation_id)
     said = proposals(offers, identity.claims)
     rows = open_rows(tx.session, [guest.id])
-    if not rows:
-        return
     standing = grants_under(tx.session, [row.id for row in rows])
     # A claim that was cut short (Entra above 200 groups) says nothing: what it chose stays.
     said += tuple(
