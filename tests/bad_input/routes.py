@@ -16,6 +16,7 @@ ENTRIES: Final = (*ADMIN, *SPONSOR, *EVERYBODY)
 _FILTERS: Final = ("reference", "event", "organisation", "guest", "since", "until")
 QUERIES: Final[Mapping[str, tuple[str, ...]]] = {
     "assets.static": ("v",),
+    "assets.brand_css": ("v",),
     "audit.log": (*_FILTERS, "before"),
     "audit.export": _FILTERS,
     "admin_guests.listed": ("text", "organisation", "state", "before"),

@@ -34,8 +34,9 @@ STAFF: Final = ("petra", "jonas", "irene", "otto")
 GUESTS: Final = {"anna": "acme", "priya": "globex"}
 # Written down although nothing was done: who was refused, and who was too late.
 QUIET: Final = {"access.refused", "sign_in.refused", "sponsorship.decision_lost"}
-# What a look leaves behind: when a session was last seen, that a sign-in was begun.
-PASSING: Final = {"session", "sign_in_attempt"}
+# What a look leaves behind: when a session was last seen, that a sign-in was begun, what its
+# provider published.
+PASSING: Final = {"session", "sign_in_attempt", "provider_document"}
 
 Rows = dict[str, list[tuple[Any, ...]]]
 

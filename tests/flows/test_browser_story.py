@@ -109,7 +109,7 @@ def administer(page: Page, url: str, link: str, issuer: str) -> None:
     page.get_by_role("button", name="Add the identity provider").click()
     expect(page.get_by_text(f"{url}/sign-in/acme/main/callback")).to_be_visible()
     page.get_by_role("button", name="Test connection").click()
-    expect(page.get_by_text("passed")).to_be_visible()
+    expect(page.get_by_text("passed", exact=True)).to_be_visible()
     page.get_by_role("link", name="Test sign-in").click()
     log_in(page, TEST)
     expect(page.get_by_role("heading", level=1)).to_have_text("This person would be refused")
