@@ -36,14 +36,14 @@ def fill(on: Ground, number: int, *, start: int = 0) -> None:
     parts = {}
     for name, model, letter, changed in (
         ("guest", Guest, "g", {
-            "id": "n.guest_id", "email": "'person.' || n.number || '@acme.example'",
-            "name": "'Person ' || n.number", "arrived_at": "g.arrived_at - interval '9 days'",
+            "id": "n.guest_id", "email": "'crowd.' || n.number || '@acme.example'",
+            "name": "'Crowd ' || n.number", "arrived_at": "g.arrived_at - interval '9 days'",
         }),
         ("word", Sponsorship, "s", {
             "id": "n.word", "guest_id": "n.guest_id", "approve_by": "NULL",
         }),
         ("identity", FederatedIdentity, "f", {
-            "id": "n.identity", "guest_id": "n.guest_id", "subject": "'person-' || n.number",
+            "id": "n.identity", "guest_id": "n.guest_id", "subject": "'crowd-' || n.number",
         }),
     ):  # fmt: skip
         columns = [column.name for column in table_of(model).columns]

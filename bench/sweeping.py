@@ -72,8 +72,8 @@ def _make_due(at: object, rest: int) -> int:
     """Let every hundredth guest tire; return how many."""
     statement = text(
         "UPDATE guest SET inactive_at = :at WHERE id IN (SELECT guest_id FROM federated_identity "
-        "WHERE subject LIKE 'person-%' AND length(subject) < 15 AND "
-        "CAST(substr(subject, 8) AS integer) % :every = :rest) AND state = 'active'"
+        "WHERE subject LIKE 'crowd-%' AND "
+        "CAST(substr(subject, 7) AS integer) % :every = :rest) AND state = 'active'"
     )
     with db.engine.connect() as connection:
         done = connection.execute(statement, {"at": at, "every": _DUE_EVERY, "rest": rest})
