@@ -177,12 +177,20 @@ def uuid7() -> UUID:
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """Return SQLAlchemy's engine options for a database URL."""
+    """Return SQLAlchemy's engine options for a database URL.
+
+    Parameters are persons, nonces and hashes: a failed statement must not log them.
+    """
     if url.startswith("sqlite"):
-        return {"connect_args": {"timeout": 15}}
+        return {"connect_args": {"timeout": 15}, "hide_parameters": True}
     # A read is one statement and needs no BEGIN and ROLLBACK around it, which cost a trip each;
     # ``transaction.py`` asks for a real transaction.
-    return {"isolation_level": "AUTOCOMMIT", "pool_size": 10, "max_overflow": 10}
+    return {
+        "isolation_level": "AUTOCOMMIT",
+        "hide_parameters": True,
+        "pool_size": 10,
+        "max_overflow": 10,
+    }
 
 
 def init_database(app: Flask, url: str) -> None:

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Update, bindparam, select, update
+from sqlalchemy import BindParameter, Select, Update, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from portal.audit.changes import record
@@ -273,8 +273,12 @@ def write_unmoved(
     return True
 
 
-# Whatever moves a guest sets these.
-_MOVES = ("state", "state_since", "session_epoch")
+# Whatever moves a guest, its end, or the clock of its address sets these.
+_MOVES = ("state", "state_since", "session_epoch", "expires_at", "aside_until")
+
+
+def _as_read(name: str) -> BindParameter[Any]:
+    return bindparam(f"as_read_{name}", type_=table_of(Guest).c[name].type)
 
 
 @cache
@@ -284,7 +288,12 @@ def _unmoved(names: tuple[str, ...]) -> Update:
         update(table)
         .where(
             table.c.id == bindparam("guest"),
-            *(table.c[name] == bindparam(f"as_read_{name}") for name in _MOVES),
+            *(
+                table.c[name].is_not_distinct_from(
+                    bindparam(f"as_read_{name}", type_=table.c[name].type)
+                )
+                for name in _MOVES
+            ),
         )
         .values({name: bindparam(name) for name in names})
     )

@@ -53,6 +53,15 @@ DEFENCES: Final = (
     ),
     Defence(
         case="W04",
+        file="portal/guests/changes.py",
+        old='_MOVES = ("state", "state_since", "session_epoch", "expires_at", "aside_until")',
+        new="_MOVES = ()",
+        tests=(
+            "tests/admission/test_moved.py::test_w04_a_guest_who_is_moved_is_decided_on_again[suspended-postgresql]",
+        ),
+    ),
+    Defence(
+        case="W04",
         file=QUERIES,
         old="        _SESSION.c.revoked_at.is_(None),\n",
         new="",

@@ -207,7 +207,8 @@ def test_subject_warning(claims: dict[str, Any], looks: str | None) -> None:
 @pytest.mark.parametrize(
     ("changes", "claims", "expected"),
     [
-        param({}, {"email": "a"}, {"name", "email_verified"}, id="name"),
+        param({}, {"email": "a", "name": "b", "family_name": "d"},
+              {"given_name", "email_verified"}, id="standard claims"),
         param({"claim_map": {"email": "email", "name": "name", "department": "department"}},
               {"email": "a", "name": "b", "email_verified": False}, set(), id="by default"),
         param({"claim_map": {"email": "email", "name": "name", "department": "unit"}},

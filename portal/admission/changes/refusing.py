@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import or_, update
 
+from portal.admission.changes.results import LostRace
 from portal.admission.identity import VerifiedIdentity
 from portal.admission.queries import Door
 from portal.admission.rules import Decision, Refusal
@@ -29,7 +30,11 @@ def refuse(
     door: Door,
     decision: Decision,
 ) -> None:
-    """Record a refusal with every reason; what was claimed stands in the side table."""
+    """Record a refusal with every reason; what was claimed stands in the side table.
+
+    Raises:
+        LostRace: a tombstone was lifted meanwhile: decide once more.
+    """
     guest = door.guest
     record(
         tx,
@@ -72,7 +77,8 @@ def asked_sponsor(tx: Tx, provider: ProviderRow) -> Decider | None:
 
 
 def _knocked(tx: Tx, provider: ProviderRow, guest: GuestRow) -> None:
-    guest_changes.write(tx, "guest.knocked", guest, {"knocked_at": tx.now})
+    if not guest_changes.write_unmoved(tx, "guest.knocked", guest, {"knocked_at": tx.now}):
+        raise LostRace
     sponsor = asked_sponsor(tx, provider)
     if sponsor is None:
         return

@@ -17,7 +17,7 @@ from portal.trust.rules import DEFAULT_CLAIMS
 MOST_NAME: Final = 200
 MOST_FIELD: Final = 200
 MOST_RAW: Final = 320
-_NEEDED: Final = frozenset({"email", "name"})
+_SELDOM: Final = DEFAULT_CLAIMS.items() & {("department", "department")}
 _LAST_TIME: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
 # Said of the sign-in, so believed from the signed ID token alone.
 _OF_THE_TOKEN: Final = frozenset(
@@ -36,14 +36,14 @@ _INPUT: Final = {
 def missing_claims(connection: Connection, claims: Mapping[str, object]) -> frozenset[str]:
     """Return the claims somebody decides or shows by that the ID token lacks: ask UserInfo.
 
-    What fills the profile by default and is not there, most providers do not send at all: not
-    worth a request at every sign-in. A claim that an admin mapped is.
+    A default that is no claim of the standard (OIDC Core 1.0, 5.1) most providers do not send at
+    all: not worth a request at every sign-in. A claim that an admin mapped is.
     """
     wanted = {
         *(
             claim
             for filled, claim in connection.claim_map.items()
-            if filled in _NEEDED or DEFAULT_CLAIMS.get(filled) != claim
+            if (filled, claim) not in _SELDOM
         ),
         *connection.required_claims,
         *connection.wanted_claims,
