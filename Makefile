@@ -1,6 +1,6 @@
 # make env    the environment with pinned dependencies      make demo   everything on loopback
 # make test   every check there is                          make lint   style, types, contracts
-# make defences, properties, mutants, coverage, pictures, size: what takes longer than a test may
+# make defences, properties, mutants, coverage, pictures, size, bench: what takes longer than a test
 # make wheel  dist/portal-*.whl                             make lock   pin the dependencies anew
 
 SHELL := /bin/bash
