@@ -288,12 +288,7 @@ def _unmoved(names: tuple[str, ...]) -> Update:
         update(table)
         .where(
             table.c.id == bindparam("guest"),
-            *(
-                table.c[name].is_not_distinct_from(
-                    bindparam(f"as_read_{name}", type_=table.c[name].type)
-                )
-                for name in _MOVES
-            ),
+            *(table.c[name].is_not_distinct_from(_as_read(name)) for name in _MOVES),
         )
         .values({name: bindparam(name) for name in names})
     )

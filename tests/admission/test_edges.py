@@ -92,3 +92,12 @@ def test_what_a_claim_chose_is_put_before_the_first_sponsor_alone(scene: Scene):
     after = [(one.sponsorship_id, one.offer_id, one.state) for one in scene.grants(jane)]
     assert (row.id, finance, "active") in after
     assert len([one for one in after if one[2] == "active"]) == 1
+
+
+def test_claims_that_say_nothing_propose_nothing(scene: Scene, acme: Partner):
+    """An offer waits for a claim that this person does not have."""
+    scene.offer(acme, when=("department", "Finance"))
+    jane = scene.active(acme)
+    identity = scene.identity(acme, claims={"sub": "jane", "department": "IT"})
+    assert isinstance(scene.knock(acme, identity), SignedIn)
+    assert scene.grants(jane) == []

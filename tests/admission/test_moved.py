@@ -6,10 +6,21 @@ from threading import Thread
 import pytest
 from flask import current_app
 
-from portal.admission.changes import LostRace, SignedIn, TurnedAway, refreshing, refusing
+from portal.admission.changes import (
+    Arrived,
+    LostRace,
+    SignedIn,
+    TurnedAway,
+    accept,
+    arriving,
+    refreshing,
+    refusing,
+)
+from portal.admission.changes.arriving import Acceptance
+from portal.admission.queries import open_arrival
 from portal.foundation.db import db
 from portal.sponsorship.changes import deciding, people
-from tests.scene import Scene, folded, kept
+from tests.scene import HOST_DOMAINS, Scene, folded, kept
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
@@ -129,3 +140,25 @@ def test_a_tombstone_that_is_lifted_meanwhile_is_not_knocked_at(scene: Scene, mo
     assert isinstance(scene.knock(acme, scene.identity(acme)), SignedIn)
     assert scene.row(jane).knocked_at is None
     assert "sponsor.knocked" not in scene.mail_kinds()
+
+
+def test_whoever_is_made_meanwhile_is_found_by_the_next_turn(scene: Scene, monkeypatch):
+    """Two arrivals of one person, accepted at once, also where one of them settles first."""
+    acme = scene.partner()
+    one, two = (scene.knock(acme, scene.identity(acme)) for _ in range(2))
+    assert isinstance(one, Arrived)
+    assert isinstance(two, Arrived)
+    clear = arriving.clear_the_way
+
+    def slowly(*arguments):
+        beside(lambda: Scene(now=scene.now).accept(acme, two))
+        return clear(*arguments)
+
+    monkeypatch.setattr(arriving, "clear_the_way", slowly)
+    arrival = open_arrival(scene.session, one.token, scene.now)
+    assert arrival is not None
+    said = Acceptance(arrival.terms, None, None)
+    with pytest.raises(LostRace), scene.tx() as tx:
+        accept(tx, arrival, HOST_DOMAINS, said, settling=True)
+    assert isinstance(scene.accept(acme, one), SignedIn)
+    assert len(scene.events("guest.created")) == 1
