@@ -17,6 +17,7 @@ import psutil
 import requests
 from flask import Flask
 
+from portal.foundation import clock
 from portal.foundation.current import house
 from portal.foundation.db import db, init_database
 from portal.foundation.settings import Settings
@@ -119,7 +120,7 @@ def ground() -> Iterator[Ground]:
         init_database(app, settings.database)
         stack.enter_context(app.app_context())
         stack.callback(db.session.remove)
-        with factories.writing(now=_now()) as tx:
+        with factories.writing(now=clock.policy_now()) as tx:
             partner = factories.partner(
                 tx,
                 issuer=provider.issuer,
@@ -141,12 +142,6 @@ def ground() -> Iterator[Ground]:
         yield Ground(
             database, provider, connections, settings, partner, app, folder, psutil.Process(pid)
         )
-
-
-def _now() -> Any:
-    from portal.foundation import clock
-
-    return clock.policy_now()
 
 
 def free_port() -> int:

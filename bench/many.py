@@ -1,7 +1,5 @@
 """A first sign-in with very many guests in the table against few: web and database CPU together."""
 
-import time
-
 from sqlalchemy import text
 
 from bench.ground import Ground, cpu_of_database, the_portal
@@ -75,7 +73,6 @@ def many(on: Ground, number: int, size: int) -> tuple[float, str]:
             newcomers = 10_000_000 * (turn + 1)
             for one in range(40):
                 people.first(newcomers + one)
-            time.sleep(2)  # the server's own tidying after the filling is not the sign-in's
             before = ours.cpu() + cpu_of_database(on.postgres)
             for one in range(100, 100 + 2 * size):
                 people.first(newcomers + one)

@@ -41,8 +41,10 @@ class TestDefaults:
             queries.default_policy(db.session)
         with pytest.raises(LookupError, match="portal db upgrade"):
             queries.current_terms(db.session)
+        with writing() as tx:
+            acme = changes.add_organisation(tx, slug="acme", name="Acme", unlisted=False)
         with pytest.raises(LookupError, match="portal db upgrade"):
-            queries.policies_for(db.session, [])
+            queries.policy_for(db.session, acme)
 
     def test_are_every_field(self):
         """The shipped defaults are whole."""
@@ -77,7 +79,7 @@ class TestPolicy:
             acme = factories.organisation(tx, policy={"most_guests": 5, "accepted_amr": []})
             beta = factories.organisation(tx, "beta")
             changes.set_policy(tx, None, {"most_guests": 7, "accepted_amr": ["mfa"]})
-        found = queries.policies_for(db.session, [acme, beta])
+        found = {one: queries.policy_for(db.session, one) for one in (acme, beta)}
         assert (found[acme].most_guests, found[acme].accepted_amr) == (5, ())
         assert (found[beta].most_guests, found[beta].accepted_amr) == (7, ("mfa",))
         assert queries.policy_own(db.session, acme) == ("most_guests", "accepted_amr")

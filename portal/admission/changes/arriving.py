@@ -6,9 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, delete, select, update
 
-from portal.access.rules import AccessFacts, access
 from portal.admission.changes.known import clear_the_way
-from portal.admission.changes.refreshing import refresh, take_over
+from portal.admission.changes.refreshing import refresh, take_over, until_of
 from portal.admission.changes.refusing import refuse
 from portal.admission.changes.results import Arrived, LostRace, Result, SignedIn, TurnedAway
 from portal.admission.identity import VerifiedIdentity
@@ -34,7 +33,7 @@ from portal.sponsorship.rules import (
     who_is_asked,
 )
 from portal.trust.queries import ProviderRow, TermsFacts
-from portal.trust.rules import proposals
+from portal.trust.rules import EffectivePolicy, proposals
 
 LIFE = timedelta(minutes=30)
 
@@ -102,12 +101,11 @@ def accept(
     _use_up(tx, arrival.id)
     if settling:
         return _accept_settling(tx, identity, provider, host_domains, said)
-    state = State.ACTIVE if provider.policy.at_once else State.PENDING
     # The place is taken before anything is counted: who arrives at the same moment waits here.
-    guest_changes.take_place(tx, provider.organisation_id, state)
+    guest_changes.take_place(tx, provider.organisation_id, _first_state(provider.policy))
     door = gather(tx.session, identity, provider, host_domains, tx.now)
-    door = replace(door, facts=replace(door.facts, places_taken=door.facts.places_taken - 1))
-    plain = decide(identity, door.facts, tx.now).outcome == Outcome.ARRIVE and door.guest is None
+    without_us = replace(door.facts, places_taken=door.facts.places_taken - 1)
+    plain = decide(identity, without_us, tx.now).outcome == Outcome.ARRIVE and door.guest is None
     if not plain or door.policy.at_once != provider.policy.at_once:
         raise LostRace
     return _create(tx, identity, provider, door, said)
@@ -139,10 +137,13 @@ def _accept_settling(
     if decision.outcome == Outcome.SIGN_IN:
         return refresh(tx, identity, provider, door)
     if door.guest is None:
-        state = State.ACTIVE if door.policy.at_once else State.PENDING
-        guest_changes.take_place(tx, provider.organisation_id, state)
+        guest_changes.take_place(tx, provider.organisation_id, _first_state(door.policy))
         return _create(tx, identity, provider, door, said)
     return _come_back(tx, identity, provider, door, door.guest, said)
+
+
+def _first_state(policy: EffectivePolicy) -> State:
+    return State.ACTIVE if policy.at_once else State.PENDING
 
 
 def _create(
@@ -152,7 +153,7 @@ def _create(
     policy = door.policy
     at_once = policy.at_once
     inactive_at = tx.now + timedelta(days=policy.inactivity_days) if at_once else None
-    state = State.ACTIVE if at_once else State.PENDING
+    state = _first_state(policy)
     reason = Reason.AT_ONCE if at_once else Reason.AWAITING_DECISION
     guest_id = guest_changes.create(
         tx,
@@ -175,16 +176,9 @@ def _create(
     )
     _note_ignored(tx, identity, provider, guest_id)
     asked = _request(tx, identity, provider, door, guest_id, said, at_once=at_once)
-    facts = AccessFacts(
-        guest=GuestDates(state, reason, tx.now, False, False, inactive_at, None),  # noqa: FBT003
-        sponsorships=(asked,),
-        organisation_active=True,
-        identity_provider_enabled=True,
-        terms_accepted=said.terms.version,
-        terms_current=door.terms_current,
-        aside_until=None,
-    )
-    return SignedIn(guest_id, 1, access(facts, tx.now).until)
+    dates = GuestDates(state, reason, tx.now, False, False, inactive_at, None)  # noqa: FBT003
+    terms = (said.terms.version, door.terms_current)
+    return SignedIn(guest_id, 1, until_of(tx, dates, (asked,), terms=terms))
 
 
 def _come_back(

@@ -1,6 +1,5 @@
 """A known guest signs in: profile fields follow the provider, host-owned fields never do."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +24,7 @@ from portal.sponsorship.changes import grants
 from portal.sponsorship.changes.settling import dates_of
 from portal.sponsorship.changes.telling import display_name
 from portal.sponsorship.queries import grants_under, open_rows, staff_people
+from portal.sponsorship.rules import GuestDates, OpenSponsorship
 from portal.staff.queries import admins
 from portal.trust.queries import ProviderRow, eligible_sponsors, standing_offers
 from portal.trust.rules import Proposal, proposals
@@ -50,7 +50,15 @@ def refresh(tx: Tx, identity: VerifiedIdentity, provider: ProviderRow, door: Doo
     _came_through(tx, provider, door, guest)
     if provider.wanted_claims or door.claims_chose:
         _follow_claims(tx, identity, provider, guest)
-    return SignedIn(guest.id, guest.session_epoch, until_of(tx, door, guest, values))
+    dates = dates_of(guest)
+    until = until_of(
+        tx,
+        replace(dates, inactive_at=values.get("inactive_at", dates.inactive_at)),
+        door.standing,
+        terms=(guest.terms_version, door.terms_current),
+        aside_until=values.get("aside_until", guest.aside_until),
+    )
+    return SignedIn(guest.id, guest.session_epoch, until)
 
 
 def take_over(
@@ -61,17 +69,32 @@ def take_over(
     _came_through(tx, provider, door, guest)
 
 
-def until_of(tx: Tx, door: Door, guest: GuestRow, values: Mapping[str, Any]) -> datetime | None:
-    """Return until when the access of this sign-in lasts, by the rule that every request asks."""
-    dates = dates_of(guest)
+def until_of(
+    tx: Tx,
+    guest: GuestDates,
+    standing: tuple[OpenSponsorship, ...],
+    *,
+    terms: tuple[int, int],
+    aside_until: datetime | None = None,
+) -> datetime | None:
+    """Return until when the access of this sign-in lasts, by the rule that every request asks.
+
+    Args:
+        tx: says when it is.
+        guest: as the sign-in leaves it.
+        standing: its open sponsorships.
+        terms: the version accepted, and the one that counts.
+        aside_until: until when its address from elsewhere is put up with.
+    """
+    accepted, current = terms
     facts = AccessFacts(
-        guest=replace(dates, inactive_at=values.get("inactive_at", dates.inactive_at)),
-        sponsorships=door.standing,
-        organisation_active=True,
+        guest=guest,
+        sponsorships=standing,
+        organisation_active=True,  # the door would not be open otherwise
         identity_provider_enabled=True,
-        terms_accepted=guest.terms_version,
-        terms_current=door.terms_current,
-        aside_until=values.get("aside_until", guest.aside_until),
+        terms_accepted=accepted,
+        terms_current=current,
+        aside_until=aside_until,
     )
     return access(facts, tx.now).until
 

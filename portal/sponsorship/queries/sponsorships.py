@@ -6,13 +6,14 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
+from portal.foundation.db import table_of
 from portal.guests.models import Guest
 from portal.guests.rules import Reason, State
 from portal.sponsorship.models import Sponsorship
-from portal.sponsorship.queries.parts import OPEN, is_due
+from portal.sponsorship.queries.parts import OPEN, OPEN_COLUMNS, is_due, open_in, with_open
 from portal.sponsorship.rules import OpenSponsorship, Standing
 from portal.staff.models import Staff
 from portal.trust.models import Contract, Organisation
@@ -81,31 +82,19 @@ def of_guest(session: Session, guest_id: UUID) -> list[SponsorshipRow]:
 
 def open_of(session: Session, guest_ids: Iterable[UUID]) -> dict[UUID, list[OpenSponsorship]]:
     """Return what is requested or active of each guest, with the contract's end joined."""
-    query = (
-        select(
-            Sponsorship.guest_id,
-            Sponsorship.id,
-            Sponsorship.state,
-            Sponsorship.expires_at,
-            Sponsorship.lapses_at,
-            Sponsorship.approve_by,
-            Sponsorship.review_ends_at,
-            Contract.begins_at,
-            Contract.ends_at,
-        )
-        .join(Contract, Contract.id == Sponsorship.contract_id)
-        .where(Sponsorship.guest_id.in_(list(guest_ids)), Sponsorship.state.in_(OPEN))
-    )
     found: dict[UUID, list[OpenSponsorship]] = {}
-    for guest_id, key, state, *dates in session.execute(query):
-        one = open_sponsorship(key, state, dates)
-        found.setdefault(guest_id, []).append(one)
+    for guest_id, *values in session.execute(_OPEN_OF, {"guests": list(guest_ids)}):
+        if (one := open_in(values)) is not None:
+            found.setdefault(guest_id, []).append(one)
     return found
 
 
-def open_sponsorship(key: UUID, state: str, dates: Sequence[Any]) -> OpenSponsorship:
-    """Return the sponsorship of a result row: its dates, then its contract's."""
-    return OpenSponsorship(key, Standing(state), *dates)
+_GUEST = table_of(Guest)
+_OPEN_OF = (
+    select(_GUEST.c.id, *OPEN_COLUMNS)
+    .select_from(with_open(_GUEST, _GUEST.c.id))
+    .where(_GUEST.c.id.in_(bindparam("guests", expanding=True)))
+)
 
 
 def open_rows(session: Session, guest_ids: Iterable[UUID]) -> list[SponsorshipRow]:

@@ -32,7 +32,6 @@ from portal.trust.queries.organisations import (
 from portal.trust.queries.policies import (
     PolicyRow,
     default_policy,
-    policies_for,
     policy_for,
     policy_history,
     policy_own,
@@ -87,7 +86,6 @@ __all__ = [
     "organisations",
     "organisations_decided_by",
     "organisations_of_sponsor",
-    "policies_for",
     "policy_for",
     "policy_history",
     "policy_own",

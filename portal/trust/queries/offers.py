@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, Entitlement
@@ -72,18 +72,8 @@ def offers(session: Session, organisation_id: UUID) -> list[OfferRow]:
 
 def standing_offers(session: Session, organisation_id: UUID) -> list[OfferFacts]:
     """Return what the decisions need of the offers that stand."""
-    return [
-        OfferFacts(
-            id=row.id,
-            entitlement_id=row.entitlement_id,
-            application_name=row.application_name,
-            entitlement_name=row.entitlement_name,
-            is_default=row.is_default,
-            when_claim=row.when_claim,
-            when_value=row.when_value,
-        )
-        for row in offers(session, organisation_id)
-    ]
+    rows = session.execute(_STANDING, {"organisation": organisation_id})
+    return [OfferFacts(*row) for row in rows]
 
 
 # -- as a part of a larger read -------------------------------------------------------------------
@@ -92,7 +82,7 @@ _OFFER, _ENTITLEMENT, _APPLICATION = table_of(Offer), table_of(Entitlement), tab
 
 
 def standing_offers_to(organisation_id: ColumnElement[UUID]) -> Select[*tuple[Any, ...]]:
-    """Return the sub-select of an organisation's standing offers, for ``json_rows``."""
+    """Return the select of an organisation's standing offers, also for ``json_rows``."""
     return (
         select(
             _OFFER.c.id,
@@ -113,18 +103,13 @@ def standing_offers_to(organisation_id: ColumnElement[UUID]) -> Select[*tuple[An
     )
 
 
+_STANDING = standing_offers_to(bindparam("organisation", type_=_OFFER.c.organisation_id.type))
+
+
 def offers_of(rows: Sequence[Sequence[Any]]) -> tuple[OfferFacts, ...]:
-    """Return the offers that ``standing_offers_to`` brought."""
+    """Return the offers that ``standing_offers_to`` brought through ``json_rows``."""
     return tuple(
-        OfferFacts(
-            id=UUID(row[0]),
-            entitlement_id=UUID(row[1]),
-            application_name=row[2],
-            entitlement_name=row[3],
-            is_default=bool(row[4]),
-            when_claim=row[5],
-            when_value=row[6],
-        )
+        OfferFacts(UUID(row[0]), UUID(row[1]), row[2], row[3], bool(row[4]), row[5], row[6])
         for row in rows
     )
 

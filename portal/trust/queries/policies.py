@@ -1,17 +1,17 @@
 """Policies: the newest version counts, of the organisation and of the defaults."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, ScalarSelect, and_, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, FromClause, ScalarSelect, and_, bindparam, func, select
+from sqlalchemy.orm import Session
 
 from portal.foundation.db import json_values, table_of
-from portal.trust.models import Policy
+from portal.trust.models import Organisation, Policy
 from portal.trust.rules import (
     POLICY_FIELDS,
     POLICY_LISTS,
@@ -68,29 +68,7 @@ def policy_for(session: Session, organisation_id: UUID) -> EffectivePolicy:
     Raises:
         LookupError: there are no portal-wide defaults yet.
     """
-    return policies_for(session, [organisation_id])[organisation_id]
-
-
-def policies_for(
-    session: Session, organisation_ids: Collection[UUID]
-) -> dict[UUID, EffectivePolicy]:
-    """Return the policy that counts for each of these organisations, in one read.
-
-    Raises:
-        LookupError: there are no portal-wide defaults yet.
-    """
-    older = aliased(Policy)
-    newest_own = (
-        select(func.max(older.version))
-        .where(older.organisation_id == Policy.organisation_id)
-        .scalar_subquery()
-    )
-    own = and_(Policy.organisation_id.in_(organisation_ids), Policy.version == newest_own)
-    rows = session.scalars(select(Policy).where(or_(own, Policy.id == _newest(None))))
-    found = {row.organisation_id: _policy_row(row).values for row in rows}
-    if None not in found:
-        raise LookupError(_NO_DEFAULTS)
-    return {one: effective(found[None], found.get(one)) for one in organisation_ids}
+    return policy_of(session.execute(_IN_FORCE, {"organisation": organisation_id}).scalar_one())
 
 
 def policy_own(session: Session, organisation_id: UUID) -> tuple[str, ...]:
@@ -154,6 +132,14 @@ def _newest(organisation_id: UUID | None) -> ScalarSelect[UUID]:
         .limit(1)
         .scalar_subquery()
     )
+
+
+_ORGANISATION = table_of(Organisation)
+_IN_FORCE = (
+    select(POLICY_COLUMN)
+    .select_from(with_policy(_ORGANISATION, _ORGANISATION.c.id))
+    .where(_ORGANISATION.c.id == bindparam("organisation"))
+)
 
 
 def _policy_row(row: Policy) -> PolicyRow:
