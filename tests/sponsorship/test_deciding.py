@@ -21,24 +21,9 @@ from portal.trust.queries import contract_facts
 from portal.trust.rules import Refused
 from tests.factories import HOUSE
 from tests.scene import Partner, Scene, folded, kept
+from tests.sponsorship.granted import grant_states
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def scene(database) -> Scene:
-    return Scene()
-
-
-@pytest.fixture
-def acme(scene: Scene) -> Partner:
-    """Two sponsors and a deputy; the first sponsor is asked."""
-    ada, ben, dee = (scene.staff(name) for name in ("ada", "ben", "dee"))
-    return scene.partner(sponsors=(ada, ben), deputy=dee, lead=ada)
-
-
-def grant_states(scene: Scene, guest_id) -> dict:
-    return {grant.offer_id: (grant.state, grant.state_reason) for grant in scene.grants(guest_id)}
 
 
 class TestApprove:

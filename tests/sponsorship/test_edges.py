@@ -16,11 +16,6 @@ from portal.trust.queries import contract_facts, policy_for
 from tests.scene import Scene
 
 
-@pytest.fixture
-def scene(database) -> Scene:
-    return Scene()
-
-
 def test_one_sponsor_says_no_while_another_vouches(scene: Scene):
     """The guest stays in under the other one, and is told nothing."""
     ann, bob = scene.staff("Ann"), scene.staff("Bob")

@@ -16,11 +16,6 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def scene(database) -> Scene:
-    return Scene()
-
-
-@pytest.fixture
 def acme(scene: Scene) -> Partner:
     return scene.partner()
 

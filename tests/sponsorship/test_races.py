@@ -24,11 +24,6 @@ ROUNDS = 50
 LEAVING = 12
 
 
-@pytest.fixture
-def scene(database) -> Scene:
-    return Scene()
-
-
 def decide(argument: tuple[str, UUID, UUID]) -> Lost | None:
     """Approve or reject, as one of the two."""
     verb, key, staff_id = argument

@@ -16,11 +16,6 @@ DAY = timedelta(days=1)
 TICK = timedelta(microseconds=1)
 
 
-@pytest.fixture
-def scene(database) -> Scene:
-    return Scene()
-
-
 def due(scene: Scene, what: str):
     """Bring a guest to where one thing falls due; return guest, partner and the instant."""
     policy = {

@@ -40,6 +40,7 @@ from portal.trust.queries import (
     policy_for,
 )
 from portal.trust.rules import ProviderSettings, check_pairs
+from portal.web.display import plural
 from portal.web.forms import PortalForm
 from portal.web.guards import for_admin, me
 
@@ -288,7 +289,7 @@ def disable(slug: str, idp: str) -> ResponseReturnValue:
         return end_sessions_of_provider(tx, provider.id, clock.protocol_now())
 
     ended = act(change)
-    flash(f"{provider.name} is disabled, and {ended} sessions have ended")
+    flash(f"{provider.name} is disabled, and {plural(ended, 'session')} ended")
     return _back(row, provider)
 
 

@@ -1,0 +1,90 @@
+"""The database's connections: one that died while it rested is replaced, and nothing is told."""
+
+import logging
+
+import pytest
+from sqlalchemy import bindparam, select, text
+from sqlalchemy.exc import DBAPIError
+
+from portal.foundation import db as foundation
+from portal.foundation.db import db, json_rows, json_values, table_of
+from portal.trust.models import Organisation
+from tests.scene import Scene
+
+POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+@pytest.fixture
+def scene(database) -> Scene:
+    return Scene()
+
+
+def cut() -> None:
+    """End every connection to this database but the one that says so, as a restart does."""
+    with db.engine.connect() as own:
+        own.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+        own.invalidate()
+
+
+@POSTGRESQL
+def test_a_connection_that_died_while_it_rested_is_replaced(scene: Scene, monkeypatch):
+    """Nobody meets a restart of the database that happened while nobody was there."""
+    monkeypatch.setattr(foundation, "RESTED", 0.0)
+    with db.engine.connect() as one, db.engine.connect() as two:
+        assert one.scalar(text("SELECT 1")) == two.scalar(text("SELECT 1")) == 1
+    cut()
+    for _ in range(2):
+        assert db.session.scalar(text("SELECT 1")) == 1
+        db.session.remove()
+
+
+@POSTGRESQL
+def test_a_read_leaves_no_transaction_and_a_write_is_one(scene: Scene):
+    """On PostgreSQL a read stands alone; what is written stands or falls as a whole."""
+    driver = db.session.connection().connection.driver_connection
+    assert driver.autocommit
+    db.session.rollback()
+
+    def half() -> None:
+        with scene.tx() as tx:
+            assert not tx.session.connection().connection.driver_connection.autocommit
+            tx.session.execute(text("UPDATE policy SET most_guests = 1"))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        half()
+    assert db.session.scalar(text("SELECT count(*) FROM policy WHERE most_guests = 1")) == 0
+
+
+def test_a_failed_statement_does_not_tell_its_parameters(scene: Scene, caplog):
+    """They are addresses, nonces and hashes; the log gets the statement alone."""
+    missing = text("SELECT * FROM no_such_table WHERE email = :email")
+    with caplog.at_level(logging.INFO), pytest.raises(DBAPIError) as refused:
+        db.session.execute(missing, {"email": "jane@acme.example"})
+    db.session.rollback()
+    assert "no_such_table" in str(refused.value)
+    assert "jane@acme.example" not in f"{refused.value}{caplog.text}"
+
+
+def test_rows_of_a_sub_select_come_as_one_value(scene: Scene):
+    """Ids as text, booleans as they come, in order; an empty list where there is nothing."""
+    scene.partner("beta")
+    scene.partner("acme")
+    table = table_of(Organisation)
+    rows = select(table.c.slug, table.c.unlisted, table.c.state_reason).order_by(table.c.slug)
+    found = db.session.scalar(select(json_rows(rows)))
+    assert [(slug, bool(unlisted), reason) for slug, unlisted, reason in found] == [
+        ("acme", False, None),
+        ("beta", False, None),
+    ]
+    assert db.session.scalar(select(json_rows(rows.where(table.c.slug == "zeta")))) == []
+    words = json_values(bindparam("word", "a 'quoted' \"word\""), table.c.slug)
+    assert db.session.scalar(select(words).where(table.c.slug == "acme")) == [
+        "a 'quoted' \"word\"",
+        "acme",
+    ]
