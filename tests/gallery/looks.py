@@ -1,5 +1,6 @@
 """What holds for every page, in both lights and at every width."""
 
+import re
 from typing import Any, Final
 
 from playwright.sync_api import Page
@@ -23,6 +24,8 @@ _WEIGHT = """() => {
                ...performance.getEntriesByType("resource")];
   return [all.length, all.reduce((sum, one) => sum + one.encodedBodySize, 0)];
 }"""
+# Two sentences without a space between them: a template's line ended in a tag.
+_TOGETHER: Final = re.compile(r"\w+[a-z]\.(?=[A-Z0-9])\w+")
 _WIDTH = "document.documentElement.scrollWidth"
 
 
@@ -34,6 +37,7 @@ def faults(page: Page) -> list[Any]:
     found += [f"title {title!r}"] if not title.endswith(" - Guest access, Northwind") else []
     found += [f"begins with {first}, not with the skip link"] if first != "#main" else []
     found += [f"{mute} states without a word"] if mute else []
+    found += [f"runs together: {one}" for one in _TOGETHER.findall(page.inner_text("main"))]
     answers, weight = page.evaluate(_WEIGHT)
     if (weighs := weight + answers * _OF_HEADERS) > MOST_WEIGHT or not answers:
         found.append(f"weighs {weighs} bytes in {answers} answers")
