@@ -23,22 +23,17 @@ from sqlalchemy import (
     Engine,
     Insert,
     MetaData,
-    ScalarSelect,
-    Select,
     Table,
     Text,
     TypeDecorator,
     Uuid,
     event,
     insert,
-    select,
 )
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import DeclarativeBase, registry
+from sqlalchemy.orm import DeclarativeBase, Session, registry
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.sql.functions import FunctionElement
 
 from portal.foundation.text import canonical_json
 
@@ -99,6 +94,7 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
+Reader = Session | Connection  # whoever runs a select: the request's session, or a connection
 RESTED = 5.0  # seconds without use after which a connection may have been cut
 
 
@@ -111,51 +107,6 @@ def table_of(model: type[Base]) -> Table:
 def insert_into(table: Table) -> Insert:
     """Return the one INSERT into a table: made once, its cache key is made once too."""
     return insert(table)
-
-
-class json_values(FunctionElement[Any]):  # noqa: N801 - it reads as the function that it is
-    """Several columns as one: what is read together costs as much as one column does."""
-
-    name = "json_values"
-    type = JsonText()
-    inherit_cache = True
-
-
-class _JsonRows(json_values):
-    """Every row of a sub-select as one JSON text: a list of lists."""
-
-    name = "json_rows"
-    inherit_cache = True
-
-
-@compiles(json_values, "sqlite")
-def _sqlite_values(element: json_values, compiler: Any, **more: Any) -> str:
-    return f"json_array({compiler.process(element.clauses, **more)})"
-
-
-@compiles(json_values, "postgresql")
-def _postgresql_values(element: json_values, compiler: Any, **more: Any) -> str:
-    return f"json_build_array({compiler.process(element.clauses, **more)})::text"
-
-
-@compiles(_JsonRows, "sqlite")
-def _sqlite_rows(element: _JsonRows, compiler: Any, **more: Any) -> str:
-    return f"json_group_array({_sqlite_values(element, compiler, **more)})"
-
-
-@compiles(_JsonRows, "postgresql")
-def _postgresql_rows(element: _JsonRows, compiler: Any, **more: Any) -> str:
-    rows = f"json_agg(json_build_array({compiler.process(element.clauses, **more)}))"
-    return f"coalesce({rows}, '[]')::text"
-
-
-def json_rows(rows: Select[Any]) -> ScalarSelect[Any]:
-    """Return the rows of a sub-select as one value: a list of lists, so that one read brings all.
-
-    Booleans may come as 0 and 1 and ids as text; instants differ and stay out of it.
-    """
-    inner = rows.subquery()
-    return select(_JsonRows(*inner.c)).scalar_subquery()
 
 
 _uuid_lock = Lock()

@@ -6,11 +6,11 @@ from hmac import compare_digest
 from uuid import UUID
 
 from sqlalchemy import String, bindparam, func, select
-from sqlalchemy.orm import Session as Database
 
 from portal.access.queries import FACTS_COLUMNS, Known, known_of, with_facts
 from portal.foundation.crypto import Undecryptable, decrypt, hash_token
-from portal.foundation.db import table_of
+from portal.foundation.db import Reader, table_of
+from portal.foundation.packed import packed
 from portal.guests.models import Guest
 from portal.sign_in.attempt import OpenAttempt, Purpose
 from portal.sign_in.models import ProviderDocument, Session, SignInAttempt
@@ -67,27 +67,25 @@ class KeptAttempt:
 
 
 _ATTEMPT, _SESSION = table_of(SignInAttempt), table_of(Session)
-_OF_ATTEMPT = tuple(
-    _ATTEMPT.c[name].label(f"attempt_{name}") for name in KeptAttempt.__dataclass_fields__
-)
+_OF_ATTEMPT = packed(*(_ATTEMPT.c[name] for name in KeptAttempt.__dataclass_fields__))
 _HAS_STATE = _ATTEMPT.c.state_hash == bindparam("state_hash", type_=String)
-_BY_STATE = select(*_OF_ATTEMPT).where(_HAS_STATE)
+_BY_STATE = select(_OF_ATTEMPT).where(_HAS_STATE)
 # Found by its state alone: that it was begun at another provider must be seen (RFC 9700, 4.4).
 _CALLBACK = (
-    select(*PROVIDER_COLUMNS, *_OF_ATTEMPT)
+    select(*PROVIDER_COLUMNS, _OF_ATTEMPT)
     .select_from(PROVIDERS_FROM.outerjoin(_ATTEMPT, _HAS_STATE))
     .where(*AT_ADDRESS)
 )
 
 
-def attempt_of(database: Database, state: str) -> KeptAttempt | None:
+def attempt_of(database: Reader, state: str) -> KeptAttempt | None:
     """Return the attempt of a state, if there is one."""
-    row = database.execute(_BY_STATE, {"state_hash": hash_token(state)}).one_or_none()
-    return None if row is None else KeptAttempt(*row)
+    values = database.scalar(_BY_STATE, {"state_hash": hash_token(state)})
+    return None if values is None else KeptAttempt(*values)
 
 
 def provider_and_attempt(
-    database: Database, organisation: str, provider: str, state: str
+    database: Reader, organisation: str, provider: str, state: str
 ) -> tuple[ProviderRow, KeptAttempt | None] | None:
     """Return whose callback was called, and the attempt of the state that it brought: one read."""
     row = database.execute(
@@ -100,7 +98,7 @@ def provider_and_attempt(
     ).one_or_none()
     if row is None:
         return None
-    own = row[len(PROVIDER_COLUMNS) :]
+    own = row[-1]
     return provider_of(row), KeptAttempt(*own) if own[0] is not None else None
 
 
@@ -151,14 +149,10 @@ def check_attempt(
     )
 
 
-_OF_SESSION = tuple(
-    _SESSION.c[name].label(f"session_{name}")
-    for name in LiveSession.__dataclass_fields__
-    if name != "known"
-)
+_OF_SESSION = tuple(name for name in LiveSession.__dataclass_fields__ if name != "known")
 _GUEST = table_of(Guest)
 _LIVE = (
-    select(*FACTS_COLUMNS, *_OF_SESSION)
+    select(*FACTS_COLUMNS, packed(*(_SESSION.c[name] for name in _OF_SESSION)))
     .select_from(with_facts(_SESSION.outerjoin(_GUEST, _GUEST.c.id == _SESSION.c.guest_id)))
     .where(
         _SESSION.c.token_hash == bindparam("token_hash", type_=String),
@@ -170,7 +164,7 @@ _LIVE = (
 
 
 def live_session(
-    database: Database, *, token: str, at: datetime, idle: timedelta
+    database: Reader, *, token: str, at: datetime, idle: timedelta
 ) -> LiveSession | None:
     """Return the session behind a cookie, if it is still alive at the protocol clock's *at*."""
     rows = database.execute(
@@ -178,15 +172,13 @@ def live_session(
     ).all()
     if not rows:
         return None
-    values = dict(
-        zip(LiveSession.__dataclass_fields__, rows[0][len(FACTS_COLUMNS) :], strict=False)
-    )
+    values = dict(zip(_OF_SESSION, rows[0][-1], strict=True))
     values["amr"] = tuple(values["amr"] or ())
     known = None if values["guest_id"] is None else known_of(rows)
     return LiveSession(**values, known=known)
 
 
-def shelved(database: Database, name: str) -> Shelved | None:
+def shelved(database: Reader, name: str) -> Shelved | None:
     """Return what is kept of a provider's documents."""
     row = database.execute(
         select(ProviderDocument.document, ProviderDocument.keys, ProviderDocument.fetched_at).where(
@@ -198,7 +190,7 @@ def shelved(database: Database, name: str) -> Shelved | None:
     return Shelved(document=row.document, keys=row.keys, fetched_at=row.fetched_at)
 
 
-def count_expired(database: Database, at: datetime) -> int:
+def count_expired(database: Reader, at: datetime) -> int:
     """Count the attempts and sessions past their life, which the next sweep deletes."""
     return sum(
         database.scalar(select(func.count()).select_from(table).where(over)) or 0

@@ -3,12 +3,11 @@
 import logging
 
 import pytest
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from portal.foundation import db as foundation
-from portal.foundation.db import db, json_rows, json_values, table_of
-from portal.trust.models import Organisation
+from portal.foundation.db import db
 from tests.scene import Scene
 
 POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -69,22 +68,3 @@ def test_a_failed_statement_does_not_tell_its_parameters(scene: Scene, caplog):
     db.session.rollback()
     assert "no_such_table" in str(refused.value)
     assert "jane@acme.example" not in f"{refused.value}{caplog.text}"
-
-
-def test_rows_of_a_sub_select_come_as_one_value(scene: Scene):
-    """Ids as text, booleans as they come, in order; an empty list where there is nothing."""
-    scene.partner("beta")
-    scene.partner("acme")
-    table = table_of(Organisation)
-    rows = select(table.c.slug, table.c.unlisted, table.c.state_reason).order_by(table.c.slug)
-    found = db.session.scalar(select(json_rows(rows)))
-    assert [(slug, bool(unlisted), reason) for slug, unlisted, reason in found] == [
-        ("acme", False, None),
-        ("beta", False, None),
-    ]
-    assert db.session.scalar(select(json_rows(rows.where(table.c.slug == "zeta")))) == []
-    words = json_values(bindparam("word", "a 'quoted' \"word\""), table.c.slug)
-    assert db.session.scalar(select(words).where(table.c.slug == "acme")) == [
-        "a 'quoted' \"word\"",
-        "acme",
-    ]

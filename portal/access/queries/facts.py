@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.access.rules import AccessFacts
 from portal.foundation.db import table_of
+from portal.foundation.packed import packed
 from portal.guests.models import FederatedIdentity, Guest
 from portal.guests.rules import Reason, State
 from portal.sponsorship.queries import OPEN_COLUMNS, open_in, with_open
@@ -64,11 +64,10 @@ _FURTHER: tuple[ColumnElement[Any], ...] = (
     select(func.max(_TERMS.c.version)).scalar_subquery(),
 )
 FACTS_COLUMNS: tuple[ColumnElement[Any], ...] = (
-    *(column.label(f"guest_{name}") for name, column in _NAMED.items()),
-    *(column.label(f"further_{number}") for number, column in enumerate(_FURTHER)),
-    *OPEN_COLUMNS,
+    packed(*_NAMED.values()).label("guest"),
+    packed(*_FURTHER).label("further"),
+    packed(*OPEN_COLUMNS).label("sponsorship"),
 )
-_COLUMNS, _MORE, _ALL = accumulate((len(_NAMED), len(_FURTHER), len(OPEN_COLUMNS)))
 
 
 def with_facts(tables: FromClause) -> FromClause:
@@ -92,21 +91,21 @@ def gather(session: Session, guest_ids: Iterable[UUID]) -> dict[UUID, Known]:
     """Return what access depends on, for each guest: one read, whatever their number."""
     found: dict[UUID, list[Sequence[Any]]] = {}
     for row in session.execute(_FACTS, {"guests": list(guest_ids)}):
-        found.setdefault(row[0], []).append(row)
+        found.setdefault(row[0][0], []).append(row)
     return {guest_id: known_of(rows) for guest_id, rows in found.items()}
 
 
 def known_of(rows: Sequence[Sequence[Any]]) -> Known:
     """Return a guest of its rows of ``FACTS_COLUMNS``: one an identity and open sponsorship."""
-    last = max(rows, key=lambda row: row[_COLUMNS])
-    columns = dict(zip(_NAMED, last, strict=False))
+    last = max(rows, key=lambda row: row[1][0])
+    columns = dict(zip(_NAMED, last[0], strict=True))
     columns["state"] = State(columns["state"])
     columns["state_reason"] = Reason(columns["state_reason"])
     standing: dict[UUID, OpenSponsorship] = {}
     for row in rows:
-        if (one := open_in(row[_MORE:_ALL])) is not None:
+        if (one := open_in(row[2])) is not None:
             standing[one.id] = one
-    _, _, organisation_state, session_epoch, terms_current = last[_COLUMNS:_MORE]
+    _, _, organisation_state, session_epoch, terms_current = last[1]
     facts = AccessFacts(
         guest=GuestDates(
             state=columns["state"],
@@ -119,7 +118,7 @@ def known_of(rows: Sequence[Sequence[Any]]) -> Known:
         ),
         sponsorships=tuple(standing.values()),
         organisation_active=organisation_state == "active",
-        identity_provider_enabled=any(row[_COLUMNS + 1] == "enabled" for row in rows),
+        identity_provider_enabled=any(row[1][1] == "enabled" for row in rows),
         terms_accepted=columns["terms_version"],
         terms_current=terms_current or 0,
         aside_until=columns["aside_until"],

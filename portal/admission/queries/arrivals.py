@@ -6,12 +6,12 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import String, bindparam, func, select
-from sqlalchemy.orm import Session
 
 from portal.admission.identity import VerifiedIdentity
 from portal.admission.models import Arrival
 from portal.foundation.crypto import Undecryptable, decrypt, encrypt, hash_token
-from portal.foundation.db import table_of
+from portal.foundation.db import Reader, table_of
+from portal.foundation.packed import packed
 from portal.foundation.text import canonical_json
 from portal.trust.models import Terms
 from portal.trust.queries import ProviderRow, TermsFacts
@@ -76,8 +76,8 @@ _OWN = ("id", "identity", "next_url", "expires_at")
 _OPEN = (
     select(
         *PROVIDER_COLUMNS,
-        *TERMS_COLUMNS,
-        *(_ARRIVAL.c[name].label(f"arrival_{name}") for name in _OWN),
+        packed(*TERMS_COLUMNS),
+        packed(*(_ARRIVAL.c[name] for name in _OWN)),
     )
     .select_from(
         PROVIDERS_FROM.join(_ARRIVAL, _ARRIVAL.c.identity_provider_id == PROVIDER_ID).join(
@@ -92,22 +92,21 @@ _OPEN = (
 )
 
 
-def open_arrival(session: Session, token: str, now: datetime) -> OpenArrival | None:
+def open_arrival(session: Reader, token: str, now: datetime) -> OpenArrival | None:
     """Return the arrival of this browser, unless it is used or over."""
     values = {"token_hash": hash_token(token), "now": now}
     row = session.execute(_OPEN, values).one_or_none()
     if row is None:
         return None
-    key, identity, next_url, expires_at = row[-len(_OWN) :]
+    *_, terms, (key, identity, next_url, expires_at) = row
     try:
         known = unsealed(identity)
     except Undecryptable:  # its key is gone from the settings: the person signs in once more
         return None
-    terms = TermsFacts(*row[len(PROVIDER_COLUMNS) : -len(_OWN)])
-    return OpenArrival(key, known, next_url, expires_at, provider_of(row), terms)
+    return OpenArrival(key, known, next_url, expires_at, provider_of(row), TermsFacts(*terms))
 
 
-def count_expired(session: Session, now: datetime) -> int:
+def count_expired(session: Reader, now: datetime) -> int:
     """Count the arrivals past their life, which the next sweep deletes."""
     query = select(func.count()).select_from(Arrival).where(Arrival.expires_at <= now)
     return session.scalar(query) or 0

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +23,8 @@ from sqlalchemy.orm import Session
 
 from portal.admission.identity import VerifiedIdentity
 from portal.admission.rules import AdmissionFacts
-from portal.foundation.db import json_rows, table_of
+from portal.foundation.db import table_of
+from portal.foundation.packed import packed, packed_rows
 from portal.guests.models import FederatedIdentity, Guest
 from portal.guests.queries import FIELDS, HOUR, GuestRow, row_of
 from portal.guests.rules import State
@@ -117,32 +117,27 @@ _CLAIMS_CHOSE = exists().where(
 )
 _ADDRESS_OF_STAFF = exists().where(_STAFF.c.email == _EMAIL, _STAFF.c.state == "active")
 _DOMAINS = select(_DOMAIN.c.name).where(_DOMAIN.c.organisation_id == _ORGANISATION.c.id)
-_GROUPS: tuple[tuple[ColumnElement[Any], ...], ...] = (
-    (
-        _ORGANISATION.c.state.label("organisation_state"),
-        (_ORGANISATION.c.seats + _ORGANISATION.c.waiting).label("places"),
-        _PROVIDER.c.state.label("provider_state"),
-        json_rows(_DOMAINS.correlate(_ORGANISATION)).label("domains"),
-        _ADDRESS_OF_STAFF.label("address_of_staff"),
-        select(func.max(_TERMS.c.version)).scalar_subquery().label("terms_current"),
-        _CLAIMS_CHOSE.label("claims_chose"),
-        _for_arriving(_ADDRESS_TAKEN, false()).label("address_taken"),
-        _for_arriving(_ARRIVED.correlate(_ORGANISATION).scalar_subquery(), 0).label("arrived"),
-        _for_arriving(json_rows(deciders_for(_ORGANISATION.c.id).correlate(_ORGANISATION))).label(
-            "deciders"
-        ),
-        _for_arriving(
-            json_rows(standing_offers_to(_ORGANISATION.c.id).correlate(_ORGANISATION))
-        ).label("offers"),
-        _IDENTITY.c.id.label("identity_id"),
-        _IDENTITY.c.identity_provider_id.label("came_through"),
-        POLICY_COLUMN.label("policy"),
+_COLUMNS: tuple[ColumnElement[Any], ...] = (
+    packed(
+        _ORGANISATION.c.state,
+        _ORGANISATION.c.seats + _ORGANISATION.c.waiting,
+        _PROVIDER.c.state,
+        _ADDRESS_OF_STAFF,
+        select(func.max(_TERMS.c.version)).scalar_subquery(),
+        _CLAIMS_CHOSE,
+        _for_arriving(_ADDRESS_TAKEN, false()),
+        _for_arriving(_ARRIVED.correlate(_ORGANISATION).scalar_subquery(), 0),
+        _IDENTITY.c.id,
+        _IDENTITY.c.identity_provider_id,
     ),
-    CONTRACT_COLUMNS,
-    tuple(_GUEST.c[name].label(f"guest_{name}") for name in FIELDS),
-    OPEN_COLUMNS,
+    packed_rows(_DOMAINS.correlate(_ORGANISATION)),
+    _for_arriving(packed_rows(deciders_for(_ORGANISATION.c.id).correlate(_ORGANISATION))),
+    _for_arriving(packed_rows(standing_offers_to(_ORGANISATION.c.id).correlate(_ORGANISATION))),
+    POLICY_COLUMN,
+    packed(*CONTRACT_COLUMNS),
+    packed(*(_GUEST.c[name] for name in FIELDS)),
+    packed(*OPEN_COLUMNS),
 )
-_ENDS = tuple(accumulate(map(len, _GROUPS)))
 _FROM = (
     _ORGANISATION.join(_PROVIDER, _PROVIDER.c.organisation_id == _ORGANISATION.c.id)
     .outerjoin(
@@ -156,7 +151,7 @@ _FROM = (
     .outerjoin(_GUEST, _GUEST.c.id == _IDENTITY.c.guest_id)
 )
 _DOOR = (
-    select(*(column for group in _GROUPS for column in group))
+    select(*_COLUMNS)
     .select_from(
         with_open(
             with_running_contract(with_policy(_FROM, _ORGANISATION.c.id), _ORGANISATION.c.id),
@@ -216,19 +211,17 @@ def _door(
     arriving: bool,
 ) -> Door | None:
     """Return the door, or nothing where time has removed the guest and no sweep came yet."""
-    single, contract_row, guest_row, _ = _groups(rows[0])
+    single, domains, deciders, offers, own, contract_values, guest_values, _ = rows[0]
     (
-        state, places, provider_state, domains, address_of_staff, terms_current, claims_chose,
-        address_taken, arrived, deciders, offers, identity_id, came_through, own,
+        state, places, provider_state, address_of_staff, terms_current, claims_chose,
+        address_taken, arrived, identity_id, came_through,
     ) = single  # fmt: skip
-    guest = None if guest_row[0] is None else row_of(guest_row)
-    standing = tuple(
-        one for row in rows if (one := open_in(row[_ENDS[-2] : _ENDS[-1]])) is not None
-    )
+    guest = None if guest_values[0] is None else row_of(guest_values)
+    standing = tuple(one for row in rows if (one := open_in(row[-1])) is not None)
     known = None if guest is None else outlook(dates_of(guest), standing, now)
     if known is not None and known.state == State.REMOVED and deciders is None and not arriving:
         return None
-    policy, contract = policy_of(own), contract_of(contract_row)
+    policy, contract = policy_of(own), contract_of(contract_values)
     able = deciders_of(deciders or ())
     facts = AdmissionFacts(
         organisation_active=state == "active",
@@ -246,8 +239,8 @@ def _door(
         arrived_last_hour=arrived,
         most_new_per_hour=policy.most_new_per_hour,
         eligible_sponsors=len(able),
-        address_taken=bool(address_taken),
-        address_of_staff=bool(address_of_staff),
+        address_taken=address_taken,
+        address_of_staff=address_of_staff,
         known=known,
         aside_until=guest.aside_until if guest else None,
         address_grace=policy.address_days > 0,
@@ -260,12 +253,8 @@ def _door(
         came_through=CameThrough(identity_id, came_through) if guest else None,
         due=guest is not None and bool(due_steps(dates_of(guest), standing, now)),
         standing=standing,
-        claims_chose=bool(claims_chose),
+        claims_chose=claims_chose,
         terms_current=terms_current or 0,
         deciders=able,
         offers=offers_of(offers or ()),
     )
-
-
-def _groups(row: Sequence[Any]) -> list[Sequence[Any]]:
-    return [row[start:end] for start, end in zip((0, *_ENDS), _ENDS, strict=False)]

@@ -35,9 +35,9 @@ _SPONSORSHIP, _CONTRACT, _GUEST = table_of(Sponsorship), table_of(Contract), tab
 _ITS_CONTRACT = _CONTRACT.alias("sponsorship_contract")
 _OF_OPEN = ("id", "state", "expires_at", "lapses_at", "approve_by", "review_ends_at")
 OPEN_COLUMNS: tuple[ColumnElement[Any], ...] = (
-    *(_SPONSORSHIP.c[name].label(f"sponsorship_{name}") for name in _OF_OPEN),
-    _ITS_CONTRACT.c.begins_at.label("sponsorship_begins_at"),
-    _ITS_CONTRACT.c.ends_at.label("sponsorship_ends_at"),
+    *(_SPONSORSHIP.c[name] for name in _OF_OPEN),
+    _ITS_CONTRACT.c.begins_at,
+    _ITS_CONTRACT.c.ends_at,
 )
 
 
@@ -140,8 +140,8 @@ def deciders_for(organisation_id: ColumnElement[UUID]) -> Select[*tuple[Any, ...
 
 
 def deciders_of(rows: Sequence[Sequence[Any]]) -> tuple[Decider, ...]:
-    """Return whom ``deciders_for`` brought through ``json_rows``."""
-    return tuple(Decider(UUID(one), role, bool(lead), *more) for one, role, lead, *more in rows)
+    """Return whom ``deciders_for`` brought through ``packed_rows``."""
+    return tuple(Decider(*row) for row in rows)
 
 
 _DECIDERS = deciders_for(bindparam("organisation", type_=NAMED.c.organisation_id.type))

@@ -83,7 +83,7 @@ def running_contract(
 _CONTRACT = table_of(Contract)
 _OTHER = _CONTRACT.alias("other_contract")
 CONTRACT_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
-    _CONTRACT.c[name].label(f"contract_{name}") for name in ContractFacts.__dataclass_fields__
+    _CONTRACT.c[name] for name in ContractFacts.__dataclass_fields__
 )
 
 

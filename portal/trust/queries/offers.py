@@ -82,7 +82,7 @@ _OFFER, _ENTITLEMENT, _APPLICATION = table_of(Offer), table_of(Entitlement), tab
 
 
 def standing_offers_to(organisation_id: ColumnElement[UUID]) -> Select[*tuple[Any, ...]]:
-    """Return the select of an organisation's standing offers, also for ``json_rows``."""
+    """Return the select of an organisation's standing offers, also for ``packed_rows``."""
     return (
         select(
             _OFFER.c.id,
@@ -107,15 +107,12 @@ _STANDING = standing_offers_to(bindparam("organisation", type_=_OFFER.c.organisa
 
 
 def offers_of(rows: Sequence[Sequence[Any]]) -> tuple[OfferFacts, ...]:
-    """Return the offers that ``standing_offers_to`` brought through ``json_rows``."""
-    return tuple(
-        OfferFacts(UUID(row[0]), UUID(row[1]), row[2], row[3], bool(row[4]), row[5], row[6])
-        for row in rows
-    )
+    """Return the offers that ``standing_offers_to`` brought through ``packed_rows``."""
+    return tuple(OfferFacts(*row) for row in rows)
 
 
 TERMS_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
-    table_of(Terms).c[name].label(f"terms_{name}") for name in TermsFacts.__dataclass_fields__
+    table_of(Terms).c[name] for name in TermsFacts.__dataclass_fields__
 )
 NEWEST_TERMS: ColumnElement[bool] = table_of(Terms).c.version == (
     select(func.max(table_of(Terms).alias("older_terms").c.version)).scalar_subquery()

@@ -1,6 +1,5 @@
 """Policies: the newest version counts, of the organisation and of the defaults."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,11 +9,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, FromClause, ScalarSelect, and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from portal.foundation.db import json_values, table_of
+from portal.foundation.db import table_of
+from portal.foundation.packed import packed
 from portal.trust.models import Organisation, Policy
 from portal.trust.rules import (
     POLICY_FIELDS,
-    POLICY_LISTS,
     EffectivePolicy,
     effective,
     own_fields,
@@ -82,7 +81,7 @@ def policy_own(session: Session, organisation_id: UUID) -> tuple[str, ...]:
 _POLICY = table_of(Policy)
 _OWN, _DEFAULTS = _POLICY.alias("own_policy"), _POLICY.alias("default_policy")
 _OLDER = _POLICY.alias("older_policy")
-POLICY_COLUMN: ColumnElement[Any] = json_values(
+POLICY_COLUMN: ColumnElement[Any] = packed(
     *(table.c[name] for table in (_OWN, _DEFAULTS) for name in POLICY_FIELDS)
 )
 
@@ -110,18 +109,12 @@ def policy_of(values: Sequence[Any]) -> EffectivePolicy:
         LookupError: there are no portal-wide defaults yet.
     """
     count = len(POLICY_FIELDS)
-    defaults = _values(values[count:])
+    own, defaults = (
+        dict(zip(POLICY_FIELDS, half, strict=True)) for half in (values[:count], values[count:])
+    )
     if defaults["approval"] is None:
         raise LookupError(_NO_DEFAULTS)
-    return effective(defaults, _values(values[:count]))
-
-
-def _values(said: Sequence[Any]) -> dict[str, Any]:
-    """Name the values; what is a list is kept as text, which the numbers around it are not."""
-    values = dict(zip(POLICY_FIELDS, said, strict=True))
-    for name in POLICY_LISTS:
-        values[name] = json.loads(values[name]) if values[name] else None
-    return values
+    return effective(defaults, own)
 
 
 def _newest(organisation_id: UUID | None) -> ScalarSelect[UUID]:

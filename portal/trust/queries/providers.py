@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, String, bindparam, select
-from sqlalchemy.orm import Session
 
 from portal.foundation.crypto import decrypt
-from portal.foundation.db import json_rows, table_of
+from portal.foundation.db import Reader, table_of
+from portal.foundation.packed import packed, packed_rows
 from portal.trust.models import IdentityProvider, Offer, Organisation
 from portal.trust.queries.policies import POLICY_COLUMN, policy_of, with_policy
 from portal.trust.rules import EffectivePolicy
@@ -92,7 +92,7 @@ _OF_PROVIDER = (
     "client_auth", "scopes", "claim_map", "subject_claim", "required_claims", "addresses",
     "tested_at", "findings", "strength_attested_at", "trial_at", "trial", "created_at",
 )  # fmt: skip
-_WANTED = json_rows(
+_WANTED = packed_rows(
     select(_OFFER.c.when_claim)
     .where(
         _OFFER.c.organisation_id == _PROVIDER.c.organisation_id,
@@ -103,12 +103,13 @@ _WANTED = json_rows(
     .correlate(_PROVIDER)
 )
 PROVIDER_COLUMNS: tuple[ColumnElement[Any], ...] = (
-    *(_ORGANISATION.c[name].label(f"organisation_{name}") for name in _OF_ORGANISATION),
-    *(_PROVIDER.c[name].label(f"provider_{name}") for name in _OF_PROVIDER),
+    packed(
+        *(_ORGANISATION.c[name] for name in _OF_ORGANISATION),
+        *(_PROVIDER.c[name] for name in _OF_PROVIDER),
+    ).label("provider"),
     _WANTED.label("wanted_claims"),
     POLICY_COLUMN.label("policy"),
 )
-_OWN_WIDTH = len(PROVIDER_COLUMNS) - 2
 PROVIDERS_FROM = with_policy(
     _PROVIDER.join(_ORGANISATION, _ORGANISATION.c.id == _PROVIDER.c.organisation_id),
     _PROVIDER.c.organisation_id,
@@ -130,37 +131,37 @@ _OF = _PROVIDERS.where(_PROVIDER.c.organisation_id == bindparam("organisation"))
 _ENABLED = _OF.where(_PROVIDER.c.state == "enabled")
 
 
-def connection_for(session: Session, org_slug: str, idp_slug: str) -> ProviderRow | None:
+def connection_for(session: Reader, org_slug: str, idp_slug: str) -> ProviderRow | None:
     """Return an identity provider by its address, whatever its state."""
     at = {"organisation_slug": org_slug, "provider_slug": idp_slug}
     return next(iter(_read(session, _BY_ADDRESS, at)), None)
 
 
-def provider_by_id(session: Session, provider_id: UUID) -> ProviderRow | None:
+def provider_by_id(session: Reader, provider_id: UUID) -> ProviderRow | None:
     """Return the identity provider of this id, whatever its state."""
     return next(iter(_read(session, _BY_ID, {"provider": provider_id})), None)
 
 
-def providers(session: Session, organisation_id: UUID | None = None) -> list[ProviderRow]:
+def providers(session: Reader, organisation_id: UUID | None = None) -> list[ProviderRow]:
     """Return the identity providers of an organisation, or of all, by organisation and slug."""
     if organisation_id is None:
         return _read(session, _PROVIDERS, {})
     return _read(session, _OF, {"organisation": organisation_id})
 
 
-def enabled_providers(session: Session, organisation_id: UUID) -> list[ProviderRow]:
+def enabled_providers(session: Reader, organisation_id: UUID) -> list[ProviderRow]:
     """Return the identity providers through which an organisation's people may come."""
     return _read(session, _ENABLED, {"organisation": organisation_id})
 
 
 def _read(
-    session: Session, query: Select[*tuple[Any, ...]], values: Mapping[str, object]
+    session: Reader, query: Select[*tuple[Any, ...]], values: Mapping[str, object]
 ) -> list[ProviderRow]:
     return [provider_of(row) for row in session.execute(query, values)]
 
 
 def provider_of(row: Sequence[Any]) -> ProviderRow:
     """Return the provider of a row that begins with ``PROVIDER_COLUMNS``."""
-    wanted, policy = row[_OWN_WIDTH : len(PROVIDER_COLUMNS)]
+    own, wanted, policy = row[: len(PROVIDER_COLUMNS)]
     claims = tuple(sorted(claim for (claim,) in wanted))
-    return ProviderRow(*(*row[:_OWN_WIDTH], claims, policy_of(policy)))
+    return ProviderRow(*(*own, claims, policy_of(policy)))

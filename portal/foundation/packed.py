@@ -1,0 +1,130 @@
+"""Several columns read as one: a driver's work goes by columns, and a decision needs many.
+
+The database makes one JSON text of them; here each value becomes again what its column holds.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Date,
+    Dialect,
+    ScalarSelect,
+    Select,
+    Text,
+    TypeDecorator,
+    Uuid,
+    select,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
+
+from portal.foundation.db import JsonText, UtcDateTime
+
+Decoder = Callable[[Any], Any]
+
+
+def _instant(text: str) -> datetime:
+    """Read an instant: PostgreSQL writes its zone, SQLite keeps UTC without one."""
+    value = datetime.fromisoformat(text)
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+_DECODERS: Final[Sequence[tuple[type[TypeEngine[Any]], Decoder]]] = (
+    (UtcDateTime, _instant),
+    (JsonText, json.loads),
+    (Uuid, UUID),
+    (Boolean, bool),
+    (Date, date.fromisoformat),
+)
+
+
+def _decoders(columns: Sequence[ColumnElement[Any]]) -> tuple[tuple[int, Decoder], ...]:
+    """Return how to read those of the columns that JSON does not give back as they are."""
+    found = (
+        (place, next((read for kind, read in _DECODERS if isinstance(column.type, kind)), None))
+        for place, column in enumerate(columns)
+    )
+    return tuple((place, read) for place, read in found if read is not None)
+
+
+class _Row(TypeDecorator[tuple[Any, ...]]):
+    """A JSON list as the values of its columns."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, decoders: tuple[tuple[int, Decoder], ...]) -> None:
+        super().__init__()
+        self.decoders = decoders
+
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> Any:
+        return None if value is None else self._row(json.loads(value))
+
+    def _row(self, values: list[Any]) -> tuple[Any, ...]:
+        for place, read in self.decoders:
+            if values[place] is not None:
+                values[place] = read(values[place])
+        return tuple(values)
+
+
+class _Rows(_Row):
+    """A JSON list of lists as rows."""
+
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> Any:
+        return None if value is None else [self._row(one) for one in json.loads(value)]
+
+
+class packed(FunctionElement[Any]):  # noqa: N801 - it reads as the function that it is
+    """Several columns of one row as one column; its value is the tuple of theirs."""
+
+    name = "packed"
+    inherit_cache = True
+
+    def __init__(self, *columns: ColumnElement[Any]) -> None:
+        super().__init__(*columns)
+        self.type = _Row(_decoders(columns))
+
+
+class _packed_rows(FunctionElement[Any]):  # noqa: N801 - as above
+    name = "packed_rows"
+    inherit_cache = True
+
+    def __init__(self, *columns: ColumnElement[Any]) -> None:
+        super().__init__(*columns)
+        self.type = _Rows(_decoders(columns))
+
+
+def packed_rows(rows: Select[Any]) -> ScalarSelect[Any]:
+    """Return every row of a sub-select as one value, a list of tuples: one read brings all."""
+    inner = rows.subquery()
+    return select(_packed_rows(*inner.c)).scalar_subquery()
+
+
+@compiles(packed, "sqlite")
+def _sqlite_row(element: packed, compiler: Any, **more: Any) -> str:
+    return f"json_array({compiler.process(element.clauses, **more)})"
+
+
+@compiles(packed, "postgresql")
+def _postgresql_row(element: packed, compiler: Any, **more: Any) -> str:
+    return f"json_build_array({compiler.process(element.clauses, **more)})::text"
+
+
+@compiles(_packed_rows, "sqlite")
+def _sqlite_rows(element: _packed_rows, compiler: Any, **more: Any) -> str:
+    return f"json_group_array(json_array({compiler.process(element.clauses, **more)}))"
+
+
+@compiles(_packed_rows, "postgresql")
+def _postgresql_rows(element: _packed_rows, compiler: Any, **more: Any) -> str:
+    rows = f"json_agg(json_build_array({compiler.process(element.clauses, **more)}))"
+    return f"coalesce({rows}, '[]')::text"
