@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import requests
 from authlib.integrations.requests_client import OAuth2Session
-from flask import Flask, g, redirect, render_template_string, request, session
+from flask import Flask, g, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from joserfc import jwt
 from joserfc.jwk import KeySet
@@ -116,6 +116,7 @@ def create_app() -> Flask:
         iss={"essential": True, "value": issuer}, aud={"essential": True, "value": client_id}
     )
     pool = HTTPAdapter()
+    template = app.jinja_env.from_string(PAGE)  # compiled once, as a file would be
 
     def client() -> OAuth2Session:
         made = OAuth2Session(
@@ -181,8 +182,8 @@ def create_app() -> Flask:
         with engine.connect() as connection:
             row = connection.execute(_ASKS, values).one()
         g.who = row.name
-        return render_template_string(
-            PAGE,
+        return render_template(
+            template,
             name=row.name,
             token=secrets.token_urlsafe(24),
             menu=[("/page", "Where you stand"), ("/data", "Your data"), ("/terms", "Terms")],
