@@ -85,7 +85,7 @@ def put(tx: Tx, messages: Sequence[Message]) -> None:
                 "created_at": tx.now,
             }
         )
-    tx.session.execute(_insert_new(tx), rows)
+    tx.execute(_insert_new(tx), rows)
     _wake_after(tx)
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from portal.audit.changes import record
 from portal.audit.rules import Event
-from portal.foundation.db import insert_into, table_of, uuid7
+from portal.foundation.db import table_of, uuid7
 from portal.foundation.transaction import Tx
 from portal.guests.models import FederatedIdentity, Guest, TermsAcceptance
 from portal.guests.queries import GuestRow
@@ -72,7 +72,7 @@ def lock_places(tx: Tx, organisation_id: UUID) -> int:
 def _move_seats(tx: Tx, organisation_id: UUID, seats: int, waiting: int) -> None:
     if seats or waiting:
         moved = {"organisation": organisation_id, "more_seats": seats, "more_waiting": waiting}
-        tx.session.execute(_SEATS, moved)
+        tx.execute(_SEATS, moved)
 
 
 _ORGANISATION = table_of(Organisation)
@@ -140,13 +140,10 @@ def create(
         "issuer": new.issuer,
         "identity_provider_id": new.identity_provider_id,
     }
-    tx.session.execute(insert_into(table_of(Guest)), {"id": guest_id, **owned, **personal})
-    tx.session.execute(
-        insert_into(table_of(FederatedIdentity)),
-        {"id": identity_id, **identity, "subject": new.subject},
-    )
-    tx.session.execute(
-        insert_into(table_of(TermsAcceptance)),
+    tx.insert(table_of(Guest), {"id": guest_id, **owned, **personal})
+    tx.insert(table_of(FederatedIdentity), {"id": identity_id, **identity, "subject": new.subject})
+    tx.insert(
+        table_of(TermsAcceptance),
         {"guest_id": guest_id, "terms_id": new.terms_id, "accepted_at": tx.now},
     )
     record(
@@ -232,7 +229,7 @@ def _update(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     for shape, alike in shapes.items():
         columns: dict[str, Any] = {name: bindparam(name) for name in shape if name != "guest"}
         statement = update(table).where(table.c.id == bindparam("guest")).values(columns)
-        tx.session.execute(statement, alike)
+        tx.execute(statement, alike)
 
 
 def write(
@@ -266,8 +263,7 @@ def write_unmoved(
         False when it was: nothing is written.
     """
     as_read = {"guest": guest.id, **{f"as_read_{name}": getattr(guest, name) for name in _MOVES}}
-    written = tx.session.execute(_unmoved(tuple(values)), {**as_read, **values})
-    if written.rowcount != 1:  # type: ignore[attr-defined] # of an UPDATE it is there
+    if tx.execute(_unmoved(tuple(values)), {**as_read, **values}).rowcount != 1:
         return False
     record(tx, [_event(event, guest, values, reason)])
     return True
@@ -318,8 +314,8 @@ def accept_terms(tx: Tx, guest: GuestRow, terms_id: UUID, version: int) -> None:
     """Note a guest's yes to a version of the terms; saying it twice is saying it once."""
     if guest.terms_version >= version:
         return
-    tx.session.execute(
-        insert_into(table_of(TermsAcceptance)),
+    tx.insert(
+        table_of(TermsAcceptance),
         {"guest_id": guest.id, "terms_id": terms_id, "accepted_at": tx.now},
     )
     write(tx, "terms.accepted", guest, {"terms_version": version})

@@ -121,7 +121,8 @@ def start(organisation: str, provider: str) -> ResponseReturnValue:
 @for_anyone
 def callback(organisation: str, provider: str) -> ResponseReturnValue:
     """Come back from the identity provider: a session, an arrival, a trial's result, or a no."""
-    found = provider_and_attempt(db.session(), organisation, provider, brought_state())
+    with db.engine.connect() as reader:
+        found = provider_and_attempt(reader, organisation, provider, brought_state())
     if found is None:
         abort(404)
     row, kept = found
@@ -190,7 +191,8 @@ def connect(row: ProviderRow) -> Connection:
 
 
 def _provider(organisation: str, provider: str) -> ProviderRow:
-    row = connection_for(db.session(), organisation, provider)
+    with db.engine.connect() as reader:
+        row = connection_for(reader, organisation, provider)
     if row is None:
         abort(404)
     return row

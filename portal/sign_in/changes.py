@@ -12,8 +12,8 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.sql.elements import ColumnElement
 
 from portal.foundation.crypto import encrypt, hash_token, random_token
-from portal.foundation.db import insert_into, table_of, uuid7
-from portal.foundation.transaction import Tx
+from portal.foundation.db import table_of, uuid7
+from portal.foundation.transaction import Tx, Writer
 from portal.sign_in.attempt import ATTEMPT_LIFE, NewAttempt
 from portal.sign_in.models import ProviderDocument, Session, SignInAttempt
 from portal.sign_in.rules import Failure, SignInFailure, SignInReason
@@ -76,12 +76,12 @@ _USE_UP = (
 )
 
 
-def begin_attempt(tx: Tx, new: NewAttempt, browser_secret: str) -> UUID:
+def begin_attempt(tx: Writer, new: NewAttempt, browser_secret: str) -> UUID:
     """Remember an attempt until its callback; return its id."""
     attempt_id = uuid7()
     errand = new.errand
-    tx.session.execute(
-        insert_into(_ATTEMPT),
+    tx.insert(
+        _ATTEMPT,
         {
             "id": attempt_id,
             "state_hash": hash_token(new.state),
@@ -107,14 +107,14 @@ def use_up(tx: Tx, attempt_id: UUID, at: datetime) -> None:
     Raises:
         AttemptUsed: a doubled callback used it first; nothing comes of this one.
     """
-    if _count(tx.session.execute(_USE_UP, {"attempt": attempt_id, "at": at})) != 1:
+    if tx.execute(_USE_UP, {"attempt": attempt_id, "at": at}).rowcount != 1:
         raise AttemptUsed
 
 
 def give_up(tx: Tx, attempt_id: UUID | None, at: datetime) -> None:
     """Use an attempt up because its sign-in failed (``SignInFailure.attempt_id``)."""
     if attempt_id is not None:
-        tx.session.execute(_USE_UP, {"attempt": attempt_id, "at": at})
+        tx.execute(_USE_UP, {"attempt": attempt_id, "at": at})
 
 
 def start_session(
@@ -135,8 +135,8 @@ def start_session(
         token=random_token(),
         ends_at=min(filter(None, (at + new.life, new.latest_end))),
     )
-    tx.session.execute(
-        insert_into(table_of(Session)),
+    tx.insert(
+        table_of(Session),
         {
             "id": started.id,
             "token_hash": hash_token(started.token),
@@ -156,13 +156,12 @@ def start_session(
     return started
 
 
-def touch_session(tx: Tx, session_id: UUID, at: datetime) -> None:
+def touch_session(tx: Writer, session_id: UUID, at: datetime) -> None:
     """Say that a session is in use; two requests at once write once."""
-    tx.session.execute(
+    tx.execute(
         update(Session)
         .where(Session.id == session_id, Session.seen_at <= at - TOUCH_EVERY)
         .values(seen_at=at)
-        .execution_options(synchronize_session=False)
     )
 
 

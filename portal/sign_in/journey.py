@@ -10,8 +10,8 @@ from werkzeug.wrappers import Response
 from portal.admission.identity import VerifiedIdentity
 from portal.foundation import clock
 from portal.foundation.current import settings_of
-from portal.foundation.db import db
-from portal.foundation.transaction import ANONYMOUS, transaction
+from portal.foundation.db import let_go
+from portal.foundation.transaction import single_write
 from portal.sign_in import changes, oidc, session
 from portal.sign_in.attempt import Errand, OpenAttempt
 from portal.sign_in.connection import Connection
@@ -26,7 +26,7 @@ def depart(connection: Connection, errand: Errand) -> Response:
     Raises:
         SignInFailure: the provider cannot be spoken with.
     """
-    db.session.rollback()
+    let_go()
     begun = oidc.begin(
         providers(),
         connection,
@@ -35,7 +35,7 @@ def depart(connection: Connection, errand: Errand) -> Response:
         now=clock.protocol_now(),
     )
     secret = session.new_browser_secret()
-    with transaction(actor=ANONYMOUS, now=clock.policy_now()) as tx:
+    with single_write() as tx:
         changes.begin_attempt(tx, begun.attempt, secret)
     response = redirect(begun.url, 303)
     session.keep_browser_secret(response, secret)
@@ -71,7 +71,7 @@ def come_back(
         identity_provider_id=connection.id,
         at=clock.protocol_now(),
     )
-    db.session.rollback()
+    let_go()
     if isinstance(attempt, Failure):
         raise SignInFailure(attempt)
     identity = oidc.finish(

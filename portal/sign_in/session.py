@@ -17,7 +17,7 @@ from portal.foundation import clock
 from portal.foundation.crypto import random_token
 from portal.foundation.current import settings_of
 from portal.foundation.db import db
-from portal.foundation.transaction import Actor, transaction
+from portal.foundation.transaction import single_write
 from portal.sign_in import changes, queries
 from portal.sign_in.changes import TOUCH_EVERY, StartedSession
 from portal.sign_in.queries import LiveSession
@@ -25,7 +25,6 @@ from portal.sign_in.queries import LiveSession
 BREAK_GLASS: Final = timedelta(hours=1)
 _BROWSER_LIFE: Final = timedelta(hours=1)  # an attempt has 15 minutes
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
-_TOUCH: Final = Actor.system("session")
 
 
 def cookie_names() -> tuple[str, str]:
@@ -114,7 +113,7 @@ def _load() -> LiveSession | None:
     idle = timedelta(minutes=settings_of(current_app).session_idle_minutes)
     live = queries.live_session(db.session(), token=token, at=now, idle=idle)
     if live is not None and now - live.seen_at >= TOUCH_EVERY:
-        with transaction(actor=_TOUCH, now=clock.policy_now()) as tx:
+        with single_write() as tx:
             changes.touch_session(tx, live.id, now)
     return live
 

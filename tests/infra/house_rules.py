@@ -195,7 +195,7 @@ def _opens(
     seen.add((module.path, function.name))
     for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
         name = _last_name(call.func)
-        if name == "transaction":
+        if name in {"transaction", "single_write"}:
             return True
         target = _target(modules, module, call.func)
         if target is not None and _opens(modules, *target, seen):

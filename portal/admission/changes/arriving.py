@@ -17,7 +17,7 @@ from portal.admission.rules import Outcome, decide
 from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation.crypto import hash_token, random_token
-from portal.foundation.db import insert_into, table_of, uuid7
+from portal.foundation.db import table_of, uuid7
 from portal.foundation.transaction import Tx
 from portal.guests import changes as guest_changes
 from portal.guests.changes import Move, NewGuest
@@ -51,8 +51,8 @@ def arrive(
 ) -> Arrived:
     """Keep an arrival for thirty minutes; nothing is a guest yet."""
     token = random_token()
-    tx.session.execute(
-        insert_into(table_of(Arrival)),
+    tx.insert(
+        table_of(Arrival),
         {
             "id": uuid7(),
             "token_hash": hash_token(token),
@@ -103,7 +103,7 @@ def accept(
         return _accept_settling(tx, identity, provider, host_domains, said)
     # The place is taken before anything is counted: who arrives at the same moment waits here.
     guest_changes.take_place(tx, provider.organisation_id, _first_state(provider.policy))
-    door = gather(tx.session, identity, provider, host_domains, tx.now)
+    door = gather(tx.connection, identity, provider, host_domains, tx.now)
     without_us = replace(door.facts, places_taken=door.facts.places_taken - 1)
     plain = decide(identity, without_us, tx.now).outcome == Outcome.ARRIVE and door.guest is None
     if not plain or door.policy.at_once != provider.policy.at_once:
@@ -119,15 +119,15 @@ def _accept_settling(
     said: Acceptance,
 ) -> Result:
     # Guests are locked before their organisation, everywhere: no two requests wait crosswise.
-    door = gather(tx.session, identity, provider, host_domains, tx.now)
+    door = gather(tx.connection, identity, provider, host_domains, tx.now)
     if door.guest is not None:
         settle(tx, [door.guest.id])
-        door = gather(tx.session, identity, provider, host_domains, tx.now)
+        door = gather(tx.connection, identity, provider, host_domains, tx.now)
     was = door.guest
     if was is None or was.state == State.REMOVED:
         clear_the_way(tx, identity, provider, door)
     guest_changes.lock_places(tx, provider.organisation_id)
-    door = gather(tx.session, identity, provider, host_domains, tx.now)
+    door = gather(tx.connection, identity, provider, host_domains, tx.now)
     if was is None and door.guest is not None:
         raise LostRace
     decision = decide(identity, door.facts, tx.now)
@@ -268,8 +268,7 @@ _USE_UP = (
 
 
 def _use_up(tx: Tx, arrival_id: UUID) -> None:
-    used = tx.session.execute(_USE_UP, {"arrival": arrival_id, "at": tx.now})
-    if used.rowcount != 1:  # type: ignore[attr-defined]
+    if tx.execute(_USE_UP, {"arrival": arrival_id, "at": tx.now}).rowcount != 1:
         raise LostRace
 
 

@@ -34,7 +34,7 @@ def knock(
     door = gather_settled(tx, identity, provider, host_domains)
     decision = decide(identity, door.facts, tx.now)
     if not IN_THE_WAY.isdisjoint(decision.reasons) and clear_the_way(tx, identity, provider, door):
-        door = gather(tx.session, identity, provider, host_domains, tx.now)
+        door = gather(tx.connection, identity, provider, host_domains, tx.now)
         decision = decide(identity, door.facts, tx.now)
     if decision.outcome == Outcome.REFUSE:
         refuse(tx, identity, provider, door, decision)
@@ -48,5 +48,5 @@ def trial(
     tx: Tx, identity: VerifiedIdentity, provider: ProviderRow, host_domains: frozenset[str]
 ) -> tuple[Decision, Door]:
     """Say what the door would decide, and carry nothing out (*test sign-in*)."""
-    door = gather(tx.session, identity, provider, host_domains, tx.now)
+    door = gather(tx.connection, identity, provider, host_domains, tx.now)
     return decide(identity, door.facts, tx.now), door

@@ -16,10 +16,10 @@ def gather_settled(
     tx: Tx, identity: VerifiedIdentity, provider: ProviderRow, host_domains: frozenset[str]
 ) -> Door:
     """Read the door; where time has done something to the guest, carry it out and read again."""
-    door = gather(tx.session, identity, provider, host_domains, tx.now)
+    door = gather(tx.connection, identity, provider, host_domains, tx.now)
     if door.guest is not None and door.due:
         settle(tx, [door.guest.id])
-        door = gather(tx.session, identity, provider, host_domains, tx.now)
+        door = gather(tx.connection, identity, provider, host_domains, tx.now)
     return door
 
 

@@ -19,11 +19,10 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.orm import Session
 
 from portal.admission.identity import VerifiedIdentity
 from portal.admission.rules import AdmissionFacts
-from portal.foundation.db import table_of
+from portal.foundation.db import Reader, table_of
 from portal.foundation.packed import packed, packed_rows
 from portal.guests.models import FederatedIdentity, Guest
 from portal.guests.queries import FIELDS, HOUR, GuestRow, row_of
@@ -163,7 +162,7 @@ _DOOR = (
 
 
 def gather(
-    session: Session,
+    reader: Reader,
     identity: VerifiedIdentity,
     provider: ProviderRow,
     host_domains: frozenset[str],
@@ -174,7 +173,7 @@ def gather(
     """Read what the decision depends on.
 
     Args:
-        session: inside the transaction that will carry the decision out.
+        reader: inside the transaction that will carry the decision out.
         identity: who stands at the door.
         provider: through which they came; its state is read again here, since the conversation
             with it may have taken seconds.
@@ -182,7 +181,7 @@ def gather(
         now: the policy clock.
         arriving: read what a new person needs even if the row says somebody known.
     """
-    rows = session.execute(
+    rows = reader.execute(
         _DOOR,
         {
             "organisation": provider.organisation_id,
@@ -197,7 +196,7 @@ def gather(
         },
     ).all()
     return _door(rows, identity, provider, host_domains, now, arriving=arriving) or gather(
-        session, identity, provider, host_domains, now, arriving=True
+        reader, identity, provider, host_domains, now, arriving=True
     )
 
 

@@ -30,9 +30,7 @@ class Change:
 
 def add(tx: Tx, event: str, sponsorship_id: UUID, values: Mapping[str, Any]) -> None:
     """Insert a sponsorship; *values* holds every column but the id and the version."""
-    tx.session.execute(
-        insert_into(table_of(Sponsorship)), {"id": sponsorship_id, "version": 1, **values}
-    )
+    tx.insert(table_of(Sponsorship), {"id": sponsorship_id, "version": 1, **values})
     owned = {name: value for name, value in values.items() if name not in PERSONAL}
     personal = {name: values[name] for name in PERSONAL}
     record(
@@ -77,7 +75,7 @@ def change(tx: Tx, event: str, changes: Sequence[Change]) -> None:
         )
     for shape, rows in shapes.items():
         columns: dict[str, Any] = {name: bindparam(name) for name in shape}
-        tx.session.execute(
+        tx.execute(
             update(table).where(table.c.id == bindparam("sponsorship")).values(columns), rows
         )
     record(tx, events)
@@ -89,7 +87,7 @@ def add_grants(
     """Insert grants; each holds every column."""
     if not grants:
         return
-    tx.session.execute(insert_into(table_of(Grant)), list(grants))
+    tx.execute(insert_into(table_of(Grant)), list(grants))
     record(
         tx,
         [
@@ -114,7 +112,7 @@ def change_grants(
         return
     table = table_of(Grant)
     columns: dict[str, Any] = {name: bindparam(name) for name in changes[0][1]}
-    tx.session.execute(
+    tx.execute(
         update(table).where(table.c.id == bindparam("grant")).values(columns),
         [{"grant": grant.id, **values} for grant, values in changes],
     )
