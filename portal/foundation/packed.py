@@ -47,11 +47,14 @@ _DECODERS: Final[Sequence[tuple[type[TypeEngine[Any]], Decoder]]] = (
 
 def _decoders(columns: Sequence[ColumnElement[Any]]) -> tuple[tuple[int, Decoder], ...]:
     """Return how to read those of the columns that JSON does not give back as they are."""
-    found = (
-        (place, next((read for kind, read in _DECODERS if isinstance(column.type, kind)), None))
-        for place, column in enumerate(columns)
-    )
+    found = ((place, _decoder(column.type)) for place, column in enumerate(columns))
     return tuple((place, read) for place, read in found if read is not None)
+
+
+def _decoder(kind: TypeEngine[Any]) -> Decoder | None:
+    if isinstance(kind, _Row):
+        return kind.read
+    return next((read for known, read in _DECODERS if isinstance(kind, known)), None)
 
 
 class _Row(TypeDecorator[tuple[Any, ...]]):
@@ -65,7 +68,11 @@ class _Row(TypeDecorator[tuple[Any, ...]]):
         self.decoders = decoders
 
     def process_result_value(self, value: str | None, _dialect: Dialect) -> Any:
-        return None if value is None else self._row(json.loads(value))
+        return None if value is None else self.read(value)
+
+    def read(self, value: Any) -> Any:
+        """Read it; one inside another comes as text from PostgreSQL, as a list from SQLite."""
+        return self._row(_parsed(value))
 
     def _row(self, values: list[Any]) -> tuple[Any, ...]:
         for place, read in self.decoders:
@@ -79,8 +86,12 @@ class _Rows(_Row):
 
     cache_ok = True
 
-    def process_result_value(self, value: str | None, _dialect: Dialect) -> Any:
-        return None if value is None else [self._row(one) for one in json.loads(value)]
+    def read(self, value: Any) -> Any:
+        return [self._row(one) for one in _parsed(value)]
+
+
+def _parsed(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
 
 
 class packed(FunctionElement[Any]):  # noqa: N801 - it reads as the function that it is

@@ -19,7 +19,7 @@ from portal.sign_in.shelved import Shelved
 from portal.trust.queries import ProviderRow
 from portal.trust.queries.providers import (
     AT_ADDRESS,
-    PROVIDER_COLUMNS,
+    PROVIDER_COLUMN,
     PROVIDERS_FROM,
     provider_of,
 )
@@ -72,7 +72,7 @@ _HAS_STATE = _ATTEMPT.c.state_hash == bindparam("state_hash", type_=String)
 _BY_STATE = select(_OF_ATTEMPT).where(_HAS_STATE)
 # Found by its state alone: that it was begun at another provider must be seen (RFC 9700, 4.4).
 _CALLBACK = (
-    select(*PROVIDER_COLUMNS, _OF_ATTEMPT)
+    select(PROVIDER_COLUMN, _OF_ATTEMPT)
     .select_from(PROVIDERS_FROM.outerjoin(_ATTEMPT, _HAS_STATE))
     .where(*AT_ADDRESS)
 )
@@ -98,8 +98,8 @@ def provider_and_attempt(
     ).one_or_none()
     if row is None:
         return None
-    own = row[-1]
-    return provider_of(row), KeptAttempt(*own) if own[0] is not None else None
+    known, own = row
+    return provider_of(known), KeptAttempt(*own) if own[0] is not None else None
 
 
 def check_attempt(

@@ -102,3 +102,15 @@ def test_a_row_that_is_not_there_is_a_row_of_nothing(connection: Connection):
         thing.outerjoin(other, false())
     )
     assert connection.scalars(query).first() == (None, None, None)
+
+
+def test_one_inside_another_is_a_row_in_a_row(connection: Connection):
+    """So that one value brings all of a thing, lists of what belongs to it too."""
+    rows = select(thing.c.id, thing.c.at).order_by(thing.c.id)
+    whole = packed(thing.c.words, packed(thing.c.at, thing.c.data), packed_rows(rows))
+    found = connection.scalars(select(whole).where(thing.c.id == FULL["id"])).one()
+    assert found == (
+        FULL["words"],
+        (FULL["at"], FULL["data"]),
+        [(one["id"], one["at"]) for one in THINGS],
+    )

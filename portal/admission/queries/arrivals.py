@@ -17,7 +17,7 @@ from portal.trust.models import Terms
 from portal.trust.queries import ProviderRow, TermsFacts
 from portal.trust.queries.offers import NEWEST_TERMS, TERMS_COLUMNS
 from portal.trust.queries.providers import (
-    PROVIDER_COLUMNS,
+    PROVIDER_COLUMN,
     PROVIDER_ID,
     PROVIDERS_FROM,
     provider_of,
@@ -75,7 +75,7 @@ _ARRIVAL = table_of(Arrival)
 _OWN = ("id", "identity", "next_url", "expires_at")
 _OPEN = (
     select(
-        *PROVIDER_COLUMNS,
+        PROVIDER_COLUMN,
         packed(*TERMS_COLUMNS),
         packed(*(_ARRIVAL.c[name] for name in _OWN)),
     )
@@ -98,12 +98,14 @@ def open_arrival(session: Reader, token: str, now: datetime) -> OpenArrival | No
     row = session.execute(_OPEN, values).one_or_none()
     if row is None:
         return None
-    *_, terms, (key, identity, next_url, expires_at) = row
+    came_through, terms, (key, identity, next_url, expires_at) = row
     try:
         known = unsealed(identity)
     except Undecryptable:  # its key is gone from the settings: the person signs in once more
         return None
-    return OpenArrival(key, known, next_url, expires_at, provider_of(row), TermsFacts(*terms))
+    return OpenArrival(
+        key, known, next_url, expires_at, provider_of(came_through), TermsFacts(*terms)
+    )
 
 
 def count_expired(session: Reader, now: datetime) -> int:

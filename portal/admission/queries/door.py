@@ -1,4 +1,8 @@
-"""What the portal knows of an identity that stands at the door: one statement."""
+"""What the portal knows of an identity that stands at the door.
+
+One statement says who it is and whether the door is open; a second, for whoever is not known or was
+removed, what a new person needs: a place, an address of their own, somebody to ask.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +15,10 @@ from sqlalchemy import (
     String,
     and_,
     bindparam,
-    case,
     exists,
-    false,
     func,
     or_,
     select,
-    true,
 )
 
 from portal.admission.identity import VerifiedIdentity
@@ -43,7 +44,6 @@ from portal.trust.models import Domain, IdentityProvider, Organisation, Terms
 from portal.trust.queries import ProviderRow
 from portal.trust.queries.contracts import CONTRACT_COLUMNS, contract_of, with_running_contract
 from portal.trust.queries.offers import offers_of, standing_offers_to
-from portal.trust.queries.policies import POLICY_COLUMN, policy_of, with_policy
 from portal.trust.rules import ContractFacts, EffectivePolicy, OfferFacts
 
 
@@ -66,6 +66,7 @@ class Door:
         standing: the guest's open sponsorships.
         claims_chose: whether any grant of the guest was chosen by a claim.
         terms_current: newest version of the terms of use.
+        policy: the one that counted for the organisation when this request began.
         deciders: who may decide for the organisation; read for whoever arrives.
         offers: what stands offered to the organisation; read for whoever arrives.
     """
@@ -88,51 +89,24 @@ _GUEST, _IDENTITY, _GRANT = table_of(Guest), table_of(FederatedIdentity), table_
 _DOMAIN, _STAFF, _TERMS = table_of(Domain), table_of(Staff), table_of(Terms)
 _OTHER = _GUEST.alias("other_guest")
 _EMAIL: ColumnElement[str | None] = bindparam("email", type_=String)
-# Whoever is known and not removed asks nobody: what a new person needs is not even read.
-_ARRIVING = or_(
-    bindparam("arriving") == true(), _GUEST.c.id.is_(None), _GUEST.c.state == State.REMOVED
-)
+_OWN_GUEST: ColumnElement[UUID | None] = bindparam("own_guest", type_=_GUEST.c.id.type)
 
-
-def _for_arriving(value: ColumnElement[Any], otherwise: Any = None) -> ColumnElement[Any]:
-    return case((_ARRIVING, value), else_=otherwise)
-
-
-_ADDRESS_TAKEN = exists().where(
-    _OTHER.c.email == _EMAIL,
-    or_(_OTHER.c.state != State.REMOVED, _OTHER.c.tombstone),
-    or_(_GUEST.c.id.is_(None), _OTHER.c.id != _GUEST.c.id),
-)
-_ARRIVED = (
-    select(func.count())
-    .select_from(_OTHER)
-    .where(
-        _OTHER.c.organisation_id == _ORGANISATION.c.id,
-        _OTHER.c.arrived_at > bindparam("hour_ago", type_=_GUEST.c.arrived_at.type),
-    )
-)
 _CLAIMS_CHOSE = exists().where(
     _GRANT.c.guest_id == _GUEST.c.id, _GRANT.c.by_claim, _GRANT.c.state != "ended"
 )
 _ADDRESS_OF_STAFF = exists().where(_STAFF.c.email == _EMAIL, _STAFF.c.state == "active")
 _DOMAINS = select(_DOMAIN.c.name).where(_DOMAIN.c.organisation_id == _ORGANISATION.c.id)
-_COLUMNS: tuple[ColumnElement[Any], ...] = (
+_WHO: tuple[ColumnElement[Any], ...] = (
     packed(
         _ORGANISATION.c.state,
-        _ORGANISATION.c.seats + _ORGANISATION.c.waiting,
         _PROVIDER.c.state,
         _ADDRESS_OF_STAFF,
         select(func.max(_TERMS.c.version)).scalar_subquery(),
         _CLAIMS_CHOSE,
-        _for_arriving(_ADDRESS_TAKEN, false()),
-        _for_arriving(_ARRIVED.correlate(_ORGANISATION).scalar_subquery(), 0),
         _IDENTITY.c.id,
         _IDENTITY.c.identity_provider_id,
     ),
     packed_rows(_DOMAINS.correlate(_ORGANISATION)),
-    _for_arriving(packed_rows(deciders_for(_ORGANISATION.c.id).correlate(_ORGANISATION))),
-    _for_arriving(packed_rows(standing_offers_to(_ORGANISATION.c.id).correlate(_ORGANISATION))),
-    POLICY_COLUMN,
     packed(*CONTRACT_COLUMNS),
     packed(*(_GUEST.c[name] for name in FIELDS)),
     packed(*OPEN_COLUMNS),
@@ -150,15 +124,35 @@ _FROM = (
     .outerjoin(_GUEST, _GUEST.c.id == _IDENTITY.c.guest_id)
 )
 _DOOR = (
-    select(*_COLUMNS)
-    .select_from(
-        with_open(
-            with_running_contract(with_policy(_FROM, _ORGANISATION.c.id), _ORGANISATION.c.id),
-            _GUEST.c.id,
-        )
-    )
+    select(*_WHO)
+    .select_from(with_open(with_running_contract(_FROM, _ORGANISATION.c.id), _GUEST.c.id))
     .where(_ORGANISATION.c.id == bindparam("organisation"), _PROVIDER.c.id == bindparam("provider"))
 )
+
+_ADDRESS_TAKEN = exists().where(
+    _OTHER.c.email == _EMAIL,
+    or_(_OTHER.c.state != State.REMOVED, _OTHER.c.tombstone),
+    or_(_OWN_GUEST.is_(None), _OTHER.c.id != _OWN_GUEST),
+)
+_ARRIVED = (
+    select(func.count())
+    .select_from(_OTHER)
+    .where(
+        _OTHER.c.organisation_id == _ORGANISATION.c.id,
+        _OTHER.c.arrived_at > bindparam("hour_ago", type_=_GUEST.c.arrived_at.type),
+    )
+    .correlate(_ORGANISATION)
+)
+_PLACE: tuple[ColumnElement[Any], ...] = (
+    packed(
+        _ORGANISATION.c.seats + _ORGANISATION.c.waiting, _ADDRESS_TAKEN, _ARRIVED.scalar_subquery()
+    ),
+    packed_rows(deciders_for(_ORGANISATION.c.id).correlate(_ORGANISATION)),
+    packed_rows(standing_offers_to(_ORGANISATION.c.id).correlate(_ORGANISATION)),
+)
+_ARRIVING = select(*_PLACE).where(_ORGANISATION.c.id == bindparam("organisation"))
+_NEW = _DOOR.add_columns(*_PLACE)
+_NO_PLACE_WANTED: tuple[Sequence[Any], ...] = ((0, False, 0), (), ())
 
 
 def gather(
@@ -168,60 +162,43 @@ def gather(
     host_domains: frozenset[str],
     now: datetime,
     *,
-    arriving: bool = False,
+    new: bool = False,
 ) -> Door:
     """Read what the decision depends on.
 
     Args:
-        reader: inside the transaction that will carry the decision out.
+        reader: the transaction that will carry the decision out.
         identity: who stands at the door.
-        provider: through which they came; its state is read again here, since the conversation
-            with it may have taken seconds.
+        provider: through which they came, read by this request; whatever shuts the door is read
+            again here, since the conversation with it may have taken seconds.
         host_domains: the host's own domains, canonical.
         now: the policy clock.
-        arriving: read what a new person needs even if the row says somebody known.
+        new: it was nobody known a moment ago: read at once what an arrival needs.
     """
-    rows = reader.execute(
-        _DOOR,
-        {
-            "organisation": provider.organisation_id,
-            "provider": provider.id,
-            "of_identity": identity.organisation_id,
-            "issuer": identity.issuer,
-            "subject": identity.subject,
-            "email": identity.email,
-            "now": now,
-            "hour_ago": now - HOUR,
-            "arriving": arriving,
-        },
-    ).all()
-    return _door(rows, identity, provider, host_domains, now, arriving=arriving) or gather(
-        reader, identity, provider, host_domains, now, arriving=True
-    )
-
-
-def _door(
-    rows: Sequence[Sequence[Any]],
-    identity: VerifiedIdentity,
-    provider: ProviderRow,
-    host_domains: frozenset[str],
-    now: datetime,
-    *,
-    arriving: bool,
-) -> Door | None:
-    """Return the door, or nothing where time has removed the guest and no sweep came yet."""
-    single, domains, deciders, offers, own, contract_values, guest_values, _ = rows[0]
-    (
-        state, places, provider_state, address_of_staff, terms_current, claims_chose,
-        address_taken, arrived, identity_id, came_through,
-    ) = single  # fmt: skip
+    values = {
+        "organisation": provider.organisation_id,
+        "provider": provider.id,
+        "of_identity": identity.organisation_id,
+        "issuer": identity.issuer,
+        "subject": identity.subject,
+        "email": identity.email,
+        "now": now,
+    }
+    of_place = values | {"own_guest": None, "hour_ago": now - HOUR}
+    rows = (reader.execute(_NEW, of_place) if new else reader.execute(_DOOR, values)).all()
+    who, domains, contract_values, guest_values, _, *place = rows[0]
+    state, provider_state, address_of_staff, terms_current, claims_chose, *came = who
     guest = None if guest_values[0] is None else row_of(guest_values)
-    standing = tuple(one for row in rows if (one := open_in(row[-1])) is not None)
+    standing = tuple(one for row in rows if (one := open_in(row[len(_WHO) - 1])) is not None)
     known = None if guest is None else outlook(dates_of(guest), standing, now)
-    if known is not None and known.state == State.REMOVED and deciders is None and not arriving:
-        return None
-    policy, contract = policy_of(own), contract_of(contract_values)
-    able = deciders_of(deciders or ())
+    if guest is not None:
+        returns = known is not None and known.state == State.REMOVED
+        of_place |= {"own_guest": guest.id}
+        place = [*reader.execute(_ARRIVING, of_place).one()] if returns else []
+    elif not new:
+        place = [*reader.execute(_ARRIVING, of_place).one()]
+    (places, address_taken, arrived), deciders, offers = place or _NO_PLACE_WANTED
+    contract = contract_of(contract_values)
     facts = AdmissionFacts(
         organisation_active=state == "active",
         contract_running=contract is not None,
@@ -234,26 +211,26 @@ def _door(
         accepted_acr=provider.accepted_acr,
         accepted_amr=provider.accepted_amr,
         places_taken=places,
-        most_guests=policy.most_guests,
+        most_guests=provider.policy.most_guests,
         arrived_last_hour=arrived,
-        most_new_per_hour=policy.most_new_per_hour,
-        eligible_sponsors=len(able),
+        most_new_per_hour=provider.policy.most_new_per_hour,
+        eligible_sponsors=len(deciders),
         address_taken=address_taken,
         address_of_staff=address_of_staff,
         known=known,
         aside_until=guest.aside_until if guest else None,
-        address_grace=policy.address_days > 0,
+        address_grace=provider.policy.address_days > 0,
     )
     return Door(
         facts=facts,
-        policy=policy,
+        policy=provider.policy,
         contract=contract,
         guest=guest,
-        came_through=CameThrough(identity_id, came_through) if guest else None,
+        came_through=CameThrough(*came) if guest else None,
         due=guest is not None and bool(due_steps(dates_of(guest), standing, now)),
         standing=standing,
         claims_chose=claims_chose,
         terms_current=terms_current or 0,
-        deciders=able,
-        offers=offers_of(offers or ()),
+        deciders=deciders_of(deciders),
+        offers=offers_of(offers),
     )

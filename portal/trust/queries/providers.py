@@ -102,13 +102,11 @@ _WANTED = packed_rows(
     .distinct()
     .correlate(_PROVIDER)
 )
-PROVIDER_COLUMNS: tuple[ColumnElement[Any], ...] = (
-    packed(
-        *(_ORGANISATION.c[name] for name in _OF_ORGANISATION),
-        *(_PROVIDER.c[name] for name in _OF_PROVIDER),
-    ).label("provider"),
-    _WANTED.label("wanted_claims"),
-    POLICY_COLUMN.label("policy"),
+PROVIDER_COLUMN: ColumnElement[Any] = packed(
+    *(_ORGANISATION.c[name] for name in _OF_ORGANISATION),
+    *(_PROVIDER.c[name] for name in _OF_PROVIDER),
+    _WANTED,
+    POLICY_COLUMN,
 )
 PROVIDERS_FROM = with_policy(
     _PROVIDER.join(_ORGANISATION, _ORGANISATION.c.id == _PROVIDER.c.organisation_id),
@@ -121,7 +119,7 @@ AT_ADDRESS = (
 PROVIDER_ID = _PROVIDER.c.id
 
 _PROVIDERS = (
-    select(*PROVIDER_COLUMNS)
+    select(PROVIDER_COLUMN)
     .select_from(PROVIDERS_FROM)
     .order_by(_ORGANISATION.c.slug, _PROVIDER.c.slug)
 )
@@ -157,11 +155,11 @@ def enabled_providers(session: Reader, organisation_id: UUID) -> list[ProviderRo
 def _read(
     session: Reader, query: Select[*tuple[Any, ...]], values: Mapping[str, object]
 ) -> list[ProviderRow]:
-    return [provider_of(row) for row in session.execute(query, values)]
+    return [provider_of(one) for one in session.scalars(query, values)]
 
 
-def provider_of(row: Sequence[Any]) -> ProviderRow:
-    """Return the provider of a row that begins with ``PROVIDER_COLUMNS``."""
-    own, wanted, policy = row[: len(PROVIDER_COLUMNS)]
+def provider_of(values: Sequence[Any]) -> ProviderRow:
+    """Return the provider of a row's ``PROVIDER_COLUMN``."""
+    *own, wanted, policy = values
     claims = tuple(sorted(claim for (claim,) in wanted))
     return ProviderRow(*(*own, claims, policy_of(policy)))
