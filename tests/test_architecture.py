@@ -128,7 +128,7 @@ def test_a_broken_rule_is_seen(rule: Callable[[str, str], list[str]], path: str,
     ("rule", "path", "source"),
     [
         (house_rules.commits, "foundation/transaction.py", "session.commit()"),
-        (house_rules.commits, "pages/sign_in.py", "oidc.begin(attempt)"),
+        (house_rules.commits, "pages/sign_in.py", "journey.begin_at(attempt)"),
         (house_rules.clocks, "foundation/clock.py", "datetime.now(UTC)"),
         (house_rules.clocks, "access/rules.py", "clock.policy_now(), tx.now"),
         (house_rules.clocks, "foundation/db.py", "time.time_ns() // 1_000_000"),

@@ -120,6 +120,28 @@ def packed_rows(rows: Select[Any]) -> ScalarSelect[Any]:
     return select(_packed_rows(*inner.c)).scalar_subquery()
 
 
+class told(FunctionElement[Any]):  # noqa: N801 - as above
+    """A sub-select of one value in a RETURNING: what belongs to the row that was written.
+
+    SQLAlchemy leaves out the names of tables there on SQLite, inside a sub-select too.
+    """
+
+    name = "told"
+    inherit_cache = True
+
+    def __init__(self, about: Select[Any]) -> None:
+        value = about.scalar_subquery()
+        super().__init__(value)
+        self.type = value.type
+
+
+@compiles(told)
+def _told(element: told, compiler: Any, **more: Any) -> str:
+    more.pop("include_table", None)
+    sql: str = compiler.process(element.clauses, **more)
+    return sql
+
+
 @compiles(packed, "sqlite")
 def _sqlite_row(element: packed, compiler: Any, **more: Any) -> str:
     return f"json_array({compiler.process(element.clauses, **more)})"

@@ -17,7 +17,7 @@ from portal.pages.sessions import let_in
 from portal.sign_in import changes, session
 from portal.sign_in.attempt import Errand, OpenAttempt, Purpose
 from portal.sign_in.connection import Connection, partner_connection
-from portal.sign_in.journey import brought_state, come_back, depart
+from portal.sign_in.journey import begin_at, brought_state, come_back, leave, new_attempt
 from portal.sign_in.queries import provider_and_attempt
 from portal.sign_in.rules import SignInFailure
 from portal.trust.queries import (
@@ -101,18 +101,19 @@ def choose(organisation: str) -> ResponseReturnValue:
 @for_anyone
 def start(organisation: str, provider: str) -> ResponseReturnValue:
     """Leave for the identity provider. A GET, since CSP keeps forms on this site."""
-    row = _provider(organisation, provider)
     _remember_wanted()
-    if row.state != "enabled":
-        return refusals.closed(row.organisation_id, row.organisation_name)
     errand = Errand(
-        next_url=flask.session.pop(WANTED, None),
+        next_url=flask.session.get(WANTED),
         select_account=request.args.get("account") == "other",
         login_hint=_hint(),
     )
-    connection = connect(row)
+    attempt = new_attempt(errand)
+    row = begin_at(organisation, provider, attempt)
+    if row is None:
+        return _not_open(organisation, provider)
+    flask.session.pop(WANTED, None)
     try:
-        return depart(connection, errand)
+        return leave(connect(row), attempt)
     except SignInFailure as failure:
         return refusals.failed(failure, row)
 
@@ -190,12 +191,11 @@ def connect(row: ProviderRow) -> Connection:
     )
 
 
-def _provider(organisation: str, provider: str) -> ProviderRow:
-    with db.engine.connect() as reader:
-        row = connection_for(reader, organisation, provider)
+def _not_open(organisation: str, provider: str) -> ResponseReturnValue:
+    row = connection_for(db.session(), organisation, provider)
     if row is None:
         abort(404)
-    return row
+    return refusals.closed(row.organisation_id, row.organisation_name)
 
 
 def _remember_wanted() -> None:

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from portal.foundation.crypto import random_token
+
 ATTEMPT_LIFE = timedelta(minutes=15)
 
 
@@ -43,12 +45,12 @@ class Errand:
 class NewAttempt:
     """An attempt about to be written. Its secrets are stored hashed or encrypted only."""
 
-    identity_provider_id: UUID | None
     errand: Errand
-    state: str = field(repr=False)
-    nonce: str = field(repr=False)
-    code_verifier: str = field(repr=False)
     created_at: datetime
+    browser_secret: str = field(repr=False)
+    state: str = field(default_factory=random_token, repr=False)
+    nonce: str = field(default_factory=random_token, repr=False)
+    code_verifier: str = field(default_factory=random_token, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

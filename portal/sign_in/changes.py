@@ -6,18 +6,37 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, bindparam, delete, select, update
+from sqlalchemy import (
+    CursorResult,
+    bindparam,
+    delete,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.sql.elements import ColumnElement
 
 from portal.foundation.crypto import encrypt, hash_token, random_token
 from portal.foundation.db import table_of, uuid7
+from portal.foundation.packed import told
 from portal.foundation.transaction import Tx, Writer
 from portal.sign_in.attempt import ATTEMPT_LIFE, NewAttempt
 from portal.sign_in.models import ProviderDocument, Session, SignInAttempt
 from portal.sign_in.rules import Failure, SignInFailure, SignInReason
 from portal.sign_in.shelved import FETCHES, PER, Shelved
+from portal.trust.queries import ProviderRow
+from portal.trust.queries.providers import (
+    AT_ADDRESS,
+    ENABLED,
+    PROVIDER_COLUMN,
+    PROVIDER_ID,
+    PROVIDERS,
+    PROVIDERS_FROM,
+    provider_of,
+)
 
 TOUCH_EVERY = timedelta(minutes=5)
 BATCH = 1000
@@ -69,6 +88,10 @@ class StartedSession:
 
 
 _ATTEMPT = table_of(SignInAttempt)
+_OF_SIGN_IN = (
+    "id", "state_hash", "browser_hash", "purpose", "nonce", "code_verifier", "max_age", "next_url",
+    "created_at", "expires_at",
+)  # fmt: skip
 _USE_UP = (
     update(_ATTEMPT)
     .where(_ATTEMPT.c.id == bindparam("attempt"), _ATTEMPT.c.used_at.is_(None))
@@ -76,29 +99,78 @@ _USE_UP = (
 )
 
 
-def begin_attempt(tx: Writer, new: NewAttempt, browser_secret: str) -> UUID:
-    """Remember an attempt until its callback; return its id."""
-    attempt_id = uuid7()
-    errand = new.errand
+# Whoever may leave is found and remembered by one statement, which tells of the provider as well.
+_BEGIN_AT = (
+    insert(_ATTEMPT)
+    .from_select(
+        [*_OF_SIGN_IN, "identity_provider_id"],
+        select(*(bindparam(name, type_=_ATTEMPT.c[name].type) for name in _OF_SIGN_IN), PROVIDER_ID)
+        .select_from(PROVIDERS)
+        .where(*AT_ADDRESS, ENABLED),
+        include_defaults=False,
+    )
+    .returning(
+        told(
+            select(PROVIDER_COLUMN)
+            .select_from(PROVIDERS_FROM)
+            .where(literal_column("sign_in_attempt.identity_provider_id") == PROVIDER_ID)
+        )
+    )
+)
+
+
+def begin_attempt(tx: Writer, new: NewAttempt, identity_provider_id: UUID | None) -> UUID:
+    """Remember an attempt until its callback; return its id.
+
+    Args:
+        tx: writes it.
+        new: the attempt.
+        identity_provider_id: where the browser leaves for; ``None``: the host's own.
+    """
+    values = _values(new)
     tx.insert(
         _ATTEMPT,
         {
-            "id": attempt_id,
-            "state_hash": hash_token(new.state),
-            "browser_hash": hash_token(browser_secret),
-            "identity_provider_id": new.identity_provider_id,
-            "purpose": errand.purpose.value,
-            "nonce": new.nonce,
-            "code_verifier": encrypt(new.code_verifier),
-            "max_age": errand.max_age,
-            "next_url": errand.next_url,
-            "staff_id": errand.staff_id,
-            "staff_link_id": errand.staff_link_id,
-            "created_at": new.created_at,
-            "expires_at": new.created_at + ATTEMPT_LIFE,
+            **values,
+            "identity_provider_id": identity_provider_id,
+            "staff_id": new.errand.staff_id,
+            "staff_link_id": new.errand.staff_link_id,
         },
     )
-    return attempt_id
+    found: UUID = values["id"]
+    return found
+
+
+def begin_attempt_at(
+    tx: Writer, organisation: str, provider: str, new: NewAttempt
+) -> ProviderRow | None:
+    """Remember an attempt to sign in at an address; nothing where no provider is enabled there.
+
+    Args:
+        tx: writes it.
+        organisation: slug of the organisation.
+        provider: slug of its identity provider.
+        new: the attempt.
+    """
+    at = {"organisation_slug": organisation, "provider_slug": provider}
+    found = tx.execute(_BEGIN_AT, _values(new) | at).scalar_one_or_none()
+    return None if found is None else provider_of(found)
+
+
+def _values(new: NewAttempt) -> dict[str, Any]:
+    errand = new.errand
+    return {
+        "id": uuid7(),
+        "state_hash": hash_token(new.state),
+        "browser_hash": hash_token(new.browser_secret),
+        "purpose": errand.purpose.value,
+        "nonce": new.nonce,
+        "code_verifier": encrypt(new.code_verifier),
+        "max_age": errand.max_age,
+        "next_url": errand.next_url,
+        "created_at": new.created_at,
+        "expires_at": new.created_at + ATTEMPT_LIFE,
+    }
 
 
 def use_up(tx: Tx, attempt_id: UUID, at: datetime) -> None:

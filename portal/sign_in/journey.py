@@ -13,33 +13,49 @@ from portal.foundation.current import settings_of
 from portal.foundation.db import let_go
 from portal.foundation.transaction import single_write
 from portal.sign_in import changes, oidc, session
-from portal.sign_in.attempt import Errand, OpenAttempt
+from portal.sign_in.attempt import Errand, NewAttempt, OpenAttempt
 from portal.sign_in.connection import Connection
 from portal.sign_in.metadata import providers
 from portal.sign_in.queries import KeptAttempt, check_attempt
 from portal.sign_in.rules import Failure, SignInFailure, read_answer
+from portal.trust.queries import ProviderRow
+
+
+def new_attempt(errand: Errand) -> NewAttempt:
+    """Return an attempt of this browser, to be written before it leaves."""
+    return NewAttempt(errand, clock.protocol_now(), session.new_browser_secret())
+
+
+def begin_at(organisation: str, provider: str, attempt: NewAttempt) -> ProviderRow | None:
+    """Write an attempt at an organisation's provider; return it, or nothing if none is enabled."""
+    with single_write() as tx:
+        return changes.begin_attempt_at(tx, organisation, provider, attempt)
+
+
+def leave(connection: Connection, attempt: NewAttempt) -> Response:
+    """Send the browser to the provider with an attempt that is written; for a GET (CSP).
+
+    Raises:
+        SignInFailure: the provider cannot be spoken with.
+    """
+    public_url = settings_of(current_app).public_url
+    url = oidc.authorization_url(providers(), connection, attempt, public_url=public_url)
+    response = redirect(url, 303)
+    session.keep_browser_secret(response, attempt.browser_secret)
+    return response
 
 
 def depart(connection: Connection, errand: Errand) -> Response:
-    """Write an attempt and send the browser to the provider; for a GET (CSP ``form-action``).
+    """Write an attempt and leave.
 
     Raises:
         SignInFailure: the provider cannot be spoken with.
     """
     let_go()
-    begun = oidc.begin(
-        providers(),
-        connection,
-        errand,
-        public_url=settings_of(current_app).public_url,
-        now=clock.protocol_now(),
-    )
-    secret = session.new_browser_secret()
+    attempt = new_attempt(errand)
     with single_write() as tx:
-        changes.begin_attempt(tx, begun.attempt, secret)
-    response = redirect(begun.url, 303)
-    session.keep_browser_secret(response, secret)
-    return response
+        changes.begin_attempt(tx, attempt, connection.id)
+    return leave(connection, attempt)
 
 
 def brought_state() -> str:

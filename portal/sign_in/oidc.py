@@ -1,13 +1,12 @@
 """The OpenID Connect conversation: Authlib speaks, ``rules`` believes nothing until it is checked.
 
-``begin`` makes the address to send the browser to, and what must be remembered until it comes back.
-``finish`` redeems the code, checks everything, and gives the verified identity. Neither writes to
-the database; no secret, token or code leaves this module in an exception or a log.
+``authorization_url`` is where to send the browser. ``finish`` redeems the code, checks everything,
+and gives the verified identity. Neither writes to the database; no secret, token or code leaves
+this module in an exception or a log.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import quote_plus
@@ -19,7 +18,6 @@ from requests.auth import _basic_auth_str
 
 from portal.admission.identity import VerifiedIdentity
 from portal.foundation import clock
-from portal.foundation.crypto import random_token
 from portal.foundation.egress_sockets import OutboundError
 from portal.sign_in.attempt import Errand, NewAttempt, OpenAttempt, Purpose
 from portal.sign_in.connection import Connection
@@ -51,52 +49,33 @@ _OK: Final = 200
 _SERVER_ERROR: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """Where to send the browser, and the attempt to write before it goes."""
-
-    url: str
-    attempt: NewAttempt
-
-
-def begin(
-    providers: Providers,
-    connection: Connection,
-    errand: Errand,
-    *,
-    public_url: str,
-    now: datetime,
-) -> Begun:
-    """Prepare the way to the provider: authorization code flow, PKCE S256, state, nonce.
+def authorization_url(
+    providers: Providers, connection: Connection, attempt: NewAttempt, *, public_url: str
+) -> str:
+    """Return where to send the browser: authorization code flow, PKCE S256, state, nonce.
 
     Args:
         providers: of the running application.
         connection: to whom.
-        errand: what for.
+        attempt: written before the browser leaves.
         public_url: the portal's configured address; the redirect URI is built from it alone.
-        now: the protocol clock's time.
 
     Raises:
         SignInFailure: the provider cannot be spoken with.
     """
-    with providers.conversation(connection) as metadata:
-        attempt = NewAttempt(
-            identity_provider_id=connection.id,
-            errand=errand,
-            state=random_token(),
-            nonce=random_token(),
-            code_verifier=random_token(),
-            created_at=now,
+    with (
+        providers.conversation(connection) as metadata,
+        _session(providers, connection, public_url) as session,
+    ):
+        url: str
+        url, _ = session.create_authorization_url(
+            metadata.authorization_endpoint,
+            state=attempt.state,
+            code_verifier=attempt.code_verifier,
+            nonce=attempt.nonce,
+            **_wishes(connection, metadata, attempt.errand),
         )
-        with _session(providers, connection, public_url) as session:
-            url, _ = session.create_authorization_url(
-                metadata.authorization_endpoint,
-                state=attempt.state,
-                code_verifier=attempt.code_verifier,
-                nonce=attempt.nonce,
-                **_wishes(connection, metadata, errand),
-            )
-    return Begun(url=url, attempt=attempt)
+    return url
 
 
 def finish(
@@ -115,7 +94,7 @@ def finish(
         connection: through which the attempt was begun.
         attempt: found by state, browser and provider (``queries.check_attempt``).
         answer: the callback's parameters, read (``rules.read_answer``) or as lists of values.
-        public_url: as for ``begin``.
+        public_url: as for ``authorization_url``.
         now: the protocol clock; read when the token is there, not before the provider was asked.
 
     Raises:

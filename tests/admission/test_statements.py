@@ -38,7 +38,7 @@ def test_a_first_sign_in(scene: Scene):
     with statements() as sent, scene.tx() as tx:
         arrived = admission.knock(tx, identity, provider, HOST_DOMAINS)
     assert isinstance(arrived, admission.Arrived)
-    assert len(sent) == 2, "\n".join(sent)
+    assert len(sent) == 3, "\n".join(sent)
     arrival = open_arrival(scene.session, arrived.token, scene.now)
     assert arrival is not None
     said = Acceptance(current_terms(scene.session), None, None)

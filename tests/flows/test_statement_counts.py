@@ -48,7 +48,7 @@ def test_a_returning_sign_in(story):
     client = story.browser()
     with counted(story.app) as seen:
         assert story.knock(client).location == "/me"
-    assert cost(seen) == (8, 2), "\n".join(seen["statements"])
+    assert cost(seen) == (7, 2), "\n".join(seen["statements"])
 
 
 def test_a_first_sign_in(story):

@@ -12,12 +12,14 @@ from sqlalchemy.exc import IntegrityError
 from portal.foundation import clock
 from portal.foundation.crypto import hash_token
 from portal.foundation.db import db, uuid7
-from portal.foundation.transaction import Tx
+from portal.foundation.transaction import Tx, single_write
 from portal.sign_in import changes, jobs, queries
 from portal.sign_in.attempt import Errand, NewAttempt, OpenAttempt, Purpose
 from portal.sign_in.changes import AttemptUsed, NewSession
 from portal.sign_in.models import ProviderDocument, Session, SignInAttempt
 from portal.sign_in.shelved import FETCHES, PER, Shelved
+from portal.trust.models import IdentityProvider
+from portal.trust.queries import provider_by_id
 from tests import factories
 from tests.factories import writing
 from tests.sign_in.door import Door
@@ -27,15 +29,8 @@ IDLE = timedelta(hours=8)
 
 
 def attempt(tx: Tx, provider_id: UUID | None, *, state: str = "s", **errand: Any) -> UUID:
-    new = NewAttempt(
-        identity_provider_id=provider_id,
-        errand=Errand(**errand),
-        state=state,
-        nonce="n",
-        code_verifier="v",
-        created_at=AT,
-    )
-    return changes.begin_attempt(tx, new, "browser")
+    new = NewAttempt(Errand(**errand), AT, "browser", state=state, nonce="n", code_verifier="v")
+    return changes.begin_attempt(tx, new, provider_id)
 
 
 def count(model: Any) -> int:
@@ -236,3 +231,36 @@ def test_documents_are_shelved(database: Flask) -> None:
     with writing() as tx:
         assert changes.delete_expired(tx, AT + timedelta(days=31)) == 1
     assert count(ProviderDocument) == 1
+
+
+def test_an_attempt_begins_at_the_address_of_an_enabled_provider(provider_id: UUID) -> None:
+    """One statement finds the provider, remembers the attempt, and tells of the provider."""
+    known = provider_by_id(db.session(), provider_id)
+    assert known is not None
+    new = NewAttempt(Errand(next_url="/me"), AT, "browser")
+    with single_write() as tx:
+        row = changes.begin_attempt_at(tx, "acme", known.slug, new)
+    assert row == known
+    db.session.rollback()
+    kept = queries.attempt_of(db.session(), new.state)
+    assert kept is not None
+    assert (kept.identity_provider_id, kept.next_url) == (provider_id, "/me")
+    assert kept.expires_at == AT + timedelta(minutes=15)
+    checked = queries.check_attempt(
+        kept, browser_secret="browser", identity_provider_id=provider_id, at=AT
+    )
+    assert isinstance(checked, OpenAttempt)
+    assert (checked.nonce, checked.code_verifier) == (new.nonce, new.code_verifier)
+
+
+def test_no_attempt_begins_where_nobody_may_leave(provider_id: UUID) -> None:
+    """Another organisation's slug, nobody's, or a provider that an admin has disabled."""
+    known = provider_by_id(db.session(), provider_id)
+    assert known is not None
+    with writing() as tx:
+        tx.session.execute(update(IdentityProvider).values(state="disabled"))
+    for organisation, provider in (("acme", known.slug), ("other", known.slug), ("acme", "x")):
+        with single_write() as tx:
+            new = NewAttempt(Errand(), AT, "browser")
+            assert changes.begin_attempt_at(tx, organisation, provider, new) is None
+    assert count(SignInAttempt) == 0

@@ -64,11 +64,11 @@ def new_providers(**changes: Any) -> Providers:
     return Providers(Egress(settings), MemoryShelf(), development=settings.development)
 
 
-def opened(new: NewAttempt) -> OpenAttempt:
+def opened(new: NewAttempt, connection: Connection) -> OpenAttempt:
     """Return an attempt as it would be found again."""
     return OpenAttempt(
         id=uuid7(),
-        identity_provider_id=new.identity_provider_id,
+        identity_provider_id=connection.id,
         purpose=new.errand.purpose,
         nonce=new.nonce,
         code_verifier=new.code_verifier,
@@ -87,6 +87,14 @@ def browse(url: str) -> Args:
     return parse_qs(urlsplit(answer.headers["Location"]).query, keep_blank_values=True)
 
 
+@dataclass(frozen=True)
+class Begun:
+    """Where the browser is sent, and the attempt with which it went."""
+
+    url: str
+    attempt: NewAttempt
+
+
 @dataclass
 class Walk:
     """Sign-ins at one provider through one connection."""
@@ -94,20 +102,22 @@ class Walk:
     providers: Providers
     connection: Connection
 
-    def begin(self, errand: Errand | None = None) -> oidc.Begun:
+    def begin(self, errand: Errand | None = None) -> Begun:
         """Begin."""
-        return oidc.begin(
-            self.providers,
-            self.connection,
-            errand or Errand(),
-            public_url=PUBLIC_URL,
-            now=clock.protocol_now(),
+        attempt = NewAttempt(errand or Errand(), clock.protocol_now(), "browser")
+        url = oidc.authorization_url(
+            self.providers, self.connection, attempt, public_url=PUBLIC_URL
         )
+        return Begun(url, attempt)
 
-    def finish(self, begun: oidc.Begun, args: Args) -> VerifiedIdentity:
+    def finish(self, begun: Begun, args: Args) -> VerifiedIdentity:
         """Finish."""
         return oidc.finish(
-            self.providers, self.connection, opened(begun.attempt), args, public_url=PUBLIC_URL
+            self.providers,
+            self.connection,
+            opened(begun.attempt, self.connection),
+            args,
+            public_url=PUBLIC_URL,
         )
 
     def sign_in(self, errand: Errand | None = None) -> VerifiedIdentity:

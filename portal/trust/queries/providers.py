@@ -108,15 +108,14 @@ PROVIDER_COLUMN: ColumnElement[Any] = packed(
     _WANTED,
     POLICY_COLUMN,
 )
-PROVIDERS_FROM = with_policy(
-    _PROVIDER.join(_ORGANISATION, _ORGANISATION.c.id == _PROVIDER.c.organisation_id),
-    _PROVIDER.c.organisation_id,
-)
+PROVIDERS = _PROVIDER.join(_ORGANISATION, _ORGANISATION.c.id == _PROVIDER.c.organisation_id)
+PROVIDERS_FROM = with_policy(PROVIDERS, _PROVIDER.c.organisation_id)
 AT_ADDRESS = (
     _ORGANISATION.c.slug == bindparam("organisation_slug", type_=String),
     _PROVIDER.c.slug == bindparam("provider_slug", type_=String),
 )
 PROVIDER_ID = _PROVIDER.c.id
+ENABLED: ColumnElement[bool] = _PROVIDER.c.state == "enabled"
 
 _PROVIDERS = (
     select(PROVIDER_COLUMN)
@@ -126,7 +125,7 @@ _PROVIDERS = (
 _BY_ADDRESS = _PROVIDERS.where(*AT_ADDRESS)
 _BY_ID = _PROVIDERS.where(_PROVIDER.c.id == bindparam("provider"))
 _OF = _PROVIDERS.where(_PROVIDER.c.organisation_id == bindparam("organisation"))
-_ENABLED = _OF.where(_PROVIDER.c.state == "enabled")
+_ENABLED = _OF.where(ENABLED)
 
 
 def connection_for(session: Reader, org_slug: str, idp_slug: str) -> ProviderRow | None:

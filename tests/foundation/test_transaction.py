@@ -1,0 +1,50 @@
+"""One statement is a transaction by itself: it stands at once or not at all, and has no second."""
+
+import pytest
+from sqlalchemy import func, select
+
+from portal.foundation.db import db, table_of, uuid7
+from portal.foundation.transaction import single_write
+from portal.sign_in.models import ProviderDocument
+
+SHELF = table_of(ProviderDocument)
+
+
+def kept() -> int:
+    with db.engine.connect() as other:
+        return other.scalar(select(func.count()).select_from(SHELF)) or 0
+
+
+def row() -> dict[str, object]:
+    return {"issuer_hash": str(uuid7()), "fetches": [1.5], "document": None}
+
+
+def test_a_single_write_stands_for_everybody_at_its_end(database):
+    with single_write() as tx:
+        tx.insert(SHELF, row())
+    assert kept() == 1
+    assert db.session.scalar(select(SHELF.c.fetches)) == [1.5]
+    db.session.rollback()
+
+
+def test_a_second_statement_is_refused_before_it_is_run(database):
+    """On PostgreSQL the first stands already: the two would not stand or fall together."""
+
+    def twice() -> None:
+        with single_write() as tx:
+            tx.insert(SHELF, row())
+            tx.insert(SHELF, row())
+
+    with pytest.raises(RuntimeError, match="one statement"):
+        twice()
+    assert kept() <= 1
+
+
+def test_a_single_write_does_not_disturb_what_the_request_has_read(database):
+    """Its connection is its own: the session's rows and its transaction stay."""
+    assert db.session.scalar(select(func.count()).select_from(SHELF)) == 0
+    with single_write() as tx:
+        tx.insert(SHELF, row())
+    assert db.session().in_transaction()
+    db.session.rollback()
+    assert kept() == 1
