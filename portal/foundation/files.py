@@ -1,5 +1,6 @@
 """Where templates, static files and migrations are: in the installed package, or in a checkout."""
 
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -8,6 +9,7 @@ _PACKAGE: Final = Path(__file__).resolve().parents[1]
 Folder = Literal["templates", "static", "migrations"]
 
 
+@cache
 def folder(name: Folder) -> Path:
     """Return the folder of that name.
 

@@ -154,10 +154,10 @@ def _check_request() -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    given = {name.lower() for name, _ in response.headers}
+    # What may be kept says so itself; everything else tells of a person.
+    wanted = {**HEADERS, "Cache-Control": "no-store"}
+    response.headers.extend((n, v) for n, v in wanted.items() if n.lower() not in given)
     if settings_of(current_app).https:
         response.headers["Strict-Transport-Security"] = HSTS
-    # What may be kept says so itself; everything else tells of a person.
-    response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from portal.access.queries.facts import Known, gather
 from portal.access.rules import AccessDecision, access, usable
 from portal.foundation.db import table_of
+from portal.foundation.packed import packed
 from portal.guests.rules import Reason, State
 from portal.sponsorship.models import Sponsorship
 from portal.sponsorship.queries import OPEN, GrantRow, grants_of
@@ -281,8 +282,8 @@ def sponsorships_of(
 ) -> dict[UUID, list[SponsorshipView]]:
     """Return all sponsorships of each guest, newest first."""
     found: dict[UUID, list[SponsorshipView]] = {}
-    for row in session.execute(_OF_GUESTS, {"guests": list(guest_ids)}):
-        one = sponsorship_view(row)
+    for values in session.scalars(_OF_GUESTS, {"guests": list(guest_ids)}):
+        one = sponsorship_view(values)
         found.setdefault(one.guest_id, []).append(one)
     return found
 
@@ -301,10 +302,12 @@ _JOINED: dict[str, ColumnElement[Any]] = {
     "decided_by_name": _DECIDER.c.name,
 }
 _SPONSORSHIPS = select(
-    *(
-        (_JOINED[name] if name in _JOINED else _SPONSORSHIP.c[name]).label(f"sponsorship_{name}")
-        for name in _SPONSORSHIP_FIELDS
-    )
+    packed(
+        *(
+            _JOINED[name] if name in _JOINED else _SPONSORSHIP.c[name]
+            for name in _SPONSORSHIP_FIELDS
+        )
+    ).label("sponsorship")
 ).select_from(
     _SPONSORSHIP.join(_STAFF, _STAFF.c.id == _SPONSORSHIP.c.sponsor_id)
     .join(_CONTRACT, _CONTRACT.c.id == _SPONSORSHIP.c.contract_id)
@@ -316,13 +319,13 @@ _OF_GUESTS = _SPONSORSHIPS.where(
 
 
 def sponsorships_with_names() -> Select[*tuple[Any, ...]]:
-    """Return the statement that reads ``SponsorshipView`` rows; conditions and order are added."""
+    """Return the statement whose first column ``sponsorship_view`` reads; the rest is added."""
     return _SPONSORSHIPS
 
 
-def sponsorship_view(row: Sequence[Any]) -> SponsorshipView:
-    """Return the first columns of a result row as a ``SponsorshipView``."""
-    values = dict(zip(_SPONSORSHIP_FIELDS, row, strict=False))
+def sponsorship_view(read: Sequence[Any]) -> SponsorshipView:
+    """Return what ``sponsorships_with_names`` read as a ``SponsorshipView``."""
+    values = dict(zip(_SPONSORSHIP_FIELDS, read, strict=True))
     values["state"] = Standing(values["state"])
     values["state_reason"] = Reason(values["state_reason"])
     return SponsorshipView(**values)

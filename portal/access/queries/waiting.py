@@ -118,8 +118,8 @@ def _open_questions(
         Sponsorship.organisation_id.in_(places), or_(awaiting(), _review_asked(staff_id, now))
     )
     found = []
-    for *columns, inactive_at, state, name, email, organisation in session.execute(query):
-        row = sponsorship_view(columns)
+    for values, inactive_at, state, name, email, organisation in session.execute(query):
+        row = sponsorship_view(values)
         tired = state == State.ACTIVE and inactive_at is not None and inactive_at <= now
         if row.end[0] > now and not tired:
             found.append((row, name, email, organisation))
@@ -212,7 +212,7 @@ def _proposals(staff_id: UUID, places: list[UUID], now: datetime) -> Select[*tup
 
 def _sponsorships(session: Session, ids: Iterable[UUID]) -> dict[UUID, SponsorshipView]:
     query = sponsorships_with_names().where(Sponsorship.id.in_(list(ids)))
-    return {one.id: one for one in map(sponsorship_view, session.execute(query))}
+    return {one.id: one for one in map(sponsorship_view, session.scalars(query))}
 
 
 def next_review(session: Session, staff_id: UUID, now: datetime) -> tuple[datetime, int] | None:
@@ -286,6 +286,6 @@ def past_decisions(
         query = query.where(or_(Sponsorship.decided_at < at, earlier))
     query = query.order_by(Sponsorship.decided_at.desc(), Sponsorship.id.desc()).limit(limit)
     return [
-        PastDecision(sponsorship_view(columns), name, email, organisation)
-        for *columns, _, _, name, email, organisation in session.execute(query)
+        PastDecision(sponsorship_view(values), name, email, organisation)
+        for values, _, _, name, email, organisation in session.execute(query)
     ]

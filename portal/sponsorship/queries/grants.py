@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, Entitlement
+from portal.foundation.db import table_of
+from portal.foundation.packed import packed
 from portal.sponsorship.models import Grant
 from portal.sponsorship.rules import NOT_CHOSEN
 from portal.trust.models import Offer
@@ -45,56 +46,65 @@ class GrantRow:
         return f"{self.application_slug}/{self.entitlement_slug}"
 
 
-def _grants() -> Select[*tuple[Any, ...]]:
-    return (
-        select(
-            Grant.id,
-            Offer.organisation_id,
-            Grant.guest_id,
-            Grant.sponsorship_id,
-            Grant.offer_id,
-            Grant.entitlement_id,
-            Grant.state,
-            Grant.state_reason,
-            Grant.by_claim,
-            Grant.starts_at,
-            Grant.ended_at,
-            Offer.withdrawn_at,
-            Offer.when_claim,
-            Offer.when_value,
-            Entitlement.name,
-            Application.name,
-            Application.slug,
-            Entitlement.slug,
-            Application.url,
+_GRANT, _OFFER = table_of(Grant), table_of(Offer)
+_ENTITLEMENT, _APPLICATION = table_of(Entitlement), table_of(Application)
+_GRANTS = (
+    select(
+        packed(
+            _GRANT.c.id,
+            _OFFER.c.organisation_id,
+            _GRANT.c.guest_id,
+            _GRANT.c.sponsorship_id,
+            _GRANT.c.offer_id,
+            _GRANT.c.entitlement_id,
+            _GRANT.c.state,
+            _GRANT.c.state_reason,
+            _GRANT.c.by_claim,
+            _GRANT.c.starts_at,
+            _GRANT.c.ended_at,
+            _OFFER.c.withdrawn_at,
+            _OFFER.c.when_claim,
+            _OFFER.c.when_value,
+            _ENTITLEMENT.c.name,
+            _APPLICATION.c.name,
+            _APPLICATION.c.slug,
+            _ENTITLEMENT.c.slug,
+            _APPLICATION.c.url,
         )
-        .join(Offer, Offer.id == Grant.offer_id)
-        .join(Entitlement, Entitlement.id == Grant.entitlement_id)
-        .join(Application, Application.id == Entitlement.application_id)
-        .order_by(Application.name, Entitlement.name, Grant.id)
     )
+    .select_from(
+        _GRANT.join(_OFFER, _OFFER.c.id == _GRANT.c.offer_id)
+        .join(_ENTITLEMENT, _ENTITLEMENT.c.id == _GRANT.c.entitlement_id)
+        .join(_APPLICATION, _APPLICATION.c.id == _ENTITLEMENT.c.application_id)
+    )
+    .order_by(_APPLICATION.c.name, _ENTITLEMENT.c.name, _GRANT.c.id)
+)
+_STANDING = _GRANTS.where(_GRANT.c.state != "ended")
+_ALL_OF_GUESTS, _OF_GUESTS = (
+    query.where(_GRANT.c.guest_id.in_(bindparam("guests", expanding=True)))
+    for query in (_GRANTS, _STANDING)
+)
+_UNDER = _STANDING.where(_GRANT.c.sponsorship_id.in_(bindparam("sponsorships", expanding=True)))
+_OF_OFFER = _STANDING.where(_GRANT.c.offer_id == bindparam("offer"))
 
 
 def grants_of(
     session: Session, guest_ids: Iterable[UUID], *, ended: bool = False
 ) -> list[GrantRow]:
     """Return the grants of guests; the ended ones only when asked."""
-    query = _grants().where(Grant.guest_id.in_(list(guest_ids)))
-    if not ended:
-        query = query.where(Grant.state != "ended")
-    return [GrantRow(*row) for row in session.execute(query)]
+    query = _ALL_OF_GUESTS if ended else _OF_GUESTS
+    return [GrantRow(*row) for row in session.scalars(query, {"guests": list(guest_ids)})]
 
 
 def grants_under(session: Session, sponsorship_ids: Iterable[UUID]) -> list[GrantRow]:
     """Return what is proposed or given under sponsorships."""
-    query = _grants().where(Grant.sponsorship_id.in_(list(sponsorship_ids)), Grant.state != "ended")
-    return [GrantRow(*row) for row in session.execute(query)]
+    under = {"sponsorships": list(sponsorship_ids)}
+    return [GrantRow(*row) for row in session.scalars(_UNDER, under)]
 
 
 def grants_of_offer(session: Session, offer_id: UUID) -> list[GrantRow]:
     """Return what stands by one offer."""
-    query = _grants().where(Grant.offer_id == offer_id, Grant.state != "ended")
-    return [GrantRow(*row) for row in session.execute(query)]
+    return [GrantRow(*row) for row in session.scalars(_OF_OFFER, {"offer": offer_id})]
 
 
 def turned_down(session: Session, guest_id: UUID, sponsorship_id: UUID) -> frozenset[UUID]:

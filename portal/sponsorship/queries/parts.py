@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     false,
     func,
+    literal_column,
     not_,
     or_,
     select,
@@ -30,6 +31,8 @@ from portal.trust.models import Contract
 from portal.trust.queries.sponsors import IN_ORDER, MAY_DECIDE, NAMED, STAFF, WITH_STAFF
 
 OPEN = (Standing.REQUESTED, Standing.ACTIVE)
+# As words of the statement: it need not be written anew for each list of parameters.
+_OPEN: tuple[ColumnElement[str], ...] = tuple(literal_column(f"'{one}'") for one in OPEN)
 
 _SPONSORSHIP, _CONTRACT, _GUEST = table_of(Sponsorship), table_of(Contract), table_of(Guest)
 _ITS_CONTRACT = _CONTRACT.alias("sponsorship_contract")
@@ -43,9 +46,7 @@ OPEN_COLUMNS: tuple[ColumnElement[Any], ...] = (
 
 def with_open(tables: FromClause, guest_id: ColumnElement[UUID]) -> FromClause:
     """Join what ``OPEN_COLUMNS`` are read from: a row for each open sponsorship, at least one."""
-    of_guest = and_(
-        _SPONSORSHIP.c.guest_id == guest_id, _SPONSORSHIP.c.state.in_([str(one) for one in OPEN])
-    )
+    of_guest = and_(_SPONSORSHIP.c.guest_id == guest_id, _SPONSORSHIP.c.state.in_(_OPEN))
     return tables.outerjoin(_SPONSORSHIP, of_guest).outerjoin(
         _ITS_CONTRACT, _ITS_CONTRACT.c.id == _SPONSORSHIP.c.contract_id
     )
