@@ -157,7 +157,7 @@ DEFENCES: Final = (
     Defence(
         case="O16",
         file="portal/sign_in/changes.py",
-        old='    if _count(tx.session.execute(_USE_UP, {"attempt": attempt_id, "at": at})) != 1:',
+        old='    if tx.execute(_USE_UP, {"attempt": attempt_id, "at": at}).rowcount != 1:',
         new="    if False:",
         tests=(f"{JOURNEY}::test_o16_double_click[sqlite-lax]",),
     ),

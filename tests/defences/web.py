@@ -172,8 +172,8 @@ DEFENCES: Final = (
     Defence(
         case="W12",
         file=SECURITY,
-        old='    response.headers.setdefault("Cache-Control", "no-store")\n',
-        new="",
+        old='    wanted = {**HEADERS, "Cache-Control": "no-store"}\n',
+        new="    wanted = HEADERS\n",
         tests=(
             f"{WEB}::test_w12_headers_on_every_page",
             f"{APP}::test_w12_headers_on_every_route[sqlite]",
