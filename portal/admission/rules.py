@@ -106,8 +106,9 @@ def decide(identity: VerifiedIdentity, facts: AdmissionFacts, now: datetime) -> 
         Refusal.REQUIRED_CLAIM: has_required_claims(identity, facts.required_claims),
         Refusal.HOST_DOMAIN: not _is_host_address(identity, facts),
         Refusal.EMAIL_MALFORMED: identity.email is not None or not identity.email_raw,
-        Refusal.EMAIL_UNVERIFIED: borne or address_good_enough(identity, facts),
+        # Whose address is not theirs to bring is told that first: verifying it would not help.
         Refusal.DOMAIN: identity.email is None or domain_in(identity.email, facts.domains) or borne,
+        Refusal.EMAIL_UNVERIFIED: borne or address_good_enough(identity, facts),
         Refusal.ASSURANCE: strong_enough(identity, facts.accepted_acr, facts.accepted_amr),
         Refusal.SUSPENDED: not suspended or tired,
         Refusal.INACTIVE: not suspended or not tired,

@@ -93,6 +93,24 @@ def test_a15_one_place_for_twenty(scene: Scene, settings: Settings):
     assert folded(scene.session) == kept(scene.session)
 
 
+def test_a15_one_place_for_eight_who_return(scene: Scene, settings: Settings):
+    """Removed by time, all known: none goes the plain way, and still one place is one place."""
+    acme = scene.partner(most_guests=100, most_new_per_hour=1000)
+    subjects = [f"r{number}" for number in range(8)]
+    returning = {scene.guest(acme, subject) for subject in subjects}
+    scene.later(days=15)
+    scene.sweep()
+    take_places(scene, acme, 99)
+    results = [lane[0] for lane in race(settings, accept, arrivals(scene, acme, subjects))]
+    came_in = [result for result in results if isinstance(result, SignedIn)]
+    turned_away = [result for result in results if isinstance(result, TurnedAway)]
+    assert (len(came_in), len(turned_away)) == (1, 7), results
+    assert {result.decision.reasons for result in turned_away} == {(Refusal.CAP,)}
+    assert {scene.row(one).state for one in returning} == {State.PENDING, State.REMOVED}
+    assert scene.seats(acme) == (0, 100)
+    assert folded(scene.session) == kept(scene.session)
+
+
 def test_a16_one_person_fifty_times(scene: Scene, settings: Settings):
     """On two nodes at once: one account, one request, one mail, fifty sign-ins."""
     acme = scene.partner()

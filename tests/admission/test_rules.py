@@ -216,7 +216,7 @@ FULL = {"places_taken": 100, "arrived_last_hour": 20}
         param(
             at("jane@other.example", email_verified=False),
             replace(FACTS, addresses_trusted=True),
-            refused(Refusal.EMAIL_UNVERIFIED, Refusal.DOMAIN),
+            refused(Refusal.DOMAIN, Refusal.EMAIL_UNVERIFIED),
             id="trusted only within the domains",
         ),
         param(at("jane@other.example"), RETURNING, SIGN_IN, id="a new domain is borne"),
@@ -247,7 +247,7 @@ FULL = {"places_taken": 100, "arrived_last_hour": 20}
         param(
             at("jane@other.example", email_verified=False),
             replace(RETURNING, aside_until=NOW),
-            refused(Refusal.EMAIL_UNVERIFIED, Refusal.DOMAIN),
+            refused(Refusal.DOMAIN, Refusal.EMAIL_UNVERIFIED),
             id="a new domain for too long, and unverified",
         ),
         param(
@@ -342,8 +342,8 @@ FULL = {"places_taken": 100, "arrived_last_hour": 20}
                 Refusal.IDP_DISABLED,
                 Refusal.REQUIRED_CLAIM,
                 Refusal.HOST_DOMAIN,
-                Refusal.EMAIL_UNVERIFIED,
                 Refusal.DOMAIN,
+                Refusal.EMAIL_UNVERIFIED,
                 Refusal.ASSURANCE,
                 Refusal.TOMBSTONE,
                 Refusal.EMAIL_CONFLICT,

@@ -82,8 +82,8 @@ ORDER = [
     Refusal.REQUIRED_CLAIM,
     Refusal.HOST_DOMAIN,
     Refusal.EMAIL_MALFORMED,
-    Refusal.EMAIL_UNVERIFIED,
     Refusal.DOMAIN,
+    Refusal.EMAIL_UNVERIFIED,
     Refusal.ASSURANCE,
     Refusal.SUSPENDED,
     Refusal.INACTIVE,
@@ -135,7 +135,7 @@ def test_a03_a_foreign_address_is_borne_until_the_instant(
     identity = replace(IDENTITY, email="jane@new.example", email_verified=False)
     known = replace(KNOWN, state=state)
     facts = replace(FACTS, known=known, aside_until=aside_until, address_grace=grace)
-    refused = Decision(Outcome.REFUSE, (Refusal.EMAIL_UNVERIFIED, Refusal.DOMAIN))
+    refused = Decision(Outcome.REFUSE, (Refusal.DOMAIN, Refusal.EMAIL_UNVERIFIED))
     assert decide(identity, facts, NOW) == (Decision(Outcome.SIGN_IN) if borne else refused)
     trusted = replace(facts, addresses_trusted=True)
     assert decide(identity, trusted, NOW) == (Decision(Outcome.SIGN_IN) if borne else refused)

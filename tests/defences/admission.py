@@ -174,6 +174,13 @@ DEFENCES: Final = (
         file=ARRIVING,
         old="    guest_changes.lock_places(tx, provider.organisation_id)\n",
         new="",
+        tests=(f"{RACES}::test_a15_one_place_for_eight_who_return[postgresql]",),
+    ),
+    Defence(
+        case="A15",
+        file=ARRIVING,
+        old="    without_us = replace(door.facts, places_taken=door.facts.places_taken - 1)\n",
+        new="    without_us = replace(door.facts, places_taken=0)\n",
         tests=(f"{RACES}::test_a15_one_place_for_twenty[postgresql]",),
     ),
     Defence(
