@@ -222,7 +222,8 @@ def test_w04_sign_out_ends_copies(door: Door) -> None:
     copy = door.browser()
     give(copy, token(browser))
     assert get(copy, "/who").status_code == 200
-    browser.post("/out", base_url=PUBLIC_URL)
+    out = browser.post("/out", base_url=PUBLIC_URL)
+    assert out.headers["Clear-Site-Data"] == '"cache", "storage"'
     assert get(browser, "/who").status_code == get(copy, "/who").status_code == 401
 
 

@@ -2,6 +2,7 @@
 
 import re
 import time
+from hashlib import sha1, sha256
 
 import pytest
 from hypothesis import given
@@ -95,6 +96,23 @@ def test_w06_the_token_outlives_lunch(kit: Kit, monkeypatch):
     later = int(time.time()) + 12 * 3600
     monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _: later)
     assert client.post("/form", data={"csrf_token": own}, **HOST).status_code == 200
+
+
+def test_forms_and_their_cookie_are_signed_with_sha_256(kit: Kit):
+    """What SHA-1 signed is nobody's (ASVS 11.4.1)."""
+    client = kit.client()
+    own = token(client.get("/form", **HOST).text)
+    (cookie,) = client._cookies.values()
+    keys = kit.app.config["WTF_CSRF_SECRET_KEY"]
+    for signed, salt, derived in (
+        (own, "wtf-csrf-token", "django-concat"),
+        (cookie.value, "cookie-session", "hmac"),
+    ):
+        payload, _, signature = signed.rpartition(".")
+        assert [
+            TimestampSigner(keys, salt, ".", derived, digest).verify_signature(payload, signature)
+            for digest in (sha256, sha1)
+        ] == [True, False]
 
 
 def test_a_rotated_secret_keeps_open_forms(kit_settings):
