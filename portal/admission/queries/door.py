@@ -4,7 +4,6 @@ One statement says who it is and whether the door is open; a second, for whoever
 removed, what a new person needs: a place, an address of their own, somebody to ask.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -152,7 +151,7 @@ _PLACE: tuple[ColumnElement[Any], ...] = (
 )
 _ARRIVING = select(*_PLACE).where(_ORGANISATION.c.id == bindparam("organisation"))
 _NEW = _DOOR.add_columns(*_PLACE)
-_NO_PLACE_WANTED: tuple[Sequence[Any], ...] = ((0, False, 0), (), ())
+_NO_PLACE_WANTED = [(0, False, 0), (), ()]
 
 
 def gather(
@@ -191,13 +190,12 @@ def gather(
     guest = None if guest_values[0] is None else row_of(guest_values)
     standing = tuple(one for row in rows if (one := open_in(row[len(_WHO) - 1])) is not None)
     known = None if guest is None else outlook(dates_of(guest), standing, now)
-    if guest is not None:
-        returns = known is not None and known.state == State.REMOVED
-        of_place |= {"own_guest": guest.id}
-        place = [*reader.execute(_ARRIVING, of_place).one()] if returns else []
-    elif not new:
-        place = [*reader.execute(_ARRIVING, of_place).one()]
-    (places, address_taken, arrived), deciders, offers = place or _NO_PLACE_WANTED
+    if known is not None and known.state != State.REMOVED:
+        place = _NO_PLACE_WANTED
+    elif guest is not None or not new:
+        own = guest.id if guest else None
+        place = [*reader.execute(_ARRIVING, of_place | {"own_guest": own}).one()]
+    (places, address_taken, arrived), deciders, offers = place
     contract = contract_of(contract_values)
     facts = AdmissionFacts(
         organisation_active=state == "active",
