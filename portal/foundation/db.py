@@ -8,7 +8,8 @@ SQLite (WAL) is the embedded default, PostgreSQL the other; both see the same sc
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from threading import Lock
@@ -102,6 +103,14 @@ def let_go() -> None:
     """Give back the connection that this request's session holds, if it has read anything."""
     if db.session.registry.has():
         db.session.rollback()
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """Lend a connection for one read; nobody holds two, or threads would wait for each other."""
+    let_go()
+    with db.engine.connect() as connection:
+        yield connection
 
 
 def table_of(model: type[Base]) -> Table:

@@ -18,7 +18,7 @@ from uuid import UUID
 from sqlalchemy import Connection, CursorResult, Executable, Table
 from sqlalchemy.orm import Session
 
-from portal.foundation.db import db, insert_into
+from portal.foundation.db import db, insert_into, let_go
 
 # No vowels and no look-alikes: a reference is read aloud on the telephone.
 _ALPHABET = "23456789BCDFGHJKMNPQRSTVWXYZ"
@@ -176,8 +176,9 @@ class SingleTx(Writer):
 def single_write() -> Iterator[SingleTx]:
     """Open a transaction for one statement; on PostgreSQL that saves BEGIN and COMMIT, a trip each.
 
-    It has a connection of its own: what the request's session has read stays as it was read.
+    What the request's session has read is given back first: nobody holds two connections.
     """
+    let_go()
     with db.engine.connect().execution_options(portal_write=True) as connection:
         yield SingleTx(connection)
         connection.commit()

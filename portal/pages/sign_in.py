@@ -9,7 +9,7 @@ from portal.admission.changes import Arrived, Result, SignedIn, TurnedAway
 from portal.admission.identity import VerifiedIdentity
 from portal.foundation import clock
 from portal.foundation.current import settings_of
-from portal.foundation.db import db
+from portal.foundation.db import db, reading
 from portal.foundation.text import BadText, canonical_email, domain_of
 from portal.foundation.transaction import ANONYMOUS, Tx, new_reference, transaction
 from portal.pages import arrival, refusals, trial
@@ -122,7 +122,7 @@ def start(organisation: str, provider: str) -> ResponseReturnValue:
 @for_anyone
 def callback(organisation: str, provider: str) -> ResponseReturnValue:
     """Come back from the identity provider: a session, an arrival, a trial's result, or a no."""
-    with db.engine.connect() as reader:
+    with reading() as reader:
         found = provider_and_attempt(reader, organisation, provider, brought_state())
     if found is None:
         abort(404)

@@ -51,7 +51,6 @@ def depart(connection: Connection, errand: Errand) -> Response:
     Raises:
         SignInFailure: the provider cannot be spoken with.
     """
-    let_go()
     attempt = new_attempt(errand)
     with single_write() as tx:
         changes.begin_attempt(tx, attempt, connection.id)

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import func, select
 
-from portal.foundation.db import db, table_of, uuid7
+from portal.foundation.db import db, reading, table_of, uuid7
 from portal.foundation.transaction import single_write
 from portal.sign_in.models import ProviderDocument
 
@@ -40,11 +40,16 @@ def test_a_second_statement_is_refused_before_it_is_run(database):
     assert kept() <= 1
 
 
-def test_a_single_write_does_not_disturb_what_the_request_has_read(database):
-    """Its connection is its own: the session's rows and its transaction stay."""
+def test_nobody_holds_two_connections(database):
+    """With as many threads as connections, each would wait for the others' second one."""
+    pool = db.engine.pool
     assert db.session.scalar(select(func.count()).select_from(SHELF)) == 0
+    assert pool.checkedout() == 1
     with single_write() as tx:
         tx.insert(SHELF, row())
-    assert db.session().in_transaction()
-    db.session.rollback()
-    assert kept() == 1
+        assert pool.checkedout() == 1
+    assert db.session.scalar(select(func.count()).select_from(SHELF)) == 1
+    with reading() as reader:
+        assert reader.scalar(select(func.count()).select_from(SHELF)) == 1
+        assert pool.checkedout() == 1
+    assert pool.checkedout() == 0
