@@ -7,7 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from portal.guests.rules import REMOVED_AFTER, Reason, State
+from portal.guests.rules import REMOVED_AFTER, Reason, State, keeps_its_hold
 from portal.trust.rules import ContractFacts, EffectivePolicy, contract_end
 
 REVIEW_ASKED_BEFORE = timedelta(days=14)
@@ -215,11 +215,12 @@ def _moved(guest: GuestDates, reason: Reason, at: datetime) -> GuestMoves:
 
 
 def after(guest: GuestDates, move: GuestMoves) -> GuestDates:
-    """Return how the guest stands after a move."""
+    """Return how the guest stands after a move, as ``guests.changes.move`` writes it."""
+    held = keeps_its_hold(move.state, guest.reason, hold=guest.hold)
     return replace(
         guest,
         state=move.state,
-        reason=move.reason,
+        reason=guest.reason if held else move.reason,
         since=move.at,
         hold=False,
         tombstone=move.tombstone,

@@ -6,6 +6,8 @@ from tests.defences.defence import Defence
 
 BOUNDS: Final = "portal/sponsorship/changes/bounds.py"
 RIGHTS: Final = "portal/pages/sponsor/rights.py"
+PEOPLE: Final = "tests/sponsorship/test_people.py::TestAnAdminsHoldOutlivesARemoval"
+ENDED: Final = "a sponsor ends it"
 CASES: Final = "tests/pages/test_sponsor_cases.py"
 
 DEFENCES: Final = (
@@ -22,6 +24,28 @@ DEFENCES: Final = (
         old="    if tx.session.execute(query).first() is not None:",
         new="    if False:",
         tests=("tests/sponsorship/test_deciding.py::test_i07_nobody_decides_about_themselves",),
+    ),
+    # An admin's hold outlives a removal, and no sponsor lifts it.
+    Defence(
+        case="A17",
+        file="portal/guests/rules.py",
+        old="    return state == State.REMOVED and hold and reason == Reason.SUSPENDED_BY_ADMIN",
+        new="    return False",
+        tests=(f"{PEOPLE}::test_a17_no_sponsor_gets_around_an_admins_hold[sqlite-{ENDED}]",),
+    ),
+    Defence(
+        case="A17",
+        file="portal/sponsorship/changes/people.py",
+        old="    _require_no_admins_hold(guest)\n    if not guest.tombstone:",
+        new="    if not guest.tombstone:",
+        tests=(f"{PEOPLE}::test_a17_no_sponsor_gets_around_an_admins_hold[sqlite-{ENDED}]",),
+    ),
+    Defence(
+        case="A17",
+        file="portal/sponsorship/changes/people.py",
+        old="    if not by_admin:\n        _require_no_admins_hold(guest)\n",
+        new="",
+        tests=(f"{PEOPLE}::test_a17_no_sponsor_gets_around_an_admins_hold[sqlite-{ENDED}]",),
     ),
     Defence(
         case="I08",

@@ -241,14 +241,17 @@ class Lives(RuleBasedStateMachine):
         verb=st.sampled_from(["suspend", "resume", "remove", "let_back"]),
         number=NUMBERS,
         sponsor=NUMBERS,
+        by_admin=st.booleans(),
     )
-    def somebody_is_held_or_let_go(self, verb: str, number: int, sponsor: int) -> None:
+    def somebody_is_held_or_let_go(
+        self, verb: str, number: int, sponsor: int, by_admin: bool
+    ) -> None:
         slug, subject, person = self.pick(number)
         by = self.decider(slug, sponsor)
         oracle = self.oracle
         expected = {
-            "suspend": lambda: oracle.suspend(person),
-            "resume": lambda: oracle.resume(slug, person),
+            "suspend": lambda: oracle.suspend(person, by_admin=by_admin),
+            "resume": lambda: oracle.resume(slug, person, by_admin=by_admin),
             "remove": lambda: oracle.remove(person),
             "let_back": lambda: oracle.let_back(slug, person, by),
         }[verb]()
@@ -257,7 +260,8 @@ class Lives(RuleBasedStateMachine):
             if verb == "let_back":
                 return world.let_back(slug, subject, by)
             reason = () if verb == "resume" else ("A reason",)
-            return world.about(verb, slug, subject, *reason)
+            as_admin = {} if verb == "remove" else {"by_admin": by_admin}
+            return world.about(verb, slug, subject, *reason, **as_admin)
 
         self.both(expected, decide)
 

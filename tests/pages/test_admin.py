@@ -12,11 +12,14 @@ from flask import Flask
 from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation.db import db
+from portal.guests.rules import Reason, State
+from portal.sponsorship.changes import people
 from portal.staff.queries import listed
 from portal.trust.queries import organisation_by_slug, policy_for, sponsors
 from tests import factories
 from tests.infra.client import PortalClient
 from tests.pages.sessions import as_staff
+from tests.pages.stage import Stage, token_of
 
 
 @pytest.fixture
@@ -169,3 +172,25 @@ def test_a_sponsor_is_no_admin(app, client, admin):
         db.session.remove()
     as_staff(app, client, sponsor)
     assert client.get("/admin/organisations").status_code == 403
+
+
+def test_a_hold_is_lifted_from_somebody_removed(stage: Stage):
+    """The admin's page offers it, says that it brings nobody back, and then offers it no more."""
+    petra = stage.scene.staff("petra", "admin")
+    stage.approve(stage.jane, stage.acme.sponsor)
+    stage.scene.run(people.suspend, stage.jane, "Under investigation", by=petra, by_admin=True)
+    admin, page = stage.another(petra), f"/admin/guests/{stage.jane}"
+    assert "has access again" in admin.get(page).text
+    stage.scene.run(people.remove, stage.jane, "Left the company", by=stage.ben)
+    assert "They stay removed until one does" in admin.get(page).text
+    answer = admin.submit(page, to="/resume")
+    assert answer.status_code == 303
+    text = admin.get(page).text
+    assert "They stay removed until a sponsor lets them back" in text
+    assert "/resume" not in text
+    row = stage.scene.row(stage.jane)
+    assert (row.state, row.state_reason) == (State.REMOVED, Reason.REMOVED_BY_STAFF)
+    token = token_of(admin, "/admin/staff")
+    again = admin.post(f"{page}/resume", data={"csrf_token": token})
+    assert again.status_code == 422
+    assert "a sponsor has to let them back" in again.text

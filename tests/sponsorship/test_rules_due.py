@@ -21,6 +21,7 @@ from tests.sponsorship.dates import (
     END,
     GONE,
     HELD,
+    HELD_BY_ADMIN,
     IN,
     NOW,
     ONE,
@@ -156,6 +157,13 @@ AWAKE = replace(IN, inactive_at=NOW + 900 * DAY)
                 moves(REMOVED, Reason.SUSPENDED_TOO_LONG, NOW + REMOVED_AFTER, tombstone=True),
             ),
             id="held for too long: a tombstone",
+        ),
+        param(
+            HELD_BY_ADMIN,
+            (),
+            NOW + REMOVED_AFTER,
+            (moves(REMOVED, Reason.SUSPENDED_TOO_LONG, NOW + REMOVED_AFTER, tombstone=True),),
+            id="held by an admin for too long: what removed them is still said",
         ),
         param(
             HELD,
@@ -312,6 +320,20 @@ def test_due_steps(guest, sponsorships, now, expected):
                 removes_at=None,
             ),
             id="a hold becomes a tombstone",
+        ),
+        param(
+            HELD_BY_ADMIN,
+            (),
+            NOW + REMOVED_AFTER,
+            replace(
+                HELD_BY_ADMIN,
+                state=REMOVED,
+                since=NOW + REMOVED_AFTER,
+                hold=False,
+                tombstone=True,
+                removes_at=None,
+            ),
+            id="an admin's hold outlives the removal",
         ),
     ],
 )
