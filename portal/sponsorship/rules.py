@@ -1,9 +1,10 @@
 """What a sponsorship's dates mean: when it ends and why, what is due, how far a sponsor may go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -335,6 +336,20 @@ class Candidate:
     role: str
     lead: bool
     open_requests: int
+    email: str
+
+
+C = TypeVar("C", bound=Candidate)
+
+
+def anybody_else(candidates: Sequence[C], addresses: Collection[str | None]) -> tuple[C, ...]:
+    """Leave out whoever is the guest in question: nobody is asked about themselves.
+
+    Args:
+        candidates: who may decide.
+        addresses: the guest's, also one that is kept aside; canonical, as employees' are.
+    """
+    return tuple(one for one in candidates if one.email not in addresses)
 
 
 def who_is_asked(candidates: Sequence[Candidate]) -> UUID | None:

@@ -8,6 +8,7 @@ BOUNDS: Final = "portal/sponsorship/changes/bounds.py"
 RIGHTS: Final = "portal/pages/sponsor/rights.py"
 PEOPLE: Final = "tests/sponsorship/test_people.py::TestAnAdminsHoldOutlivesARemoval"
 ENDED: Final = "a sponsor ends it"
+ONESELF: Final = "tests/sponsorship/test_oneself.py"
 CASES: Final = "tests/pages/test_sponsor_cases.py"
 
 DEFENCES: Final = (
@@ -24,6 +25,23 @@ DEFENCES: Final = (
         old="    if tx.session.execute(query).first() is not None:",
         new="    if False:",
         tests=("tests/sponsorship/test_deciding.py::test_i07_nobody_decides_about_themselves",),
+    ),
+    Defence(
+        case="I07",
+        file="portal/lifecycle/changes/staff.py",
+        old="    fit = anybody_else(able, (guest.email, guest.email_aside))",
+        new="    fit = able",
+        tests=(
+            f"{ONESELF}::test_i07_a_leaver_hands_nobody_to_themselves[sqlite-email]",
+            f"{ONESELF}::test_i07_with_nobody_else_left_it_is_as_with_nobody[sqlite-email_aside]",
+        ),
+    ),
+    Defence(
+        case="I07",
+        file="portal/admission/changes/refusing.py",
+        old="    sponsor = asked_sponsor(tx, provider, guest.email, guest.email_aside)",
+        new="    sponsor = asked_sponsor(tx, provider)",
+        tests=(f"{ONESELF}::test_i07_news_of_a_knock_goes_to_somebody_else[sqlite-email]",),
     ),
     # An admin's hold outlives a removal, and no sponsor lifts it.
     Defence(

@@ -6,19 +6,26 @@ from uuid import UUID
 from portal.foundation.transaction import Tx
 from portal.guests import changes as guest_changes
 from portal.guests.changes import Move
+from portal.guests.queries import GuestRow
 from portal.guests.rules import REMOVED_AFTER, Reason, State
 from portal.sponsorship.changes.deciding import pass_on
 from portal.sponsorship.changes.settling import end_sponsorships, reckon, settle
 from portal.sponsorship.changes.telling import tell_removed, tell_suspended
-from portal.sponsorship.queries import SponsorshipRow, deciders, open_by_sponsor, open_rows
-from portal.sponsorship.rules import who_is_asked
+from portal.sponsorship.queries import (
+    Decider,
+    SponsorshipRow,
+    deciders,
+    open_by_sponsor,
+    open_rows,
+)
+from portal.sponsorship.rules import anybody_else, who_is_asked
 from portal.trust import changes as trust_changes
 from portal.trust.queries import lock_named
 from portal.trust.queries import sponsors as named
 
 
 def hand_over_all(tx: Tx, staff_id: UUID) -> tuple[int, int]:
-    """Pass on everything an employee vouches for; where nobody is left, guests are suspended.
+    """Pass on everything an employee vouches for; where nobody else is left, guests are suspended.
 
     Call it once the employee is no longer eligible, in the same transaction.
 
@@ -64,13 +71,14 @@ def name_sponsors(
 
 def _pass_or_end(tx: Tx, rows: Sequence[SponsorshipRow], staff_id: UUID) -> tuple[int, int]:
     guests = settle(tx, {row.guest_id for row in rows})
-    heirs: dict[UUID, UUID | None] = {}
+    able: dict[UUID, list[Decider]] = {}
     passed: list[tuple[SponsorshipRow, UUID]] = []
     left: list[SponsorshipRow] = []
     for row in rows:
-        if row.organisation_id not in heirs:
-            heirs[row.organisation_id] = _heir(tx, row.organisation_id, staff_id)
-        heir = heirs[row.organisation_id]
+        if row.organisation_id not in able:
+            may = deciders(tx.session, row.organisation_id, tx.now)
+            able[row.organisation_id] = [one for one in may if one.staff_id != staff_id]
+        heir = _heir(able[row.organisation_id], guests[row.guest_id])
         if heir is None:
             left.append(row)
         else:
@@ -82,10 +90,10 @@ def _pass_or_end(tx: Tx, rows: Sequence[SponsorshipRow], staff_id: UUID) -> tupl
     return len(passed), len(left)
 
 
-def _heir(tx: Tx, organisation_id: UUID, leaving: UUID) -> UUID | None:
-    """Return the deputy, else the sponsor with the fewest open requests."""
-    able = [one for one in deciders(tx.session, organisation_id, tx.now) if one.staff_id != leaving]
-    return who_is_asked([one for one in able if one.role == "deputy"] or able)
+def _heir(able: Sequence[Decider], guest: GuestRow) -> UUID | None:
+    """Return the deputy, else the sponsor with the fewest open requests; never the guest."""
+    fit = anybody_else(able, (guest.email, guest.email_aside))
+    return who_is_asked([one for one in fit if one.role == "deputy"] or fit)
 
 
 def _strand(tx: Tx, guest_ids: set[UUID]) -> None:
