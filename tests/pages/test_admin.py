@@ -13,6 +13,7 @@ from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation.db import db
 from portal.guests.rules import Reason, State
+from portal.lifecycle import changes as lifecycle
 from portal.sponsorship.changes import people
 from portal.staff.queries import listed
 from portal.trust.queries import organisation_by_slug, policy_for, sponsors
@@ -194,3 +195,23 @@ def test_a_hold_is_lifted_from_somebody_removed(stage: Stage):
     again = admin.post(f"{page}/resume", data={"csrf_token": token})
     assert again.status_code == 422
     assert "a sponsor has to let them back" in again.text
+
+
+def test_a_domain_that_is_a_sponsors_own(stage: Stage):
+    """The page says how many people went to somebody else, and says nothing where none did."""
+    petra = stage.scene.staff("petra", "admin")
+    eve = stage.scene.staff("eve", email="eve@labs.example")
+    named = {"sponsors": [eve], "deputy": stage.ben}
+    stage.scene.run(lifecycle.name_sponsors, stage.acme.id, by=petra, **named)
+    jane, john = stage.jane, stage.scene.guest(stage.acme, "john")
+    assert stage.scene.sponsorship(john).sponsor_id == eve
+    admin, page = stage.another(petra), "/admin/organisations/acme"
+    fields = {"name": "Acme Corp", "domain": "acme.example\nlabs.example"}
+    assert admin.submit(f"{page}/edit", fields).status_code == 303
+    text = admin.get(page).text
+    assert "1 sponsorship handed over, 0 ended" in text
+    assert {stage.scene.sponsorship(one).sponsor_id for one in (jane, john)} == {stage.ben}
+    assert admin.submit(f"{page}/edit", fields).status_code == 303
+    text = admin.get(page).text
+    assert "The organisation is changed" in text
+    assert "handed over" not in text
