@@ -104,6 +104,13 @@ AWAKE = replace(IN, inactive_at=NOW + 900 * DAY)
             id="silent: every sponsorship ends with it",
         ),
         param(
+            IN,
+            (replace(ACTIVE, expires_at=SILENT + DAY),),
+            SILENT + 2 * DAY,
+            (ends(ONE, Reason.INACTIVE, SILENT), moves(SUSPENDED, Reason.INACTIVE, SILENT)),
+            id="silent before the last day was over, unswept: what came first counts",
+        ),
+        param(
             replace(IN, inactive_at=END),
             (ACTIVE,),
             END,
