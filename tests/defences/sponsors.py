@@ -9,6 +9,9 @@ RIGHTS: Final = "portal/pages/sponsor/rights.py"
 PEOPLE: Final = "tests/sponsorship/test_people.py::TestAnAdminsHoldOutlivesARemoval"
 ENDED: Final = "a sponsor ends it"
 ONESELF: Final = "tests/sponsorship/test_oneself.py"
+NEW_ADDRESS: Final = (
+    "tests/flows/test_staff_sign_in.py::test_i07_a_new_address_takes_along_whom_it_must"
+)
 CASES: Final = "tests/pages/test_sponsor_cases.py"
 
 DEFENCES: Final = (
@@ -42,6 +45,13 @@ DEFENCES: Final = (
         old="    sponsor = asked_sponsor(tx, provider, guest.email, guest.email_aside)",
         new="    sponsor = asked_sponsor(tx, provider)",
         tests=(f"{ONESELF}::test_i07_news_of_a_knock_goes_to_somebody_else[sqlite-email]",),
+    ),
+    Defence(
+        case="I07",
+        file="portal/pages/staff_sign_in.py",
+        old="    hand_over = hand_over_lost if decision.is_sponsor else hand_over_all\n    hand_over(",
+        new="    None if decision.is_sponsor else hand_over_all(",
+        tests=(f"{NEW_ADDRESS}[the guest's-sqlite]",),
     ),
     # An admin's hold outlives a removal, and no sponsor lifts it.
     Defence(

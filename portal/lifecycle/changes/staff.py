@@ -21,6 +21,7 @@ from portal.sponsorship.queries import (
     deciders,
     open_by_sponsor,
     open_rows,
+    out_of_reach,
 )
 from portal.sponsorship.rules import anybody_else, who_is_asked
 from portal.trust import changes as trust_changes
@@ -39,6 +40,19 @@ def hand_over_all(tx: Tx, staff_id: UUID) -> tuple[int, int]:
     """
     settle(tx, {row.guest_id for row in open_by_sponsor(tx.session, staff_id)})
     return _pass_or_end(tx, open_by_sponsor(tx.session, staff_id), staff_id)
+
+
+def hand_over_lost(tx: Tx, staff_id: UUID) -> tuple[int, int]:
+    """Pass on what an employee vouches for and may not decide about any more; the rest stays.
+
+    Their own address may have moved: into an organisation's domains, or to that of a guest.
+
+    Returns:
+        How many sponsorships were handed over, and how many ended.
+    """
+    lost = out_of_reach(tx.session, staff_id)
+    settle(tx, {row.guest_id for row in lost})
+    return _pass_or_end(tx, out_of_reach(tx.session, staff_id), staff_id) if lost else (0, 0)
 
 
 def name_sponsors(
