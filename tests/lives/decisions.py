@@ -337,7 +337,8 @@ class Oracle:
     # -- people -----------------------------------------------------------------------------------
 
     def suspend(self, person: Person, *, by_admin: bool) -> str:
-        if person.state not in ("active", "suspended") or person.hold:
+        held = person.hold and (person.reason == BY_ADMIN or not by_admin)
+        if person.state not in ("active", "suspended") or held:
             return "refused guest"
         since, gone_at = person.since, person.gone_at
         suspended = person.state == "suspended"

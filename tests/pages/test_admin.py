@@ -197,6 +197,25 @@ def test_a_hold_is_lifted_from_somebody_removed(stage: Stage):
     assert "a sponsor has to let them back" in again.text
 
 
+def test_a_hold_over_a_sponsors_own(stage: Stage):
+    """The page offers it while a sponsor could lift what holds, and no more once none can."""
+    petra = stage.scene.staff("petra", "admin")
+    stage.approve(stage.jane, stage.acme.sponsor)
+    stage.scene.run(people.suspend, stage.jane, "Lost badge", by=stage.ben)
+    admin, page = stage.another(petra), f"/admin/guests/{stage.jane}"
+    text = admin.get(page).text
+    assert "only an admin lifts" in text
+    assert f"{page}/resume" in text
+    empty = admin.submit(page, {"suspend-reason": ""}, to="/suspend")
+    assert (empty.status_code, empty.text.count("Enter the reason")) == (422, 2)  # once above
+    reason = {"suspend-reason": "Under investigation"}
+    assert admin.submit(page, reason, to="/suspend").status_code == 303
+    assert stage.scene.row(stage.jane).state_reason == Reason.SUSPENDED_BY_ADMIN
+    text = admin.get(page).text
+    assert f"{page}/suspend" not in text
+    assert f"{page}/resume" in text
+
+
 def test_a_domain_that_is_a_sponsors_own(stage: Stage):
     """The page says how many people went to somebody else, and says nothing where none did."""
     petra = stage.scene.staff("petra", "admin")

@@ -131,6 +131,24 @@ class TestHold:
         assert resume(scene, jane) == State.ACTIVE
         assert folded(scene.session) == kept(scene.session)
 
+    def test_an_admin_holds_whom_a_sponsor_holds(self, scene: Scene, acme: Partner):
+        """Whoever was first, the admin's word is the one that stays; it lengthens nothing."""
+        jane = scene.active(acme)
+        suspend(scene, jane)
+        scene.later(days=5)
+        before, mails = scene.row(jane), scene.mail_kinds()
+        suspend(scene, jane, "Under investigation", by_admin=True)
+        assert scene.row(jane) == replace(before, state_reason=Reason.SUSPENDED_BY_ADMIN)
+        assert note_of(scene, jane) == "Under investigation"
+        assert scene.mail_kinds() == mails
+        with pytest.raises(Refused, match="ask an admin to lift it"):
+            resume(scene, jane)
+        for by_admin in (False, True):
+            with pytest.raises(Refused, match="A colleague holds it already"):
+                suspend(scene, jane, by_admin=by_admin)
+        assert resume(scene, jane, by_admin=True) == State.ACTIVE
+        assert folded(scene.session) == kept(scene.session)
+
     def test_for_too_long(self, scene: Scene, acme: Partner):
         """After thirty days removed behind a tombstone; the sponsorship ended with it."""
         jane = scene.active(acme)

@@ -39,14 +39,15 @@ def suspend(tx: Tx, guest_id: UUID, reason: str, *, by_admin: bool = False) -> G
         tx: the open transaction.
         guest_id: whom.
         reason: a human's words for it.
-        by_admin: an admin does it as one: then an admin has to lift it.
+        by_admin: an admin does it as one: then an admin has to lift it, whoever held before.
 
     Raises:
-        Refused: the guest waits for a decision or is gone already, or no reason is given.
+        Refused: the guest waits for a decision, is held or gone already, or no reason is given.
     """
     reason = require_reason(reason)
     guest = _settled(tx, guest_id)
-    if guest.state not in (State.ACTIVE, State.SUSPENDED) or guest.hold:
+    held = guest.hold and (not by_admin or guest.state_reason == Reason.SUSPENDED_BY_ADMIN)
+    if guest.state not in (State.ACTIVE, State.SUSPENDED) or held:
         raise Refused("guest", _WHY_NOT_SUSPEND.get(guest.state, "A colleague holds it already"))
     # Whoever time suspended already keeps that clock: a hold must not lengthen anything.
     since = tx.now if guest.state == State.ACTIVE else guest.state_since
@@ -54,7 +55,8 @@ def suspend(tx: Tx, guest_id: UUID, reason: str, *, by_admin: bool = False) -> G
     values = {"hold": True, "state_note": reason, "inactive_at": None, "removes_at": removes_at}
     why = Reason.SUSPENDED_BY_ADMIN if by_admin else Reason.SUSPENDED_BY_STAFF
     guest_changes.move(tx, "guest.suspended", [Move(guest, State.SUSPENDED, why, since, values)])
-    tell_suspended(tx, guest, why)
+    if not guest.hold:
+        tell_suspended(tx, guest, why)
     return guest
 
 
