@@ -265,6 +265,19 @@ class Lives(RuleBasedStateMachine):
 
         self.both(expected, decide)
 
+    @precondition(anybody)
+    @rule(number=NUMBERS, sponsor=NUMBERS, days=st.none() | st.integers(29, 31))
+    def somebody_goes_whom_an_admin_holds(
+        self, number: int, sponsor: int, days: int | None
+    ) -> None:
+        """Removed by somebody or by time, and then a sponsor wants them back."""
+        self.somebody_is_held_or_let_go("suspend", number, sponsor, by_admin=True)
+        if days is None:
+            self.somebody_is_held_or_let_go("remove", number, sponsor, by_admin=False)
+        else:
+            self.time_passes(days, 0)
+        self.somebody_is_held_or_let_go("let_back", number, sponsor, by_admin=False)
+
     # -- trust ------------------------------------------------------------------------------------
 
     @rule(slug=PARTNERS, first=st.integers(-20, 20), length=st.none() | st.integers(0, 200))
