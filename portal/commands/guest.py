@@ -126,6 +126,11 @@ def resume(guest_id: str, as_json: bool) -> None:
             f"The hold on {view.display_name} is lifted, but nobody vouches for them any more: "
             "a sponsor has to."
         )
+    elif state == State.REMOVED:
+        done = (
+            f"The hold on {view.display_name} is lifted. {view.display_name} stays removed until "
+            "a sponsor lets them back."
+        )
     _say(view.id, as_json, done)
 
 

@@ -30,6 +30,7 @@ from portal.lifecycle.changes import (
     end_organisation,
     name_sponsors,
     resume_organisation,
+    set_domains,
     suspend_organisation,
 )
 from portal.trust import changes, queries
@@ -141,7 +142,7 @@ def add(slug: str, as_json: bool, **given: Any) -> None:
         organisation_id = changes.add_organisation(
             tx, slug=slug, name=given["name"], unlisted=bool(given["unlisted"])
         )
-        _set_domains(tx, organisation_id, given)
+        changes.set_domains(tx, organisation_id, **_domains(given))
         _add_contract(tx, organisation_id, given)
         _name_sponsors(tx, organisation_id, given)
         if policy := _policy(given):
@@ -173,16 +174,23 @@ def set_(slug: str, as_json: bool, **given: Any) -> None:
             _set_contract(tx, row, given)
         if given["sponsors"] or given["deputy"] is not None or given["lead"] is not None:
             _name_sponsors(tx, row.id, given)
+        moved = set_domains(tx, row.id, **_domains(given)) if given["domains"] else (0, 0)
+        if given["domains"] and given["sponsors"]:
+            _name_sponsors(tx, row.id, given)  # held against the domains that count now
         changes.change_organisation(tx, row.id, name=given["name"], unlisted=given["unlisted"])
-        if given["domains"]:
-            _set_domains(tx, row.id, given)
         if policy := _policy(given):
             # It counts from the next period: dates that stand on rows stay.
             changes.set_policy(tx, row.id, policy)
     row = by_slug(slug)
     after = _organisation.as_dict(row)
     same = f"Nothing is changed: that is how {row.name} stands already."
-    say_row(after, as_json, same if after == before else f"{row.name} is changed.")
+    done = f"{row.name} is changed."
+    if any(moved):
+        done += (
+            " Sponsors with an address in its domains cannot decide for it: "
+            f"{moved[0]} sponsorships handed over, {moved[1]} ended for want of another sponsor."
+        )
+    say_row(after, as_json, same if after == before else done)
 
 
 _CONTRACT = (
@@ -194,14 +202,12 @@ _CONTRACT = (
 )
 
 
-def _set_domains(tx: Tx, organisation_id: UUID, given: Mapping[str, Any]) -> None:
-    changes.set_domains(
-        tx,
-        organisation_id,
-        given["domains"],
-        vouched_by=shell_actor().text,
-        house=house_of(current_settings()),
-    )
+def _domains(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "names": given["domains"],
+        "vouched_by": shell_actor().text,
+        "house": house_of(current_settings()),
+    }
 
 
 def _add_contract(tx: Tx, organisation_id: UUID, given: Mapping[str, Any]) -> None:

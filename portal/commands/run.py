@@ -29,6 +29,7 @@ from portal.trust.changes import ensure_defaults
 
 WEB_PROCESSES: Final = 2
 WEB_THREADS: Final = 16
+_SPECIAL: Final = frozenset("'\"#\\")  # to python-dotenv: quotes, comments, escapes
 _LOOPBACK: Final = "http://127.0.0.1:8000"
 # No query string: it holds codes and states of sign-ins.
 _ACCESS_LOG: Final = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
@@ -70,7 +71,7 @@ def init(public_url: str, host_name: str, file: str) -> None:
         refuse(f"{file} is there already: edit it, or remove it first")
     except OSError as fault:
         refuse(f"{file} cannot be written: {fault.strerror}")
-    with os.fdopen(descriptor, "w") as opened:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
         opened.write(first_settings(values))
     click.echo(f"{file} is written, with fresh secrets. Look through it, then: portal up")
 
@@ -81,9 +82,19 @@ def first_settings(values: dict[str, str]) -> str:
     for name, field in Settings.model_fields.items():
         words = " ".join((field.description or "").split())
         told = "\n".join(f"# {line}" for line in textwrap.wrap(words, 90))
-        line = f"{PREFIX}{name.upper()}={values.get(name, '')}"
+        line = f"{PREFIX}{name.upper()}={_as_read(values.get(name, ''))}"
         parts.append(f"{told}\n{line if name in values else '#' + line}")
     return "\n\n".join(parts) + "\n"
+
+
+def _as_read(value: str) -> str:
+    """Return a value as the file must say it, so that python-dotenv reads it to the letter."""
+    # A variable without a name is never set: its default, one dollar, begins no other variable.
+    value = value.replace("${", "${:-$}{")
+    if value == value.strip() and not _SPECIAL & {*value}:
+        return value
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 @click.command()

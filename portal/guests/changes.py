@@ -21,7 +21,14 @@ from portal.foundation.db import table_of, uuid7
 from portal.foundation.transaction import Tx
 from portal.guests.models import FederatedIdentity, Guest, TermsAcceptance
 from portal.guests.queries import GuestRow
-from portal.guests.rules import REMOVED_AFTER, Reason, State, family, require_transition
+from portal.guests.rules import (
+    REMOVED_AFTER,
+    Reason,
+    State,
+    family,
+    keeps_its_hold,
+    require_transition,
+)
 from portal.trust.models import Organisation
 
 PERSONAL = ("email", "name", "profile", "email_aside")
@@ -168,6 +175,8 @@ def create(
 def move(tx: Tx, event: str, moves: Sequence[Move]) -> None:
     """Change the state of guests: one UPDATE, one audit INSERT, one seat count an organisation.
 
+    Each event bears what moved the guest; the row does so too, unless an admin's hold outlives it.
+
     Raises:
         IllegalTransition: one of them cannot; nothing is changed.
     """
@@ -203,13 +212,14 @@ def _values(one: Move) -> dict[str, Any]:
     """Return every column that a change of state sets."""
     given = dict(one.values)
     suspended = one.state == State.SUSPENDED
+    held = keeps_its_hold(one.state, one.guest.state_reason, hold=one.guest.hold)
     return {
         "state": one.state,
-        "state_reason": one.reason,
+        "state_reason": one.guest.state_reason if held else one.reason,
         "state_since": one.since,
         "state_note": given.pop("state_note", None),
         "hold": given.pop("hold", False),
-        "tombstone": given.pop("tombstone", False),
+        "tombstone": given.pop("tombstone", False) or held,
         "removes_at": given.pop("removes_at", one.since + REMOVED_AFTER) if suspended else None,
         "lapses_at": given.pop("lapses_at", None),
         **given,

@@ -79,6 +79,20 @@ def require_transition(current: State | None, wanted: State) -> None:
         raise IllegalTransition(f"a guest that is {current or 'new'} cannot become {wanted}")
 
 
+def keeps_its_hold(state: State, reason: Reason, *, hold: bool) -> bool:
+    """Say whether a guest who comes to *state* stays held: an admin's hold outlives a removal.
+
+    The row's reason is then still the hold, a tombstone stands before it, and no sponsor lifts
+    that before an admin has lifted the hold.
+
+    Args:
+        state: what it becomes.
+        reason: its reason until now.
+        hold: whether a human holds it now.
+    """
+    return state == State.REMOVED and hold and reason == Reason.SUSPENDED_BY_ADMIN
+
+
 def family(reason: Reason) -> str:
     """Return the audit's ``family.detail`` code of a reason."""
     return f"{'human' if reason in BY_HUMAN else 'lifecycle'}.{reason}"

@@ -26,18 +26,23 @@ def act(change: Callable[[Tx], T]) -> T:
         return change(tx)
 
 
-def try_act(form: PortalForm, change: Callable[[Tx], object], done: str) -> bool:
+def try_act(form: PortalForm, change: Callable[[Tx], T], done: str | Callable[[T], str]) -> bool:
     """Run a change; a refusal is shown in the form, success is said on the next page.
+
+    Args:
+        form: where a refusal is said.
+        change: what to carry out.
+        done: what to say then, or what says it of the change's result.
 
     Returns:
         Whether it was done.
     """
     try:
-        act(change)
+        result = act(change)
     except Refused as refused:
         form.refuse(refused)
         return False
-    flash(done)
+    flash(done if isinstance(done, str) else done(result))
     return True
 
 

@@ -16,7 +16,7 @@ from portal.foundation.db import db
 from portal.foundation.refused import Refused
 from portal.foundation.settings import Settings
 from portal.foundation.transaction import ANONYMOUS, Actor, Tx, new_reference, transaction
-from portal.lifecycle.changes import hand_over_all
+from portal.lifecycle.changes import hand_over_all, hand_over_lost
 from portal.pages import refusals
 from portal.pages.sessions import strength_of
 from portal.sign_in import changes, session
@@ -112,11 +112,11 @@ def _admit(
 
 
 def _carry(tx: Tx, decision: StaffDecision) -> None:
-    """Carry lost roles through to the guests that the employee vouched for."""
+    """Carry lost roles, and a new address, through to those whom the employee vouched for."""
     if decision.staff_id is None or decision.roles_unknown:
         return
-    if not decision.is_sponsor:
-        hand_over_all(tx, decision.staff_id)
+    hand_over = hand_over_lost if decision.is_sponsor else hand_over_all
+    hand_over(tx, decision.staff_id)
     if decision.outcome is Outcome.REFUSED:
         changes.end_sessions_of_staff(tx, [decision.staff_id], clock.protocol_now())
 

@@ -1,13 +1,14 @@
 """What a sponsorship's dates mean: when it ends and why, what is due, how far a sponsor may go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from portal.guests.rules import REMOVED_AFTER, Reason, State
+from portal.guests.rules import REMOVED_AFTER, Reason, State, keeps_its_hold
 from portal.trust.rules import ContractFacts, EffectivePolicy, contract_end
 
 REVIEW_ASKED_BEFORE = timedelta(days=14)
@@ -215,11 +216,12 @@ def _moved(guest: GuestDates, reason: Reason, at: datetime) -> GuestMoves:
 
 
 def after(guest: GuestDates, move: GuestMoves) -> GuestDates:
-    """Return how the guest stands after a move."""
+    """Return how the guest stands after a move, as ``guests.changes.move`` writes it."""
+    held = keeps_its_hold(move.state, guest.reason, hold=guest.hold)
     return replace(
         guest,
         state=move.state,
-        reason=move.reason,
+        reason=guest.reason if held else move.reason,
         since=move.at,
         hold=False,
         tombstone=move.tombstone,
@@ -334,6 +336,20 @@ class Candidate:
     role: str
     lead: bool
     open_requests: int
+    email: str
+
+
+C = TypeVar("C", bound=Candidate)
+
+
+def anybody_else(candidates: Sequence[C], addresses: Collection[str | None]) -> tuple[C, ...]:
+    """Leave out whoever is the guest in question: nobody is asked about themselves.
+
+    Args:
+        candidates: who may decide.
+        addresses: the guest's, also one that is kept aside; canonical, as employees' are.
+    """
+    return tuple(one for one in candidates if one.email not in addresses)
 
 
 def who_is_asked(candidates: Sequence[Candidate]) -> UUID | None:

@@ -131,6 +131,23 @@ def test_suspend_resume_remove(run: Run, scene: Scene):
     assert (again.exit_code, again.stderr) == (1, "The guest is removed already\n")
 
 
+def test_resume_of_somebody_removed_lifts_the_hold_alone(run: Run, scene: Scene):
+    """The command says that it does not bring them back; again there is nothing to lift."""
+    guest_id = approved(scene, scene.partner("acme"))
+    run("suspend", str(guest_id), "--reason", "lost badge")
+    run("remove", str(guest_id), "--reason", "project over")
+    assert json.loads(run("show", str(guest_id), "--json").stdout)["state_reason"] == (
+        "suspended_by_admin"
+    )
+    result = run("resume", str(guest_id))
+    assert result.exit_code == 0
+    assert "stays removed until a sponsor lets them back" in result.stdout
+    assert scene.row(guest_id).state == State.REMOVED
+    result = run("resume", str(guest_id))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "a sponsor has to let them back" in result.stderr
+
+
 def test_resume_lifts_human_holds_only(run: Run, scene: Scene):
     """Whom nobody holds is refused, and stays as they are."""
     guest_id = scene.guest(scene.partner("acme"))

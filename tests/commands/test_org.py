@@ -7,11 +7,13 @@ import pytest
 from sqlalchemy import func, select
 
 from portal.audit.models import AuditEvent
+from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.transaction import Actor, transaction
 from portal.trust.changes import ensure_defaults
 from tests.commands.conftest import Shell
 from tests.factories import NOW
+from tests.scene import Scene
 
 # Commands translate; what they call is proved on both databases.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -377,3 +379,18 @@ class TestContract:
         assert "portal contract list acme shows" in said
         said = shell.refused("contract", "set", "acme", "C-1", "--end", "2020-01-01")
         assert said.startswith("--end: The contract would end before it starts")
+
+
+def test_a_domain_that_is_a_sponsors_own(shell: Shell):
+    """What they vouch for goes on; a sponsor named in the same breath is held against it too."""
+    scene = Scene(now=clock.policy_now())
+    eve, ben = scene.staff("eve", email="eve@labs.example"), scene.staff("ben")
+    jane = scene.guest(scene.partner(sponsors=[eve], deputy=ben))
+    both = ("--domain", "acme.example", "--domain", "labs.example")
+    refused = shell.refused("org", "set", "acme", *both, "--sponsor", "eve@labs.example")
+    assert "has an address of Acme and cannot decide for it" in refused
+    assert scene.sponsorship(jane).sponsor_id == eve
+    said = shell("org", "set", "acme", *both)
+    assert "1 sponsorships handed over, 0 ended" in said
+    assert scene.sponsorship(jane).sponsor_id == ben
+    assert "handed over" not in shell("org", "set", "acme", *both, "--name", "Acme Corp")

@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from portal.cli import main
 from portal.commands.run import first_settings
@@ -18,6 +20,7 @@ from portal.foundation.settings import Settings, load_settings
 from tests.infra.mailbox import Mailbox
 from tests.infra.ports import free_port, wait_until
 from tests.infra.processes import run, started
+from tests.properties.texts import SIGNS
 
 SECRET = "fzQ7x2Lk9mVb4Rt1Yp8Wc3Nd6Hs5Jg0A"
 
@@ -47,6 +50,48 @@ def test_init_writes_a_file_to_start_with(folder: Path):
     assert (found.env, found.public_url) == ("development", "http://127.0.0.1:8000")
     assert (found.host_name, found.data_dir) == ("Northwind", folder / "var")
     assert len(found.secret_keys[0]) >= 48
+
+
+AWKWARD = {
+    "a comment": "A # B",
+    "begins like a comment": "#1 Builders",
+    "spaces at the ends": "  Acme  ",
+    "single quotes": "'Acme'",
+    "double quotes": '"Acme" & Sons',
+    "an apostrophe": "O'Neill's #1",
+    "one quote": "'",
+    "backslashes": "A\\n \\' \\",
+    "a backslash in quotes": "'\\'",
+    "a dollar": "Cash$ $HOME",
+    "a variable": "A ${HOME} ${} ${:-x} $${HOME}",
+    "a variable with a default": "'${NO_SUCH_NAME:-B}' #",
+    "an equals sign": "A=B",
+    "a word of shells": "export A",
+    "letters of elsewhere": "Bücher \u65e5\u672c # \u00ab\u00bb",
+}
+
+
+@pytest.mark.parametrize("name", AWKWARD.values(), ids=AWKWARD)
+def test_init_writes_what_is_read_again(folder: Path, name: str):
+    """Whatever the host and its folder are called, the file says it to the letter."""
+    home = folder / name.replace("/", "")
+    home.mkdir()
+    file = home / "portal.env"
+    code, _, err = portal("init", "--host-name", name, "--file", str(file))
+    assert (code, err) == (0, "")
+    found = Settings.checked(file)
+    assert (found.host_name, found.data_dir) == (name, home / "var")
+
+
+@given(secret=st.text(st.sampled_from(SIGNS + "{}ax") | st.characters(categories=("L", "N", "S"))))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_first_file_says_any_secret(folder: Path, secret: str):
+    """What others chose has any signs, and a file that says another is found out late."""
+    file = folder / "portal.env"
+    values = {"env": "development", "public_url": "http://localhost", "secret_keys": SECRET}
+    told = first_settings({**values, "host_oidc_client_secret": secret})
+    file.write_text(told, encoding="utf-8")
+    assert Settings.checked(file).host_oidc_client_secret == secret
 
 
 def test_init_for_production(folder: Path):

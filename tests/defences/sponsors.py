@@ -6,6 +6,12 @@ from tests.defences.defence import Defence
 
 BOUNDS: Final = "portal/sponsorship/changes/bounds.py"
 RIGHTS: Final = "portal/pages/sponsor/rights.py"
+PEOPLE: Final = "tests/sponsorship/test_people.py::TestAnAdminsHoldOutlivesARemoval"
+ENDED: Final = "a sponsor ends it"
+ONESELF: Final = "tests/sponsorship/test_oneself.py"
+NEW_ADDRESS: Final = (
+    "tests/flows/test_staff_sign_in.py::test_i07_a_new_address_takes_along_whom_it_must"
+)
 CASES: Final = "tests/pages/test_sponsor_cases.py"
 
 DEFENCES: Final = (
@@ -22,6 +28,52 @@ DEFENCES: Final = (
         old="    if tx.session.execute(query).first() is not None:",
         new="    if False:",
         tests=("tests/sponsorship/test_deciding.py::test_i07_nobody_decides_about_themselves",),
+    ),
+    Defence(
+        case="I07",
+        file="portal/lifecycle/changes/staff.py",
+        old="    fit = anybody_else(able, (guest.email, guest.email_aside))",
+        new="    fit = able",
+        tests=(
+            f"{ONESELF}::test_i07_a_leaver_hands_nobody_to_themselves[sqlite-email]",
+            f"{ONESELF}::test_i07_with_nobody_else_left_it_is_as_with_nobody[sqlite-email_aside]",
+        ),
+    ),
+    Defence(
+        case="I07",
+        file="portal/admission/changes/refusing.py",
+        old="    sponsor = asked_sponsor(tx, provider, guest.email, guest.email_aside)",
+        new="    sponsor = asked_sponsor(tx, provider)",
+        tests=(f"{ONESELF}::test_i07_news_of_a_knock_goes_to_somebody_else[sqlite-email]",),
+    ),
+    Defence(
+        case="I07",
+        file="portal/pages/staff_sign_in.py",
+        old="    hand_over = hand_over_lost if decision.is_sponsor else hand_over_all\n    hand_over(",
+        new="    None if decision.is_sponsor else hand_over_all(",
+        tests=(f"{NEW_ADDRESS}[the guest's-sqlite]",),
+    ),
+    # An admin's hold outlives a removal, and no sponsor lifts it.
+    Defence(
+        case="A17",
+        file="portal/guests/rules.py",
+        old="    return state == State.REMOVED and hold and reason == Reason.SUSPENDED_BY_ADMIN",
+        new="    return False",
+        tests=(f"{PEOPLE}::test_a17_no_sponsor_gets_around_an_admins_hold[sqlite-{ENDED}]",),
+    ),
+    Defence(
+        case="A17",
+        file="portal/sponsorship/changes/people.py",
+        old="    _require_no_admins_hold(guest)\n    if not guest.tombstone:",
+        new="    if not guest.tombstone:",
+        tests=(f"{PEOPLE}::test_a17_no_sponsor_gets_around_an_admins_hold[sqlite-{ENDED}]",),
+    ),
+    Defence(
+        case="A17",
+        file="portal/sponsorship/changes/people.py",
+        old="    if not by_admin:\n        _require_no_admins_hold(guest)\n",
+        new="",
+        tests=(f"{PEOPLE}::test_a17_no_sponsor_gets_around_an_admins_hold[sqlite-{ENDED}]",),
     ),
     Defence(
         case="I08",

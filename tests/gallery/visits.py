@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from portal.sponsorship.changes import people
 from portal.trust import changes as trust
 from tests.gallery.tour import ERRORS, Visit
 from tests.gallery.world import World
@@ -25,6 +26,19 @@ def _policy(**values: Any) -> Any:
 
 def _close(world: World) -> None:
     world.run(lambda tx: trust.suspend(tx, world.partners["acme"].id, "Contract under review"))
+
+
+def _hold_and_remove(subject: str) -> Any:
+    def change(world: World) -> None:
+        guest_id = world.ids[subject.partition(".")[0]]
+        why = "Their company looks into it"
+        world.run(lambda tx: people.suspend(tx, guest_id, why, by_admin=True), by="petra")
+        world.run(lambda tx: people.remove(tx, guest_id, "Left the project"), by="jonas")
+        with world.app.app_context():
+            partner = world.partners["acme"]
+            world.scene.knock(partner, world.scene.identity(partner, subject))
+
+    return change
 
 
 def _open(world: World) -> None:
@@ -284,6 +298,12 @@ ADMIN: Final = (
     _admin("/audit?event=nothing.such", "audit.log", "audit"),
     _admin("/audit?since=x&organisation=acme", "audit.log", "audit"),
     _admin("/health", "health.show", "health"),
+    # Held by an admin, then removed: neither page offers a sponsor to let them back.
+    _admin(
+        "/guests/{jakob}", "admin_guests.one", "guests/one", before=_hold_and_remove("jakob.reiter")
+    ),
+    _sponsor("/guests/{jakob}", "sponsor_guests.one", "guest"),
+    _sponsor("/removed", "sponsor_guests.removed", "removed"),
 )
 
 SEEDED: Final = {

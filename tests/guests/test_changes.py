@@ -10,6 +10,9 @@ from portal.guests.changes import Move, NewGuest
 from portal.guests.models import TermsAcceptance
 from portal.guests.queries import address_taken, get, lock
 from portal.guests.rules import IllegalTransition, Reason, State
+from portal.sponsorship.changes import people
+from portal.sponsorship.changes.settling import end_sponsorships
+from portal.sponsorship.queries import open_rows
 from portal.trust import changes as trust
 from portal.trust.queries import current_terms
 from tests.scene import Partner, Scene, folded, kept
@@ -192,3 +195,21 @@ def test_who_holds_an_address(scene: Scene, acme: Partner):
 
 def test_nobody(scene: Scene):
     assert get(scene.session, uuid7()) is None
+
+
+def test_an_admins_hold_outlives_any_removal(scene: Scene, acme: Partner):
+    """Whoever moves the guest need not know: the row says so, the event what removed them."""
+    jane = scene.active(acme)
+    with scene.tx() as tx:
+        people.suspend(tx, jane, "Under investigation", by_admin=True)
+    with scene.tx() as tx:
+        end_sponsorships(
+            tx, [(row, Reason.EXPIRED, tx.now) for row in open_rows(tx.session, [jane])]
+        )
+        gone = Move(lock(tx, [jane])[0], State.REMOVED, Reason.SPONSOR_LEFT, tx.now, {})
+        changes.move(tx, "guest.removed", [gone])
+    guest = scene.row(jane)
+    assert (guest.state, guest.tombstone) == (State.REMOVED, True)
+    assert guest.state_reason == Reason.SUSPENDED_BY_ADMIN
+    assert scene.events("guest.removed")[-1].reason == "lifecycle.sponsor_left"
+    assert folded(scene.session) == kept(scene.session)

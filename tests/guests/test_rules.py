@@ -12,6 +12,7 @@ from portal.guests.rules import (
     Reason,
     State,
     family,
+    keeps_its_hold,
     require_transition,
 )
 
@@ -44,6 +45,15 @@ def test_a_reason_says_whose_doing_it_was(reason: Reason):
     expected = "human" if reason.value in human else "lifecycle"
     assert family(reason) == f"{expected}.{reason.value}"
     assert (reason in BY_HUMAN) == (reason.value in human)
+
+
+@pytest.mark.parametrize("hold", [True, False])
+@pytest.mark.parametrize("state", State)
+def test_only_an_admins_hold_outlives_a_removal(state: State, hold: bool):
+    """It goes with whoever is removed; anything else is lifted as somebody moves."""
+    outliving = [reason for reason in Reason if keeps_its_hold(state, reason, hold=hold)]
+    expected = [Reason.SUSPENDED_BY_ADMIN] if hold and state == State.REMOVED else []
+    assert outliving == expected
 
 
 def test_how_long_nobody_decides():

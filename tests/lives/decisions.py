@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from tests.lives.oracle import (
+    BY_ADMIN,
     FORTNIGHT,
     Contract,
     Offer,
@@ -335,19 +336,23 @@ class Oracle:
 
     # -- people -----------------------------------------------------------------------------------
 
-    def suspend(self, person: Person) -> str:
-        if person.state not in ("active", "suspended") or person.hold:
+    def suspend(self, person: Person, *, by_admin: bool) -> str:
+        held = person.hold and (person.reason == BY_ADMIN or not by_admin)
+        if person.state not in ("active", "suspended") or held:
             return "refused guest"
         since, gone_at = person.since, person.gone_at
         suspended = person.state == "suspended"
-        person.become("suspended", "suspended_by_staff", self.now)
+        person.become("suspended", BY_ADMIN if by_admin else "suspended_by_staff", self.now)
         person.hold = True
         if suspended:
             person.since, person.gone_at = since, gone_at
         return "ok"
 
-    def resume(self, slug: str, person: Person) -> str:
-        if not person.hold:
+    def resume(self, slug: str, person: Person, *, by_admin: bool) -> str:
+        if person.barred and by_admin:
+            person.barred, person.reason = False, "removed_by_staff"
+            return "removed"
+        if not person.hold or (person.reason == BY_ADMIN and not by_admin):
             return "refused guest"
         gone_at = person.gone_at
         if person.open:
@@ -375,7 +380,8 @@ class Oracle:
         organisation = self.organisations[slug]
         if sponsor not in self.able(organisation):
             return "not yours"
-        if not person.tombstone or organisation.running(self.now) is None or organisation.full:
+        open_to_it = person.tombstone and not person.barred
+        if not open_to_it or organisation.running(self.now) is None or organisation.full:
             return "refused guest"
         person.become("pending", "let_back", self.now)
         self._ask(organisation, person, sponsor)

@@ -241,14 +241,17 @@ class Lives(RuleBasedStateMachine):
         verb=st.sampled_from(["suspend", "resume", "remove", "let_back"]),
         number=NUMBERS,
         sponsor=NUMBERS,
+        by_admin=st.booleans(),
     )
-    def somebody_is_held_or_let_go(self, verb: str, number: int, sponsor: int) -> None:
+    def somebody_is_held_or_let_go(
+        self, verb: str, number: int, sponsor: int, by_admin: bool
+    ) -> None:
         slug, subject, person = self.pick(number)
         by = self.decider(slug, sponsor)
         oracle = self.oracle
         expected = {
-            "suspend": lambda: oracle.suspend(person),
-            "resume": lambda: oracle.resume(slug, person),
+            "suspend": lambda: oracle.suspend(person, by_admin=by_admin),
+            "resume": lambda: oracle.resume(slug, person, by_admin=by_admin),
             "remove": lambda: oracle.remove(person),
             "let_back": lambda: oracle.let_back(slug, person, by),
         }[verb]()
@@ -257,9 +260,23 @@ class Lives(RuleBasedStateMachine):
             if verb == "let_back":
                 return world.let_back(slug, subject, by)
             reason = () if verb == "resume" else ("A reason",)
-            return world.about(verb, slug, subject, *reason)
+            as_admin = {} if verb == "remove" else {"by_admin": by_admin}
+            return world.about(verb, slug, subject, *reason, **as_admin)
 
         self.both(expected, decide)
+
+    @precondition(anybody)
+    @rule(number=NUMBERS, sponsor=NUMBERS, days=st.none() | st.integers(29, 31))
+    def somebody_goes_whom_an_admin_holds(
+        self, number: int, sponsor: int, days: int | None
+    ) -> None:
+        """Removed by somebody or by time, and then a sponsor wants them back."""
+        self.somebody_is_held_or_let_go("suspend", number, sponsor, by_admin=True)
+        if days is None:
+            self.somebody_is_held_or_let_go("remove", number, sponsor, by_admin=False)
+        else:
+            self.time_passes(days, 0)
+        self.somebody_is_held_or_let_go("let_back", number, sponsor, by_admin=False)
 
     # -- trust ------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 ZONE = ZoneInfo("Europe/Berlin")
 DAY = timedelta(days=1)
 MONTH = 30 * DAY  # suspended for so long, then removed
+BY_ADMIN = "suspended_by_admin"
 FORTNIGHT = 14 * DAY  # a request waits for so long; a review is asked so long before
 
 
@@ -92,6 +93,7 @@ class Person:
     since: datetime | None = None
     hold: bool = False
     tombstone: bool = False
+    barred: bool = False  # removed while an admin held them
     silent_at: datetime | None = None
     gone_at: datetime | None = None
     expires: datetime | None = None
@@ -110,7 +112,9 @@ class Person:
     def become(self, state: str, reason: str, at: datetime) -> None:
         """Change state; what belongs to the old one goes."""
         self.tombstone = self.hold and state == "removed"
-        self.state, self.reason, self.since = state, reason, at
+        self.barred = self.tombstone and self.reason == BY_ADMIN
+        self.state, self.since = state, at
+        self.reason = BY_ADMIN if self.barred else reason
         self.hold, self.silent_at = False, None
         self.gone_at = at + MONTH if state == "suspended" else None
 

@@ -176,11 +176,11 @@ class World:
                 scene, lambda tx: getattr(deciding, verb)(tx, key, staff_id, *rest), staff_id
             )
 
-    def about(self, verb: str, slug: str, subject: str, *rest: Any) -> str:
+    def about(self, verb: str, slug: str, subject: str, *rest: Any, **more: Any) -> str:
         """Decide about a person."""
         with self.here() as scene:
             guest_id = self.guest(slug, subject)
-            return outcome(scene, lambda tx: getattr(people, verb)(tx, guest_id, *rest))
+            return outcome(scene, lambda tx: getattr(people, verb)(tx, guest_id, *rest, **more))
 
     def let_back(self, slug: str, subject: str, sponsor: str) -> str:
         return self.about("let_back", slug, subject, self.names.staff[sponsor])

@@ -12,11 +12,15 @@ from flask import Flask
 from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation.db import db
+from portal.guests.rules import Reason, State
+from portal.lifecycle import changes as lifecycle
+from portal.sponsorship.changes import people
 from portal.staff.queries import listed
 from portal.trust.queries import organisation_by_slug, policy_for, sponsors
 from tests import factories
 from tests.infra.client import PortalClient
 from tests.pages.sessions import as_staff
+from tests.pages.stage import Stage, token_of
 
 
 @pytest.fixture
@@ -169,3 +173,64 @@ def test_a_sponsor_is_no_admin(app, client, admin):
         db.session.remove()
     as_staff(app, client, sponsor)
     assert client.get("/admin/organisations").status_code == 403
+
+
+def test_a_hold_is_lifted_from_somebody_removed(stage: Stage):
+    """The admin's page offers it, says that it brings nobody back, and then offers it no more."""
+    petra = stage.scene.staff("petra", "admin")
+    stage.approve(stage.jane, stage.acme.sponsor)
+    stage.scene.run(people.suspend, stage.jane, "Under investigation", by=petra, by_admin=True)
+    admin, page = stage.another(petra), f"/admin/guests/{stage.jane}"
+    assert "has access again" in admin.get(page).text
+    stage.scene.run(people.remove, stage.jane, "Left the company", by=stage.ben)
+    assert "They stay removed until one does" in admin.get(page).text
+    answer = admin.submit(page, to="/resume")
+    assert answer.status_code == 303
+    text = admin.get(page).text
+    assert "They stay removed until a sponsor lets them back" in text
+    assert "/resume" not in text
+    row = stage.scene.row(stage.jane)
+    assert (row.state, row.state_reason) == (State.REMOVED, Reason.REMOVED_BY_STAFF)
+    token = token_of(admin, "/admin/staff")
+    again = admin.post(f"{page}/resume", data={"csrf_token": token})
+    assert again.status_code == 422
+    assert "a sponsor has to let them back" in again.text
+
+
+def test_a_hold_over_a_sponsors_own(stage: Stage):
+    """The page offers it while a sponsor could lift what holds, and no more once none can."""
+    petra = stage.scene.staff("petra", "admin")
+    stage.approve(stage.jane, stage.acme.sponsor)
+    stage.scene.run(people.suspend, stage.jane, "Lost badge", by=stage.ben)
+    admin, page = stage.another(petra), f"/admin/guests/{stage.jane}"
+    text = admin.get(page).text
+    assert "only an admin lifts" in text
+    assert f"{page}/resume" in text
+    empty = admin.submit(page, {"suspend-reason": ""}, to="/suspend")
+    assert (empty.status_code, empty.text.count("Enter the reason")) == (422, 2)  # once above
+    reason = {"suspend-reason": "Under investigation"}
+    assert admin.submit(page, reason, to="/suspend").status_code == 303
+    assert stage.scene.row(stage.jane).state_reason == Reason.SUSPENDED_BY_ADMIN
+    text = admin.get(page).text
+    assert f"{page}/suspend" not in text
+    assert f"{page}/resume" in text
+
+
+def test_a_domain_that_is_a_sponsors_own(stage: Stage):
+    """The page says how many people went to somebody else, and says nothing where none did."""
+    petra = stage.scene.staff("petra", "admin")
+    eve = stage.scene.staff("eve", email="eve@labs.example")
+    named = {"sponsors": [eve], "deputy": stage.ben}
+    stage.scene.run(lifecycle.name_sponsors, stage.acme.id, by=petra, **named)
+    jane, john = stage.jane, stage.scene.guest(stage.acme, "john")
+    assert stage.scene.sponsorship(john).sponsor_id == eve
+    admin, page = stage.another(petra), "/admin/organisations/acme"
+    fields = {"name": "Acme Corp", "domain": "acme.example\nlabs.example"}
+    assert admin.submit(f"{page}/edit", fields).status_code == 303
+    text = admin.get(page).text
+    assert "1 sponsorship handed over, 0 ended" in text
+    assert {stage.scene.sponsorship(one).sponsor_id for one in (jane, john)} == {stage.ben}
+    assert admin.submit(f"{page}/edit", fields).status_code == 303
+    text = admin.get(page).text
+    assert "The organisation is changed" in text
+    assert "handed over" not in text

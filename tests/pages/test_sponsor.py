@@ -210,8 +210,46 @@ def test_an_admins_hold_is_not_a_sponsors_to_lift(stage: Stage):
     token = token_of(stage.client, page)
     answer = stage.client.post(f"{page}/resume", data={"csrf_token": token})
     assert answer.status_code == 409
-    assert "An admin has suspended this guest: ask an admin to lift it" in answer.text
+    assert "An admin has suspended this person: ask an admin to lift it" in answer.text
     assert stage.scene.row(stage.jane).hold
+
+
+def test_a_removal_is_no_way_around_an_admins_hold(stage: Stage):
+    """Neither page offers to let them back; asked all the same, it is refused until lifted."""
+    stage.approve(stage.jane, stage.acme.sponsor)
+    run = stage.scene.run
+    run(people.suspend, stage.jane, "Under investigation", by=stage.ben, by_admin=True)
+    page = f"/sponsor/guests/{stage.jane}"
+    token = token_of(stage.client, page)
+    run(people.remove, stage.jane, "Left the company", by=stage.ben)
+    stage.scene.knock(stage.acme, stage.scene.identity(stage.acme))
+    for path in (page, "/sponsor/removed"):
+        text = stage.client.get(path).text
+        assert "An admin has to lift the suspension first" in text
+        assert "/let-back" not in text
+    answer = stage.client.post(f"{page}/let-back", data={"csrf_token": token})
+    assert answer.status_code == 409
+    assert "An admin has suspended this person: ask an admin to lift it" in answer.text
+    run(people.resume, stage.jane, by=stage.ben, by_admin=True)
+    for path in (page, "/sponsor/removed"):
+        assert "/let-back" in stage.client.get(path).text
+    assert stage.client.submit(page, to="/let-back").status_code == 303
+    assert stage.scene.row(stage.jane).state == State.PENDING
+
+
+def test_whom_time_removes_under_a_hold_stays_out(stage: Stage, policy_clock):
+    """The page says what settling will, before any sweep has come by."""
+    stage.approve(stage.jane, stage.acme.sponsor)
+    page = f"/sponsor/guests/{stage.jane}"
+    for by_admin in (False, True):
+        stage.scene.run(people.suspend, stage.jane, "Lost", by=stage.ben, by_admin=by_admin)
+        stage.scene.at(policy_clock.forward(days=31))
+        text = stage.client.get(page).text
+        assert "Nothing keeps them out" not in text
+        assert ("/let-back" in text) != by_admin
+        if not by_admin:
+            stage.client.submit(page, to="/let-back")
+            stage.approve(stage.jane, stage.acme.sponsor)
 
 
 def test_whom_time_suspended_comes_back_on_a_word(stage: Stage, policy_clock):

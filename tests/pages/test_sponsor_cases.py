@@ -44,7 +44,10 @@ def test_i07_nobody_vouches_for_themselves(stage: Stage, column: str):
     assert len(refused) == 1 + len(POSTS)
     assert {(one.reason, one.actor) for one in refused} == {("sponsor.self", f"staff:{stage.ben}")}
     day = {"approve-last_day": today_in(30)}
+    # Nor can it be handed over to them, before or after.
+    assert "(deputy)" not in stage.client.get(stage.page).text
     assert stage.client.submit(stage.page, day, to="/approve").status_code == 303
+    assert "(deputy)" not in stage.client.get(f"/sponsor/guests/{stage.jane}").text
 
 
 def link_in_mail(stage: Stage) -> str:

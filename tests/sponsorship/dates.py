@@ -40,6 +40,7 @@ PENDING = GuestDates(
 IN = replace(PENDING, state=State.ACTIVE, reason=Reason.APPROVED, inactive_at=NOW + 60 * DAY)
 OUT = replace(PENDING, state=State.SUSPENDED, reason=Reason.EXPIRED, removes_at=NOW + REMOVED_AFTER)
 HELD = replace(OUT, reason=Reason.SUSPENDED_BY_STAFF, hold=True)
+HELD_BY_ADMIN = replace(HELD, reason=Reason.SUSPENDED_BY_ADMIN)
 GONE = replace(PENDING, state=State.REMOVED, reason=Reason.CONTRACT_ENDED)
 
 

@@ -1,13 +1,16 @@
 """Hold, resume, remove, let back: what people decide about a person, on both databases."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from portal.admission.changes import TurnedAway
 from portal.foundation.db import uuid7
 from portal.guests.rules import LAPSES_AFTER, REMOVED_AFTER, Reason, State
 from portal.sponsorship.changes import deciding, people
 from portal.sponsorship.changes.bounds import NotYours
+from portal.sponsorship.changes.requesting import vouch
 from portal.sponsorship.rules import Standing
 from portal.trust.rules import Refused
 from tests.scene import Partner, Scene, folded, kept
@@ -20,14 +23,14 @@ def acme(scene: Scene) -> Partner:
     return scene.partner()
 
 
-def suspend(scene: Scene, guest_id, reason: str = "Lost laptop") -> None:
+def suspend(scene: Scene, guest_id, reason: str = "Lost laptop", *, by_admin: bool = False) -> None:
     with scene.tx() as tx:
-        people.suspend(tx, guest_id, reason)
+        people.suspend(tx, guest_id, reason, by_admin=by_admin)
 
 
-def resume(scene: Scene, guest_id) -> State:
+def resume(scene: Scene, guest_id, *, by_admin: bool = False) -> State:
     with scene.tx() as tx:
-        return people.resume(tx, guest_id)
+        return people.resume(tx, guest_id, by_admin=by_admin)
 
 
 def remove(scene: Scene, guest_id, reason: str = "Left the company") -> None:
@@ -116,18 +119,34 @@ class TestHold:
     def test_an_admins_is_lifted_by_an_admin(self, scene: Scene, acme: Partner):
         """A sponsor's word does not lift it; a sponsor's own hold anybody lifts who may decide."""
         jane = scene.active(acme)
-        with scene.tx() as tx:
-            people.suspend(tx, jane, "Under investigation", by_admin=True)
+        suspend(scene, jane, "Under investigation", by_admin=True)
         assert scene.row(jane).state_reason == Reason.SUSPENDED_BY_ADMIN
         assert scene.mails("guest.suspended")[0].payload["reason"] == "suspended_by_admin"
         before = scene.event_names()
         with pytest.raises(Refused, match="ask an admin to lift it"):
             resume(scene, jane)
         assert (scene.row(jane).hold, scene.event_names()) == (True, before)
-        with scene.tx() as tx:
-            assert people.resume(tx, jane, by_admin=True) == State.ACTIVE
+        assert resume(scene, jane, by_admin=True) == State.ACTIVE
         suspend(scene, jane)
         assert resume(scene, jane) == State.ACTIVE
+        assert folded(scene.session) == kept(scene.session)
+
+    def test_an_admin_holds_whom_a_sponsor_holds(self, scene: Scene, acme: Partner):
+        """Whoever was first, the admin's word is the one that stays; it lengthens nothing."""
+        jane = scene.active(acme)
+        suspend(scene, jane)
+        scene.later(days=5)
+        before, mails = scene.row(jane), scene.mail_kinds()
+        suspend(scene, jane, "Under investigation", by_admin=True)
+        assert scene.row(jane) == replace(before, state_reason=Reason.SUSPENDED_BY_ADMIN)
+        assert note_of(scene, jane) == "Under investigation"
+        assert scene.mail_kinds() == mails
+        with pytest.raises(Refused, match="ask an admin to lift it"):
+            resume(scene, jane)
+        for by_admin in (False, True):
+            with pytest.raises(Refused, match="A colleague holds it already"):
+                suspend(scene, jane, by_admin=by_admin)
+        assert resume(scene, jane, by_admin=True) == State.ACTIVE
         assert folded(scene.session) == kept(scene.session)
 
     def test_for_too_long(self, scene: Scene, acme: Partner):
@@ -172,6 +191,129 @@ class TestHold:
                     decide(scene, jane, reason)
                 assert refused.value.field == "reason"
         assert scene.access(jane).allowed
+
+
+# How somebody goes whom an admin holds, and what the log says did it.
+GOING = {
+    "a sponsor ends it": "human.ended_by_sponsor",
+    "a sponsor removes them": "human.removed_by_staff",
+    "the hold lasts too long": "lifecycle.suspended_too_long",
+    "the contract ends": "lifecycle.contract_ended",
+    "the contract ends, unswept": "lifecycle.contract_ended",
+}
+ASK = "An admin has suspended this person: ask an admin to lift it"
+
+
+def go(scene: Scene, acme: Partner, guest_id, how: str) -> None:
+    if how == "a sponsor ends it":
+        end(scene, guest_id, acme.sponsor)
+    elif how == "a sponsor removes them":
+        remove(scene, guest_id)
+    else:
+        scene.later(days=31 if how == "the hold lasts too long" else 20)
+    if "unswept" not in how:
+        scene.sweep()
+
+
+class TestAnAdminsHoldOutlivesARemoval:
+    @pytest.mark.parametrize("how", GOING)
+    def test_a17_no_sponsor_gets_around_an_admins_hold(self, scene: Scene, how: str):
+        """However they went, they come back by an admin's word and then a sponsor's."""
+        acme = scene.partner(last_day=scene.day(15) if "contract" in how else scene.day(300))
+        jane = scene.active(acme)
+        scene.later(days=1)
+        suspend(scene, jane, "Under investigation", by_admin=True)
+        scene.later(days=1)
+        go(scene, acme, jane, how)
+        scene.contract(acme, "C-2", open_ended=True)
+        expected = scene.access(jane).standing
+        for _ in range(2):
+            with pytest.raises(Refused) as refused:
+                let_back(scene, jane, acme.sponsor)
+            assert (refused.value.field, refused.value.message) == ("guest", ASK)
+        with pytest.raises(Refused, match=ASK):
+            resume(scene, jane)
+        for again in (remove, suspend):
+            with pytest.raises(Refused, match="The guest is removed already"):
+                again(scene, jane)
+        scene.sweep()
+        guest = scene.row(jane)
+        assert (guest.state, guest.tombstone, guest.hold) == (State.REMOVED, True, False)
+        assert guest.state_reason == Reason.SUSPENDED_BY_ADMIN
+        assert (expected.state, expected.reason) == (guest.state, guest.state_reason)
+        assert (expected.since, expected.tombstone) == (guest.state_since, True)
+        assert scene.events("guest.removed")[-1].reason == GOING[how]
+        (mail,) = scene.mails("guest.removed")
+        assert mail.payload["reason"] == GOING[how].partition(".")[2]
+        assert isinstance(scene.knock(acme, scene.identity(acme)), TurnedAway)
+        assert folded(scene.session) == kept(scene.session)
+
+    def test_lifted_they_stay_removed(self, scene: Scene, acme: Partner):
+        """Only the hold goes: access takes a sponsor who lets them back, and then approves."""
+        jane = scene.active(acme)
+        suspend(scene, jane, "Under investigation", by_admin=True)
+        remove(scene, jane)
+        before, mails = scene.row(jane), scene.mail_kinds()
+        assert resume(scene, jane, by_admin=True) == State.REMOVED
+        assert scene.row(jane) == replace(before, state_reason=Reason.REMOVED_BY_STAFF)
+        assert note_of(scene, jane) == "Left the company"
+        assert scene.mail_kinds() == mails
+        (event,) = scene.events("guest.resumed")
+        assert event.reason == "lifecycle.resumed"
+        assert event.data["sets"] == {f"guest:{jane}": {"state_reason": "removed_by_staff"}}
+        for by_admin in (False, True):
+            with pytest.raises(Refused, match="a sponsor has to let them back"):
+                resume(scene, jane, by_admin=by_admin)
+        let_back(scene, jane, acme.sponsor)
+        assert not scene.access(jane).allowed
+        assert scene.approve(jane, acme.sponsor) is None
+        assert scene.access(jane).allowed
+        assert folded(scene.session) == kept(scene.session)
+
+    def test_a_second_sponsor_changes_nothing(self, scene: Scene):
+        """While somebody else vouches the guest stays held; no new word gets around it."""
+        ada, ben = scene.staff("ada"), scene.staff("ben")
+        acme = scene.partner(sponsors=[ada, ben])
+        jane = scene.active(acme)
+        with scene.as_staff(ben) as tx:
+            vouch(tx, jane, ben, scene.day(40), [])
+        suspend(scene, jane, "Under investigation", by_admin=True)
+        with scene.as_staff(ada) as tx:
+            first = next(row for row in scene.sponsorships(jane) if row.sponsor_id == ada)
+            assert deciding.end(tx, first.id, ada, "Over") is None
+        assert (scene.row(jane).state, scene.row(jane).hold) == (State.SUSPENDED, True)
+        with pytest.raises(Refused, match="This guest is held"), scene.as_staff(ada) as tx:
+            vouch(tx, jane, ada, scene.day(40), [])
+        with pytest.raises(Refused, match=ASK):
+            let_back(scene, jane, ada)
+        with scene.as_staff(ben) as tx:
+            second = next(row for row in scene.sponsorships(jane) if row.sponsor_id == ben)
+            assert deciding.end(tx, second.id, ben, "Over") is None
+        with pytest.raises(Refused, match=ASK):
+            let_back(scene, jane, ada)
+        assert folded(scene.session) == kept(scene.session)
+
+    def test_turned_down_while_held(self, scene: Scene):
+        """Access given at once, held by an admin, then rejected by a sponsor: held all the same."""
+        acme = scene.partner(approval="at-once")
+        jane = scene.guest(acme)
+        suspend(scene, jane, "Under investigation", by_admin=True)
+        with scene.as_staff(acme.sponsor) as tx:
+            request = scene.sponsorship(jane).id
+            assert deciding.reject(tx, request, acme.sponsor, "Not known") is None
+        assert scene.events("guest.removed")[-1].reason == "human.rejected"
+        with pytest.raises(Refused, match=ASK):
+            let_back(scene, jane, acme.sponsor)
+        assert folded(scene.session) == kept(scene.session)
+
+    def test_a_colleagues_hold_does_not(self, scene: Scene, acme: Partner):
+        """What a sponsor may lift, a sponsor may let back."""
+        jane = scene.active(acme)
+        suspend(scene, jane)
+        end(scene, jane, acme.sponsor)
+        assert scene.row(jane).state_reason == Reason.ENDED_BY_SPONSOR
+        let_back(scene, jane, acme.sponsor)
+        assert scene.row(jane).state == State.PENDING
 
 
 class TestRemove:

@@ -13,6 +13,7 @@ from portal.sponsorship.rules import (
     Candidate,
     Latest,
     Review,
+    anybody_else,
     expiry_of,
     latest_last_day,
     local_day,
@@ -26,6 +27,7 @@ from tests.sponsorship.dates import (
     END,
     NOW,
     ONE,
+    THREE,
     TICK,
     TWO,
 )
@@ -184,7 +186,7 @@ def test_review_when_moved(standing, expires_at, expected):
 
 
 def candidate(key: UUID, role: str = "sponsor", *, lead: bool = False, waiting: int = 0):
-    return Candidate(key, role, lead, waiting)
+    return Candidate(key, role, lead, waiting, f"{key.int}@host.example")
 
 
 @pytest.mark.parametrize(
@@ -217,6 +219,7 @@ def test_who_is_asked(candidates, expected):
             role=st.sampled_from(["sponsor", "deputy"]),
             lead=st.booleans(),
             open_requests=st.integers(0, 3),
+            email=st.emails(),
         ),
         min_size=1,
     )
@@ -224,3 +227,13 @@ def test_who_is_asked(candidates, expected):
 def test_somebody_is_asked_whenever_anybody_may_decide(candidates):
     """No request waits for nobody."""
     assert who_is_asked(candidates) in {one.staff_id for one in candidates}
+
+
+def test_anybody_else():
+    """Whoever has one of the guest's addresses is left out, in the order given."""
+    first, second, third = (candidate(key) for key in (ONE, TWO, THREE))
+    everybody = (first, second, third)
+    assert anybody_else(everybody, ("jane@acme.example", None)) == everybody
+    assert anybody_else(everybody, (first.email, None)) == (second, third)
+    assert anybody_else(everybody, ("jane@acme.example", second.email)) == (first, third)
+    assert anybody_else(everybody, [one.email for one in everybody]) == ()

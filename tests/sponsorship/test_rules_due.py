@@ -21,6 +21,7 @@ from tests.sponsorship.dates import (
     END,
     GONE,
     HELD,
+    HELD_BY_ADMIN,
     IN,
     NOW,
     ONE,
@@ -103,6 +104,13 @@ AWAKE = replace(IN, inactive_at=NOW + 900 * DAY)
             id="silent: every sponsorship ends with it",
         ),
         param(
+            IN,
+            (replace(ACTIVE, expires_at=SILENT + DAY),),
+            SILENT + 2 * DAY,
+            (ends(ONE, Reason.INACTIVE, SILENT), moves(SUSPENDED, Reason.INACTIVE, SILENT)),
+            id="silent before the last day was over, unswept: what came first counts",
+        ),
+        param(
             replace(IN, inactive_at=END),
             (ACTIVE,),
             END,
@@ -156,6 +164,13 @@ AWAKE = replace(IN, inactive_at=NOW + 900 * DAY)
                 moves(REMOVED, Reason.SUSPENDED_TOO_LONG, NOW + REMOVED_AFTER, tombstone=True),
             ),
             id="held for too long: a tombstone",
+        ),
+        param(
+            HELD_BY_ADMIN,
+            (),
+            NOW + REMOVED_AFTER,
+            (moves(REMOVED, Reason.SUSPENDED_TOO_LONG, NOW + REMOVED_AFTER, tombstone=True),),
+            id="held by an admin for too long: what removed them is still said",
         ),
         param(
             HELD,
@@ -312,6 +327,20 @@ def test_due_steps(guest, sponsorships, now, expected):
                 removes_at=None,
             ),
             id="a hold becomes a tombstone",
+        ),
+        param(
+            HELD_BY_ADMIN,
+            (),
+            NOW + REMOVED_AFTER,
+            replace(
+                HELD_BY_ADMIN,
+                state=REMOVED,
+                since=NOW + REMOVED_AFTER,
+                hold=False,
+                tombstone=True,
+                removes_at=None,
+            ),
+            id="an admin's hold outlives the removal",
         ),
     ],
 )

@@ -17,7 +17,7 @@ from portal.guests import changes as guest_changes
 from portal.guests.queries import HOUR, GuestRow
 from portal.sponsorship.changes.telling import display_name
 from portal.sponsorship.queries import Decider, deciders
-from portal.sponsorship.rules import who_is_asked
+from portal.sponsorship.rules import anybody_else, who_is_asked
 from portal.staff.queries import admins
 from portal.trust.models import Organisation
 from portal.trust.queries import ProviderRow
@@ -69,9 +69,10 @@ def refuse(
         _impersonation(tx, identity, provider)
 
 
-def asked_sponsor(tx: Tx, provider: ProviderRow) -> Decider | None:
-    """Return the sponsor whom news of an organisation's people goes to."""
-    able = {one.staff_id: one for one in deciders(tx.session, provider.organisation_id, tx.now)}
+def asked_sponsor(tx: Tx, provider: ProviderRow, *addresses: str | None) -> Decider | None:
+    """Return the sponsor whom news of somebody with these addresses goes to."""
+    may = anybody_else(deciders(tx.session, provider.organisation_id, tx.now), addresses)
+    able = {one.staff_id: one for one in may}
     staff_id = who_is_asked(list(able.values()))
     return able[staff_id] if staff_id else None
 
@@ -79,7 +80,7 @@ def asked_sponsor(tx: Tx, provider: ProviderRow) -> Decider | None:
 def _knocked(tx: Tx, provider: ProviderRow, guest: GuestRow) -> None:
     if not guest_changes.write_unmoved(tx, "guest.knocked", guest, {"knocked_at": tx.now}):
         raise LostRace
-    sponsor = asked_sponsor(tx, provider)
+    sponsor = asked_sponsor(tx, provider, guest.email, guest.email_aside)
     if sponsor is None:
         return
     payload = {

@@ -13,16 +13,23 @@ from portal.lifecycle.changes.organisations import (
     withdraw_offer,
 )
 from portal.lifecycle.changes.runs import note_run
-from portal.lifecycle.changes.staff import hand_over_all, name_sponsors
+from portal.lifecycle.changes.staff import (
+    hand_over_all,
+    hand_over_lost,
+    name_sponsors,
+    set_domains,
+)
 
 __all__ = [
     "change_contract",
     "conclude_contract",
     "end_organisation",
     "hand_over_all",
+    "hand_over_lost",
     "name_sponsors",
     "note_run",
     "resume_organisation",
+    "set_domains",
     "settle_contract",
     "settle_organisation",
     "suspend_organisation",

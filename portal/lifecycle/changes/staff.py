@@ -1,24 +1,37 @@
-"""A sponsor leaves: what they vouched for and were asked goes to somebody eligible, at once."""
+"""A sponsor leaves, or may decide no longer: what they vouched for and were asked goes on at once.
 
-from collections.abc import Sequence
+It goes to somebody eligible; where nobody is, guests are suspended.
+"""
+
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+from portal.foundation.text import domain_of
 from portal.foundation.transaction import Tx
 from portal.guests import changes as guest_changes
 from portal.guests.changes import Move
+from portal.guests.queries import GuestRow
 from portal.guests.rules import REMOVED_AFTER, Reason, State
 from portal.sponsorship.changes.deciding import pass_on
 from portal.sponsorship.changes.settling import end_sponsorships, reckon, settle
 from portal.sponsorship.changes.telling import tell_removed, tell_suspended
-from portal.sponsorship.queries import SponsorshipRow, deciders, open_by_sponsor, open_rows
-from portal.sponsorship.rules import who_is_asked
+from portal.sponsorship.queries import (
+    Decider,
+    SponsorshipRow,
+    deciders,
+    open_by_sponsor,
+    open_rows,
+    out_of_reach,
+)
+from portal.sponsorship.rules import anybody_else, who_is_asked
 from portal.trust import changes as trust_changes
 from portal.trust.queries import lock_named
 from portal.trust.queries import sponsors as named
+from portal.trust.rules import House, check_domain
 
 
 def hand_over_all(tx: Tx, staff_id: UUID) -> tuple[int, int]:
-    """Pass on everything an employee vouches for; where nobody is left, guests are suspended.
+    """Pass on everything an employee vouches for; where nobody else is left, guests are suspended.
 
     Call it once the employee is no longer eligible, in the same transaction.
 
@@ -27,6 +40,19 @@ def hand_over_all(tx: Tx, staff_id: UUID) -> tuple[int, int]:
     """
     settle(tx, {row.guest_id for row in open_by_sponsor(tx.session, staff_id)})
     return _pass_or_end(tx, open_by_sponsor(tx.session, staff_id), staff_id)
+
+
+def hand_over_lost(tx: Tx, staff_id: UUID) -> tuple[int, int]:
+    """Pass on what an employee vouches for and may not decide about any more; the rest stays.
+
+    Their own address may have moved: into an organisation's domains, or to that of a guest.
+
+    Returns:
+        How many sponsorships were handed over, and how many ended.
+    """
+    lost = out_of_reach(tx.session, staff_id)
+    settle(tx, {row.guest_id for row in lost})
+    return _pass_or_end(tx, out_of_reach(tx.session, staff_id), staff_id) if lost else (0, 0)
 
 
 def name_sponsors(
@@ -45,32 +71,64 @@ def name_sponsors(
     lock_named(tx, organisation_id)
     before = {one.staff_id for one in named(tx.session, organisation_id)}
     gone = before - {*sponsors, deputy}
-    rows = {
-        staff_id: [
-            row
-            for row in open_by_sponsor(tx.session, staff_id)
-            if row.organisation_id == organisation_id
-        ]
-        for staff_id in gone
-    }
-    # Guests are locked before their organisation, everywhere.
-    settle(tx, {row.guest_id for own in rows.values() for row in own})
+    _settle_theirs(tx, organisation_id, gone)
     trust_changes.name_sponsors(tx, organisation_id, sponsors=sponsors, deputy=deputy, lead=lead)
-    for staff_id in sorted(gone, key=str):
-        standing = open_by_sponsor(tx.session, staff_id)
-        own = [row for row in standing if row.organisation_id == organisation_id]
-        _pass_or_end(tx, own, staff_id)
+    _take_from(tx, organisation_id, gone)
+
+
+def set_domains(
+    tx: Tx, organisation_id: UUID, names: Sequence[str], *, vouched_by: str, house: House
+) -> tuple[int, int]:
+    """Make these the domains of an organisation; who has an address in one decides no longer.
+
+    What such sponsors vouch for there is handed over. They stay named: were the domain taken
+    away again, they could decide again.
+
+    Returns:
+        How many sponsorships were handed over, and how many ended.
+
+    Raises:
+        Refused: as ``trust.changes.set_domains``.
+    """
+    lock_named(tx, organisation_id)
+    wanted = {check_domain(name, house.host_domains) for name in names}
+    shut_out = {
+        one.staff_id for one in named(tx.session, organisation_id) if domain_of(one.email) in wanted
+    }
+    _settle_theirs(tx, organisation_id, shut_out)
+    trust_changes.set_domains(tx, organisation_id, names, vouched_by=vouched_by, house=house)
+    return _take_from(tx, organisation_id, shut_out)
+
+
+def _settle_theirs(tx: Tx, organisation_id: UUID, staff_ids: Iterable[UUID]) -> None:
+    """Settle whom these employees vouch for: guests are locked before their organisation."""
+    settle(tx, {row.guest_id for row in _theirs(tx, organisation_id, staff_ids)})
+
+
+def _take_from(tx: Tx, organisation_id: UUID, staff_ids: Iterable[UUID]) -> tuple[int, int]:
+    """Pass on what employees who may not decide there any more still vouch for."""
+    passed = ended = 0
+    for staff_id in sorted(staff_ids, key=str):
+        more = _pass_or_end(tx, _theirs(tx, organisation_id, [staff_id]), staff_id)
+        passed, ended = passed + more[0], ended + more[1]
+    return passed, ended
+
+
+def _theirs(tx: Tx, organisation_id: UUID, staff_ids: Iterable[UUID]) -> list[SponsorshipRow]:
+    rows = [row for staff_id in staff_ids for row in open_by_sponsor(tx.session, staff_id)]
+    return [row for row in rows if row.organisation_id == organisation_id]
 
 
 def _pass_or_end(tx: Tx, rows: Sequence[SponsorshipRow], staff_id: UUID) -> tuple[int, int]:
     guests = settle(tx, {row.guest_id for row in rows})
-    heirs: dict[UUID, UUID | None] = {}
+    able: dict[UUID, list[Decider]] = {}
     passed: list[tuple[SponsorshipRow, UUID]] = []
     left: list[SponsorshipRow] = []
     for row in rows:
-        if row.organisation_id not in heirs:
-            heirs[row.organisation_id] = _heir(tx, row.organisation_id, staff_id)
-        heir = heirs[row.organisation_id]
+        if row.organisation_id not in able:
+            may = deciders(tx.session, row.organisation_id, tx.now)
+            able[row.organisation_id] = [one for one in may if one.staff_id != staff_id]
+        heir = _heir(able[row.organisation_id], guests[row.guest_id])
         if heir is None:
             left.append(row)
         else:
@@ -82,10 +140,10 @@ def _pass_or_end(tx: Tx, rows: Sequence[SponsorshipRow], staff_id: UUID) -> tupl
     return len(passed), len(left)
 
 
-def _heir(tx: Tx, organisation_id: UUID, leaving: UUID) -> UUID | None:
-    """Return the deputy, else the sponsor with the fewest open requests."""
-    able = [one for one in deciders(tx.session, organisation_id, tx.now) if one.staff_id != leaving]
-    return who_is_asked([one for one in able if one.role == "deputy"] or able)
+def _heir(able: Sequence[Decider], guest: GuestRow) -> UUID | None:
+    """Return the deputy, else the sponsor with the fewest open requests; never the guest."""
+    fit = anybody_else(able, (guest.email, guest.email_aside))
+    return who_is_asked([one for one in fit if one.role == "deputy"] or fit)
 
 
 def _strand(tx: Tx, guest_ids: set[UUID]) -> None:

@@ -111,10 +111,17 @@ def resume(guest_id: UUID) -> ResponseReturnValue:
     if try_act(
         form,
         lambda tx: people.resume(tx, guest_id, by_admin=True),
-        f"The hold on {view.display_name} is lifted. What ran out, a sponsor must approve",
+        lambda state: f"The hold on {view.display_name} is lifted. {_AFTER_HOLD[state]}",
     ):
         return _back(guest_id)
     return _page(view, suspend=form, status=422)
+
+
+_AFTER_HOLD = {
+    State.ACTIVE: "What ran out, a sponsor must approve",
+    State.SUSPENDED: "Nobody vouches for them any more: a sponsor has to",
+    State.REMOVED: "They stay removed until a sponsor lets them back",
+}
 
 
 @bp.post("/<uuid:guest_id>/remove")

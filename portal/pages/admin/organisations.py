@@ -27,6 +27,7 @@ from portal.trust.queries import (
     running_contract,
     sponsors,
 )
+from portal.web.display import plural
 from portal.web.guards import for_admin, me
 
 bp = Blueprint("organisations", __name__, url_prefix="/admin/organisations")
@@ -158,20 +159,34 @@ def save(slug: str) -> ResponseReturnValue:
     row = wanted(slug)
     form = DetailsForm()
 
-    def change(tx: Tx) -> None:
-        changes.change_organisation(tx, row.id, name=form.name.data, unlisted=form.unlisted.data)
-        changes.set_domains(
+    def change(tx: Tx) -> tuple[int, int]:
+        # What touches guests comes first: they are locked before their organisation, everywhere.
+        moved = lifecycle.set_domains(
             tx,
             row.id,
             form.domain.data,
             vouched_by=me().name,
             house=house_of(settings_of(current_app)),
         )
+        changes.change_organisation(tx, row.id, name=form.name.data, unlisted=form.unlisted.data)
+        return moved
 
-    if form.validate_on_submit() and try_act(form, change, "The organisation is changed"):
+    if form.validate_on_submit() and try_act(form, change, _changed):
         return _back(row)
     page = render_template("admin/organisations/edit.html", organisation=row, form=form)
     return page, 422
+
+
+def _changed(moved: tuple[int, int]) -> str:
+    """Say what became of those whose sponsors have an address in the new domains."""
+    handed_over, ended = moved
+    if not handed_over and not ended:
+        return "The organisation is changed"
+    return (
+        "The organisation is changed. Sponsors with an address in its domains cannot decide for "
+        f"it: {plural(handed_over, 'sponsorship')} handed over, {ended} ended for want of another "
+        "sponsor"
+    )
 
 
 @bp.post("/<slug>/suspend")

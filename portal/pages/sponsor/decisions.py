@@ -106,7 +106,7 @@ class Question:
         offered(self.approve, organisation, grants)
         self.reject = ReasonForm(prefix="reject-", **given(sent=sent == "reject"))
         self.hand_over = HandOverForm(prefix="hand-", **given(sent=sent == "hand_over", seen=seen))
-        self.hand_over.offer(others(sponsorship, organisation))
+        self.hand_over.offer(others(guest, sponsorship, organisation))
 
     @property
     def stands(self) -> bool:

@@ -62,10 +62,17 @@ def grants_of(guest: GuestView, sponsorship: SponsorshipView) -> list[GrantRow]:
     ]
 
 
-def others(sponsorship: SponsorshipView, organisation: OrganisationRow) -> list[EligibleSponsor]:
-    """Return who else may decide than who is asked now."""
+def others(
+    guest: GuestView, sponsorship: SponsorshipView, organisation: OrganisationRow
+) -> list[EligibleSponsor]:
+    """Return who else may decide than who is asked now, and than the guest."""
     found = eligible_sponsors(db.session(), organisation.id)
-    return [one for one in found if one.staff_id != sponsorship.sponsor_id]
+    themselves = (guest.email, guest.email_aside)
+    return [
+        one
+        for one in found
+        if one.staff_id != sponsorship.sponsor_id and one.email not in themselves
+    ]
 
 
 def bound(
@@ -142,7 +149,7 @@ class Desk:
         self.keep = KeepForm(prefix="keep-", **given(sent=sent == "keep", seen=seen))
         self.end = ReasonForm(prefix="end-", **given(sent=sent == "end"))
         self.hand_over = HandOverForm(prefix="hand-", **given(sent=sent == "hand_over", seen=seen))
-        self.hand_over.offer(others(one, self.organisation))
+        self.hand_over.offer(others(self.guest, one, self.organisation))
         self.extend = ExtendForm(
             prefix="extend-", **given(sent=sent == "extend", seen=seen, last_day=one.last_day)
         )

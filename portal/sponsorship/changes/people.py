@@ -10,7 +10,7 @@ from portal.guests import changes as guest_changes
 from portal.guests import queries as guests
 from portal.guests.changes import Move
 from portal.guests.queries import GuestRow
-from portal.guests.rules import LAPSES_AFTER, REMOVED_AFTER, Reason, State
+from portal.guests.rules import LAPSES_AFTER, REMOVED_AFTER, Reason, State, family
 from portal.sponsorship.changes.bounds import (
     NotYours,
     require_another,
@@ -39,14 +39,15 @@ def suspend(tx: Tx, guest_id: UUID, reason: str, *, by_admin: bool = False) -> G
         tx: the open transaction.
         guest_id: whom.
         reason: a human's words for it.
-        by_admin: an admin does it as one: then an admin has to lift it.
+        by_admin: an admin does it as one: then an admin has to lift it, whoever held before.
 
     Raises:
-        Refused: the guest waits for a decision or is gone already, or no reason is given.
+        Refused: the guest waits for a decision, is held or gone already, or no reason is given.
     """
     reason = require_reason(reason)
     guest = _settled(tx, guest_id)
-    if guest.state not in (State.ACTIVE, State.SUSPENDED) or guest.hold:
+    held = guest.hold and (not by_admin or guest.state_reason == Reason.SUSPENDED_BY_ADMIN)
+    if guest.state not in (State.ACTIVE, State.SUSPENDED) or held:
         raise Refused("guest", _WHY_NOT_SUSPEND.get(guest.state, "A colleague holds it already"))
     # Whoever time suspended already keeps that clock: a hold must not lengthen anything.
     since = tx.now if guest.state == State.ACTIVE else guest.state_since
@@ -54,7 +55,8 @@ def suspend(tx: Tx, guest_id: UUID, reason: str, *, by_admin: bool = False) -> G
     values = {"hold": True, "state_note": reason, "inactive_at": None, "removes_at": removes_at}
     why = Reason.SUSPENDED_BY_ADMIN if by_admin else Reason.SUSPENDED_BY_STAFF
     guest_changes.move(tx, "guest.suspended", [Move(guest, State.SUSPENDED, why, since, values)])
-    tell_suspended(tx, guest, why)
+    if not guest.hold:
+        tell_suspended(tx, guest, why)
     return guest
 
 
@@ -67,22 +69,29 @@ _WHY_NOT_SUSPEND = {
 def resume(tx: Tx, guest_id: UUID, *, by_admin: bool = False) -> State:
     """Lift a human's hold. What time did meanwhile needs a sponsor's decision.
 
+    Of somebody who was removed under an admin's hold only that is lifted: the tombstone stays.
+
     Args:
         tx: the open transaction.
         guest_id: whose.
         by_admin: an admin does it as one.
 
     Returns:
-        ``active``, or ``suspended`` where no sponsorship is left to come back to.
+        ``active``; ``suspended`` where no sponsorship is left to come back to; ``removed``
+        where a sponsor has yet to let them back.
 
     Raises:
         Refused: nobody holds the guest, or an admin does and none asks.
     """
     guest = _settled(tx, guest_id)
+    if not by_admin:
+        _require_no_admins_hold(guest)
+    if guest.state == State.REMOVED and guest.state_reason == Reason.SUSPENDED_BY_ADMIN:
+        lifted = {"state_reason": Reason.REMOVED_BY_STAFF}
+        guest_changes.write(tx, "guest.resumed", guest, lifted, family(Reason.RESUMED))
+        return State.REMOVED
     if not guest.hold:
-        raise Refused("guest", "Nobody holds this guest. What time ended, a sponsor must approve")
-    if guest.state_reason == Reason.SUSPENDED_BY_ADMIN and not by_admin:
-        raise Refused("guest", "An admin has suspended this guest: ask an admin to lift it")
+        raise Refused("guest", _WHY_NOT_RESUME[guest.tombstone])
     if any(row.state == Standing.ACTIVE for row in open_rows(tx.session, [guest_id])):
         policy = policy_for(tx.session, guest.organisation_id)
         inactive_at = tx.now + timedelta(days=policy.inactivity_days)
@@ -102,6 +111,18 @@ def resume(tx: Tx, guest_id: UUID, *, by_admin: bool = False) -> State:
     moved = Move(guest, State.SUSPENDED, Reason(reason), since, {"removes_at": guest.removes_at})
     guest_changes.move(tx, "guest.resumed", [moved])
     return State.SUSPENDED
+
+
+_WHY_NOT_RESUME = {
+    False: "Nobody holds this guest. What time ended, a sponsor must approve",
+    True: "Nobody holds this guest. They are removed: a sponsor has to let them back",
+}
+
+
+def _require_no_admins_hold(guest: GuestRow) -> None:
+    """Refuse what a sponsor wants with somebody whom an admin holds, removed meanwhile or not."""
+    if guest.state_reason == Reason.SUSPENDED_BY_ADMIN:
+        raise Refused("guest", "An admin has suspended this person: ask an admin to lift it")
 
 
 def remove(tx: Tx, guest_id: UUID, reason: str) -> GuestRow:
@@ -140,7 +161,8 @@ def let_back(tx: Tx, guest_id: UUID, staff_id: UUID) -> UUID:
 
     Raises:
         NotYours: the employee may not decide for this organisation.
-        Refused: there is no tombstone, no place, or no contract to come back under.
+        Refused: an admin holds them still; there is no tombstone, no place, or no contract to
+            come back under.
     """
     known = guests.get(tx.session, guest_id)
     if known is None:
@@ -148,6 +170,7 @@ def let_back(tx: Tx, guest_id: UUID, staff_id: UUID) -> UUID:
     require_another(tx, guest_id, staff_id)
     require_decider(tx, known.organisation_id, staff_id)
     guest = _settled(tx, guest_id)
+    _require_no_admins_hold(guest)
     if not guest.tombstone:
         raise Refused("guest", "Nothing keeps this person out. They can simply sign in again")
     policy = policy_for(tx.session, guest.organisation_id)

@@ -35,6 +35,7 @@ from portal.sponsorship.queries.sponsorships import (
     open_rows,
     open_under_contract,
     organisation_names,
+    out_of_reach,
     row_of,
     staff_people,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "open_rows",
     "open_under_contract",
     "organisation_names",
+    "out_of_reach",
     "row_of",
     "staff_people",
     "turned_down",

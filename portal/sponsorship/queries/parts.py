@@ -120,7 +120,6 @@ class Decider(Candidate):
     """An employee who may decide for an organisation now, as a message addresses them."""
 
     name: str
-    email: str
 
 
 def deciders_for(organisation_id: ColumnElement[UUID]) -> Select[*tuple[Any, ...]]:
@@ -131,8 +130,8 @@ def deciders_for(organisation_id: ColumnElement[UUID]) -> Select[*tuple[Any, ...
             NAMED.c.role,
             NAMED.c.lead,
             waiting_for(STAFF.c.id).label("waiting"),
-            STAFF.c.name,
             STAFF.c.email,
+            STAFF.c.name,
         )
         .select_from(WITH_STAFF)
         .where(NAMED.c.organisation_id == organisation_id, MAY_DECIDE)

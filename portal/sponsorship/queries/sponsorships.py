@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import and_, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.foundation.db import table_of
@@ -17,6 +17,7 @@ from portal.sponsorship.queries.parts import OPEN, OPEN_COLUMNS, is_due, open_in
 from portal.sponsorship.rules import OpenSponsorship, Standing
 from portal.staff.models import Staff
 from portal.trust.models import Contract, Organisation
+from portal.trust.queries.sponsors import MAY_DECIDE, NAMED, STAFF, WITH_STAFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +178,35 @@ def open_under_contract(
 def open_by_sponsor(session: Session, staff_id: UUID) -> list[SponsorshipRow]:
     """Return what an employee vouches for or is asked about, across organisations."""
     query = select(*COLUMNS).where(Sponsorship.sponsor_id == staff_id, Sponsorship.state.in_(OPEN))
+    return [row_of(row) for row in session.execute(query.order_by(Sponsorship.id))]
+
+
+def out_of_reach(session: Session, staff_id: UUID) -> list[SponsorshipRow]:
+    """Return what an employee vouches for or is asked about, and may not decide about (any more).
+
+    They have an address of that organisation, or the guest's own, or are not named there.
+    """
+    themselves = exists().where(
+        _GUEST.c.id == Sponsorship.guest_id,
+        STAFF.c.id == Sponsorship.sponsor_id,
+        or_(_GUEST.c.email == STAFF.c.email, _GUEST.c.email_aside == STAFF.c.email),
+    )
+    may_decide = (
+        select(NAMED.c.id)
+        .select_from(WITH_STAFF)
+        .where(
+            NAMED.c.organisation_id == Sponsorship.organisation_id,
+            NAMED.c.staff_id == Sponsorship.sponsor_id,
+            MAY_DECIDE,
+        )
+        .correlate(table_of(Sponsorship))
+        .exists()
+    )
+    query = select(*COLUMNS).where(
+        Sponsorship.sponsor_id == staff_id,
+        Sponsorship.state.in_(OPEN),
+        or_(themselves, ~may_decide),
+    )
     return [row_of(row) for row in session.execute(query.order_by(Sponsorship.id))]
 
 

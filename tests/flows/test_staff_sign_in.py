@@ -1,0 +1,90 @@
+"""An employee comes back from the host's own provider with something else than before."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from sqlalchemy import update
+
+from portal.app import create_app
+from portal.guests.changes import write
+from portal.guests.queries import lock
+from portal.guests.rules import State
+from portal.staff.models import Staff
+from tests.factories import PUBLIC_URL
+from tests.flows.story import Story
+from tests.hostile.provider import CLIENT_ID, CLIENT_SECRET, HostileProvider
+from tests.infra.client import PortalClient
+from tests.pages.inside import Inside
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def own() -> Iterator[HostileProvider]:
+    """The host's own provider."""
+    provider = HostileProvider(host="127.0.0.3")
+    yield provider
+    provider.close()
+
+
+@pytest.fixture
+def house(make_settings, own: HostileProvider) -> Flask:
+    app = create_app(
+        make_settings(
+            host_oidc_issuer=own.issuer,
+            host_oidc_client_id=CLIENT_ID,
+            host_oidc_client_secret=CLIENT_SECRET,
+        )
+    )
+    app.testing = True
+    app.test_client_class = type("Client", (PortalClient,), {"public_url": PUBLIC_URL})
+    return app
+
+
+@pytest.fixture
+def scene(house: Flask) -> Inside:
+    return Inside(house)
+
+
+def bind(scene: Inside, staff_id: UUID, own: HostileProvider) -> None:
+    """Let the employee be who signs in at the host's provider."""
+
+    def change(tx) -> None:
+        person = {"issuer": own.issuer, "subject": str(own.person["sub"])}
+        tx.session.execute(update(Staff).where(Staff.id == staff_id).values(person))
+
+    scene.run(change, by=staff_id)
+
+
+def come(house: Flask, own: HostileProvider, email: str) -> None:
+    story = Story(house, own, UUID(int=0), UUID(int=0))
+    own.person |= {"email": email, "email_verified": True}
+    answer = story.knock(story.browser(), "/staff/sign-in")
+    assert answer.status_code == 303, answer.text
+
+
+@pytest.mark.parametrize("whose", ["a partner's domain", "the guest's", "their own"])
+def test_i07_a_new_address_takes_along_whom_it_must(
+    house: Flask, scene: Inside, own: HostileProvider, whose: str
+):
+    """Nobody stays with a sponsor who may not decide about them; everybody else does."""
+    ada, ben = scene.staff("ada"), scene.staff("ben")
+    acme = scene.partner(sponsors=[ada, ben], lead=ada)
+    zeta = scene.partner("zeta", sponsors=[ada, ben], lead=ada)
+    jane, john, zoe = scene.active(acme, "jane"), scene.active(acme, "john"), scene.guest(zeta)
+    bind(scene, ada, own)
+    if whose == "the guest's":
+        scene.run(
+            lambda tx: write(
+                tx, "guest.refreshed", lock(tx, [jane])[0], {"email_aside": "ada@new.example"}
+            ),
+            by=ben,
+        )
+    come(house, own, {"a partner's domain": "ada@acme.example"}.get(whose, "ada@new.example"))
+    gone = {"a partner's domain": {jane, john}, "the guest's": {jane}}.get(whose, set())
+    asked = {one: scene.sponsorship(one).sponsor_id for one in (jane, john, zoe)}
+    assert asked == {one: ben if one in gone else ada for one in (jane, john, zoe)}
+    assert {scene.row(one).state for one in (jane, john)} == {State.ACTIVE}
+    assert len(scene.mails("sponsor.handed_over")) == len(gone)
