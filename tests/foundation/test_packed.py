@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Boolean as Truth
 from sqlalchemy import (
     Column,
@@ -114,3 +116,15 @@ def test_one_inside_another_is_a_row_in_a_row(connection: Connection):
         (FULL["at"], FULL["data"]),
         [(one["id"], one["at"]) for one in THINGS],
     )
+
+
+def test_any_text_and_any_instant_come_back(connection: Connection):
+    @given(
+        words=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+        at=st.timedeltas(timedelta(-40_000), timedelta(2_000_000)).map(FULL["at"].__add__),
+    )
+    def check(words: str, at: datetime) -> None:
+        query = select(packed(literal(words, Text), packed(literal(at, UtcDateTime))))
+        assert connection.scalar(query) == (words, (at,))
+
+    check()
