@@ -186,7 +186,7 @@ DEFENCES: Final = (
     Defence(
         case="A16",
         file=ARRIVING,
-        old="    if not plain:\n",
+        old="    if not plain or door.policy.at_once != provider.policy.at_once:\n",
         new="    if False:\n",
         tests=(f"{RACES}::test_a16_one_person_fifty_times[postgresql]",),
     ),

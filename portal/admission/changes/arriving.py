@@ -106,7 +106,7 @@ def accept(
     door = gather(tx.connection, identity, provider, host_domains, tx.now, new=True)
     without_us = replace(door.facts, places_taken=door.facts.places_taken - 1)
     plain = decide(identity, without_us, tx.now).outcome == Outcome.ARRIVE and door.guest is None
-    if not plain:
+    if not plain or door.policy.at_once != provider.policy.at_once:
         raise LostRace
     return _create(tx, identity, provider, door, said)
 

@@ -1,10 +1,11 @@
 """What the portal knows of an identity that stands at the door.
 
 One statement says who it is and whether the door is open; a second, for whoever is not known or was
-removed, what a new person needs: a place, an address of their own, somebody to ask.
+removed, what a new person needs: a place, an address of their own, somebody to ask, the policy by
+which they are let in.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -43,6 +44,7 @@ from portal.trust.models import Domain, IdentityProvider, Organisation, Terms
 from portal.trust.queries import ProviderRow
 from portal.trust.queries.contracts import CONTRACT_COLUMNS, contract_of, with_running_contract
 from portal.trust.queries.offers import offers_of, standing_offers_to
+from portal.trust.queries.policies import POLICY_COLUMN, policy_of, with_policy
 from portal.trust.rules import ContractFacts, EffectivePolicy, OfferFacts
 
 
@@ -65,7 +67,8 @@ class Door:
         standing: the guest's open sponsorships.
         claims_chose: whether any grant of the guest was chosen by a claim.
         terms_current: newest version of the terms of use.
-        policy: the one that counted for the organisation when this request began.
+        policy: the one that counts for the organisation; for whoever is known, the one that counted
+            when this request began.
         deciders: who may decide for the organisation; read for whoever arrives.
         offers: what stands offered to the organisation; read for whoever arrives.
     """
@@ -122,11 +125,9 @@ _FROM = (
     )
     .outerjoin(_GUEST, _GUEST.c.id == _IDENTITY.c.guest_id)
 )
-_DOOR = (
-    select(*_WHO)
-    .select_from(with_open(with_running_contract(_FROM, _ORGANISATION.c.id), _GUEST.c.id))
-    .where(_ORGANISATION.c.id == bindparam("organisation"), _PROVIDER.c.id == bindparam("provider"))
-)
+_TABLES = with_open(with_running_contract(_FROM, _ORGANISATION.c.id), _GUEST.c.id)
+_AT = (_ORGANISATION.c.id == bindparam("organisation"), _PROVIDER.c.id == bindparam("provider"))
+_DOOR = select(*_WHO).select_from(_TABLES).where(*_AT)
 
 _ADDRESS_TAKEN = exists().where(
     _OTHER.c.email == _EMAIL,
@@ -148,10 +149,15 @@ _PLACE: tuple[ColumnElement[Any], ...] = (
     ),
     packed_rows(deciders_for(_ORGANISATION.c.id).correlate(_ORGANISATION)),
     packed_rows(standing_offers_to(_ORGANISATION.c.id).correlate(_ORGANISATION)),
+    POLICY_COLUMN,
 )
-_ARRIVING = select(*_PLACE).where(_ORGANISATION.c.id == bindparam("organisation"))
-_NEW = _DOOR.add_columns(*_PLACE)
-_NO_PLACE_WANTED = [(0, False, 0), (), ()]
+_ARRIVING = (
+    select(*_PLACE)
+    .select_from(with_policy(_ORGANISATION, _ORGANISATION.c.id))
+    .where(_ORGANISATION.c.id == bindparam("organisation"))
+)
+_NEW = select(*_WHO, *_PLACE).select_from(with_policy(_TABLES, _ORGANISATION.c.id)).where(*_AT)
+_NO_PLACE_WANTED = [(0, False, 0), (), (), None]
 
 
 def gather(
@@ -195,7 +201,9 @@ def gather(
     elif guest is not None or not new:
         own = guest.id if guest else None
         place = [*reader.execute(_ARRIVING, of_place | {"own_guest": own}).one()]
-    (places, address_taken, arrived), deciders, offers = place
+    (places, address_taken, arrived), deciders, offers, policy = place
+    if policy is not None:
+        provider = replace(provider, policy=policy_of(policy))
     contract = contract_of(contract_values)
     facts = AdmissionFacts(
         organisation_active=state == "active",
