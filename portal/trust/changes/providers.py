@@ -41,7 +41,8 @@ def _locked(tx: Tx, which: ColumnElement[bool]) -> Sequence[IdentityProvider]:
         select(IdentityProvider)
         .where(which)
         .order_by(IdentityProvider.id)
-        .with_for_update()
+        # Its key stays: whoever comes in meanwhile refers to it, holding what this waits for next.
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     ).all()
 

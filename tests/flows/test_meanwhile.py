@@ -1,0 +1,85 @@
+"""What happens at the portal while a browser is on its way to the provider and back."""
+
+from threading import Thread
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from portal.foundation import clock
+from portal.foundation.db import db
+from portal.foundation.transaction import ANONYMOUS, transaction
+from portal.sign_in import changes, journey
+from portal.sign_in.models import Session
+from portal.trust.changes import disable
+from portal.trust.queries import connection_for
+from tests.infra.ports import wait_until
+
+
+def waiting(app) -> bool:
+    """Say whether somebody waits for a lock in this test's database."""
+    with app.app_context(), db.engine.connect() as connection:
+        return bool(
+            connection.scalar(
+                text(
+                    "select count(*) from pg_stat_activity"
+                    " where datname = current_database() and wait_event_type = 'Lock'"
+                )
+            )
+        )
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_provider_is_disabled_while_somebody_comes_in_through_it(story, monkeypatch):
+    """Both are carried out, one after the other: no deadlock, and the session is over at once."""
+    story.arrive(story.browser())
+    client = story.browser()
+    back = story.depart(client)
+    start_session, faults = changes.start_session, []
+
+    def turn_off() -> None:
+        with story.app.app_context():
+            row = connection_for(db.session(), "acme", "id")
+            try:
+                with transaction(actor=ANONYMOUS, now=clock.policy_now()) as tx:
+                    disable(tx, row.id)
+                    changes.end_sessions_of_provider(tx, row.id, clock.protocol_now())
+            except Exception as fault:  # noqa: BLE001 - the test says so, not the thread
+                faults.append(fault)
+            db.session.remove()
+
+    admin = Thread(target=turn_off)
+
+    def late(*arguments: Any, **more: Any):
+        if not admin.ident:
+            admin.start()
+            wait_until(lambda: waiting(story.app), "the admin waits")
+        return start_session(*arguments, **more)
+
+    monkeypatch.setattr(changes, "start_session", late)
+    answer = client.get(back)
+    admin.join(20)
+    assert faults == []
+    assert answer.location == "/me"
+    with story.app.app_context():
+        revoked = db.session.scalars(select(Session.revoked_at)).all()
+        assert None not in revoked
+    assert client.get("/me").status_code == 303
+
+
+@pytest.mark.parametrize("way", ["out", "back"])
+def test_f06_nobody_holds_a_connection_while_the_provider_is_asked(story, monkeypatch, way):
+    """Not even a browser that is signed in already, whose session was read."""
+    client = story.browser()
+    story.arrive(client)
+    held: list[int] = []
+    name = "authorization_url" if way == "out" else "finish"
+    ask = getattr(journey.oidc, name)
+
+    def asked(*arguments: Any, **more: Any):
+        held.append(db.engine.pool.checkedout())
+        return ask(*arguments, **more)
+
+    monkeypatch.setattr(journey.oidc, name, asked)
+    assert story.knock(client).location == "/me"
+    assert held == [0]
