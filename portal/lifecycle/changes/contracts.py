@@ -106,7 +106,8 @@ def conclude_contract(tx: Tx, contract_id: UUID) -> int | None:
     row = tx.session.execute(
         select(Contract.organisation_id, Contract.reference, Contract.ends_at, Contract.settled_at)
         .where(Contract.id == contract_id)
-        .with_for_update()
+        # An arrival that refers to it holds its organisation's row, which is waited for next.
+        .with_for_update(key_share=True)
     ).one()
     if row.settled_at is not None or row.ends_at is None or row.ends_at > tx.now:
         return None

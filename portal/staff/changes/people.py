@@ -45,7 +45,11 @@ class Added:
 
 def _locked(tx: Tx, which: ColumnElement[bool]) -> Staff | None:
     return tx.session.scalars(
-        select(Staff).where(which).with_for_update().execution_options(populate_existing=True)
+        select(Staff)
+        .where(which)
+        # An arrival that asks them holds its organisation's row, which handing over waits for.
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
     ).one_or_none()
 
 
@@ -205,7 +209,7 @@ def remove(tx: Tx, staff_id: UUID) -> None:
         select(Staff.id)
         .where(Staff.state == "active", Staff.is_admin.is_(True))
         .order_by(Staff.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).all()
     row = _locked(tx, Staff.id == staff_id)
     if row is None or row.state != "active":

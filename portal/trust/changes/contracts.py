@@ -89,7 +89,7 @@ def set_contract(
     row = tx.session.execute(
         select(Contract)
         .where(Contract.id == contract_id)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     ).scalar_one()
     check_days(row.first_day, last_day, open_ended=open_ended)

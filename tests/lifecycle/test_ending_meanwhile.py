@@ -1,0 +1,94 @@
+"""An end that is carried out while somebody arrives: both are done, one after the other."""
+
+from collections.abc import Callable
+from threading import Thread
+from typing import Any
+
+import pytest
+from flask import current_app
+from sqlalchemy import text
+
+from portal.admission.changes import Arrived, arriving
+from portal.foundation.db import db
+from portal.lifecycle.changes import end_organisation, hand_over_all
+from portal.staff.changes import remove
+from tests.infra.ports import wait_until
+from tests.scene import Partner, Scene, folded, kept
+
+pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+_WAITING = text(
+    "select count(*) from pg_stat_activity"
+    " where datname = current_database() and wait_event_type = 'Lock'"
+)
+
+
+@pytest.fixture
+def scene(database) -> Scene:
+    return Scene()
+
+
+def somebody_waits() -> bool:
+    with db.engine.connect() as connection:
+        return bool(connection.scalar(_WAITING))
+
+
+def accepted_while(scene: Scene, partner: Partner, work: Callable[[], object], monkeypatch):
+    """Accept an arrival; *work* begins beside it, once the place is taken, and has to wait."""
+    app, faults = current_app._get_current_object(), []
+    arrived = scene.knock(partner, scene.identity(partner, "late"))
+    assert isinstance(arrived, Arrived)
+    gather = arriving.gather
+
+    def run() -> None:
+        with app.app_context():
+            try:
+                work()
+            except Exception as fault:  # noqa: BLE001 - the test says so, not the thread
+                faults.append(fault)
+            finally:
+                db.session.remove()
+
+    beside = Thread(target=run)
+
+    def then(*arguments: Any, **more: Any):
+        door = gather(*arguments, **more)
+        if not beside.ident:
+            beside.start()
+            wait_until(somebody_waits, "somebody waits")
+        return door
+
+    monkeypatch.setattr(arriving, "gather", then)
+    result = scene.accept(partner, arrived)
+    beside.join(20)
+    assert faults == []
+    return result
+
+
+def test_an_organisation_is_ended(scene: Scene, monkeypatch):
+    """Whoever came in just before goes with the others."""
+    acme = scene.partner()
+    scene.guest(acme, "waits")
+
+    def end() -> None:
+        other = Scene(now=scene.now)
+        with other.tx() as tx:
+            end_organisation(tx, acme.id, None)
+
+    accepted_while(scene, acme, end, monkeypatch)
+    assert scene.seats(acme) == (0, 0)
+    assert folded(scene.session) == kept(scene.session)
+
+
+def test_the_only_sponsor_is_let_go(scene: Scene, monkeypatch):
+    scene.staff("ada", "admin")
+    acme = scene.partner()
+    scene.guest(acme, "waits")
+
+    def leave() -> None:
+        other = Scene(now=scene.now)
+        with other.tx() as tx:
+            remove(tx, acme.sponsor)
+            hand_over_all(tx, acme.sponsor)
+
+    accepted_while(scene, acme, leave, monkeypatch)
+    assert folded(scene.session) == kept(scene.session)
