@@ -51,6 +51,16 @@ def test_critical_extensions(walk: Walk, hostile: HostileProvider, header: dict[
         assert walk.refused() is R.SIGNATURE
 
 
+@pytest.mark.parametrize("where", ["header", "claims"])
+def test_lists_in_lists(walk: Walk, hostile: HostileProvider, where: str) -> None:
+    """Refused where they are read first: further inside, the last level would be our fault."""
+    deep: list[Any] = []
+    for _ in range(100):
+        deep = [deep]
+    with hostile.lying(**{where: {"deep": deep}}):
+        assert walk.refused() is R.SIGNATURE
+
+
 def test_hashes_of_what_came_along(walk: Walk, hostile: HostileProvider) -> None:
     """An access token or code that was swapped under a true ID token."""
     for claims in ({"at_hash": "AAAA"}, {"at_hash": None}, {"c_hash": "AAAA"}):

@@ -338,3 +338,13 @@ def test_a_subject_that_looks_like_a_name(claims: dict[str, Any], looks: str | N
 def test_what_userinfo_is_asked_for(changes: dict[str, Any], expected: set[str]):
     """What somebody decides or shows by, and the token lacks."""
     assert missing_claims(replace(ACME, **changes), {"sub": "s"}) == expected
+
+
+@pytest.mark.parametrize(("levels", "kept"), [(30, True), (31, False), (930, False)])
+def test_what_can_be_kept_from_anywhere(levels: int, *, kept: bool):
+    """Whoever keeps it is further inside than who looks: the last level must not be a fault."""
+    deep: Any = "value"
+    for _ in range(levels):
+        deep = [deep]
+    found = identity_of(ACME, {"sub": "s"}, {"sub": "s", "deep": deep})
+    assert isinstance(found, VerifiedIdentity) is kept

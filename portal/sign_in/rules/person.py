@@ -11,7 +11,7 @@ from portal.foundation.text import BadText, canonical_email, clean_name
 from portal.sign_in.connection import Connection
 from portal.sign_in.rules.reasons import Failure, SignInReason
 from portal.sign_in.rules.tenant import tenant_of
-from portal.sign_in.rules.token import is_subject, number
+from portal.sign_in.rules.token import is_shallow, is_subject, number
 from portal.trust.rules import DEFAULT_CLAIMS
 
 MOST_NAME: Final = 200
@@ -185,9 +185,11 @@ def _same_address(value: object, asserted: object, email: str) -> bool:
 
 def _storable(claims: Mapping[str, object]) -> bool:
     """Return whether claims can be kept as JSON: no half surrogate pairs, no NaN, not too deep."""
+    if not is_shallow(claims):
+        return False
     try:
         json.dumps(claims, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError):
+    except ValueError:
         return False
     return True
 

@@ -31,6 +31,7 @@ ALGORITHMS: Final[Mapping[str, str]] = {
 SKEW: Final = 60  # seconds that two clocks may differ
 OLDEST: Final = 600  # seconds since an ID token was issued: it is fresh from the token endpoint
 MOST_TOKEN_CHARACTERS: Final = 65_536
+MOST_LEVELS: Final = 32  # of lists and objects in each other; Python gives up at about a thousand
 # What a provider may call an ID token. Access, log-out and event tokens have types of their own.
 _TYPES: Final = frozenset({"jwt", "application/jwt"})
 _OTHER_KINDS: Final = frozenset({"bearer", "refresh", "offline", "logout", "access"})
@@ -145,6 +146,21 @@ def number(value: object) -> float | None:
     return seconds if math.isfinite(seconds) else None
 
 
+def is_shallow(value: object) -> bool:
+    """Return whether a JSON value nests so little that whoever reads or writes it can do so."""
+    level = [value]
+    for _ in range(MOST_LEVELS):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return True
+    return False
+
+
 def _check_issuer(claims: Mapping[str, object], expected: Expected) -> Failure | None:
     if claims.get("iss") != expected.issuer:
         return Failure(SignInReason.ISSUER, "the ID token was issued by another issuer")
@@ -224,4 +240,4 @@ def _object(part: str) -> dict[str, object] | None:
         value = json.loads(raw)
     except (ValueError, Base64Error, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return value if isinstance(value, dict) and is_shallow(value) else None
