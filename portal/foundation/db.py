@@ -99,9 +99,18 @@ Reader = Session | Connection  # whoever runs a select: the request's session, o
 RESTED = 5.0  # seconds without use after which a connection may have been cut
 
 
+WRITES = "writes"  # in the ``info`` of a session whose transaction is open
+
+
 def let_go() -> None:
-    """Give back the connection that this request's session holds, if it has read anything."""
+    """Give back the connection that this request's session holds, if it has read anything.
+
+    Raises:
+        RuntimeError: it writes, and what it has written would be lost without a word.
+    """
     if db.session.registry.has():
+        if WRITES in db.session().info:
+            raise RuntimeError("a transaction is open: nothing else begins in the midst of it")
         db.session.rollback()
 
 

@@ -18,7 +18,7 @@ from uuid import UUID
 from sqlalchemy import Connection, CursorResult, Executable, Table
 from sqlalchemy.orm import Session
 
-from portal.foundation.db import db, insert_into, let_go
+from portal.foundation.db import WRITES, db, insert_into, let_go
 
 # No vowels and no look-alikes: a reference is read aloud on the telephone.
 _ALPHABET = "23456789BCDFGHJKMNPQRSTVWXYZ"
@@ -128,19 +128,20 @@ def transaction(*, actor: Actor, now: datetime, reference: str | None = None) ->
         reference: the correlation id; a new one when the caller has none yet.
 
     Raises:
-        RuntimeError: the session holds changes that nobody wrote through a transaction.
+        RuntimeError: the session holds changes that nobody wrote through a transaction, or a
+            transaction is open already.
     """
     session: Session = db.session()
-    if session.in_transaction():
-        if session.new or session.dirty or session.deleted:
-            session.rollback()
-            raise RuntimeError("rows were changed outside a transaction")
+    if session.in_transaction() and (session.new or session.dirty or session.deleted):
         session.rollback()
+        raise RuntimeError("rows were changed outside a transaction")
+    let_go()
     options: dict[str, Any] = {"portal_write": True}
     if session.get_bind().dialect.name == "postgresql":
         options["isolation_level"] = "READ COMMITTED"
     connection = session.connection(execution_options=options)
     tx = Tx(connection, session, now, actor, reference or new_reference())
+    session.info[WRITES] = True
     try:
         yield tx
         tx.write_kept()
@@ -148,6 +149,8 @@ def transaction(*, actor: Actor, now: datetime, reference: str | None = None) ->
     except BaseException:
         session.rollback()
         raise
+    finally:
+        del session.info[WRITES]
     for hook in tx.after_commit:
         hook()
 

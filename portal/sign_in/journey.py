@@ -28,7 +28,6 @@ def new_attempt(errand: Errand) -> NewAttempt:
 
 def begin_at(organisation: str, provider: str, attempt: NewAttempt) -> ProviderRow | None:
     """Write an attempt at an organisation's provider; return it, or nothing if none is enabled."""
-    let_go()
     with single_write() as tx:
         return changes.begin_attempt_at(tx, organisation, provider, attempt)
 

@@ -3,8 +3,9 @@
 import pytest
 from sqlalchemy import func, select
 
-from portal.foundation.db import db, reading, table_of, uuid7
-from portal.foundation.transaction import single_write
+from portal.foundation import clock
+from portal.foundation.db import db, let_go, reading, table_of, uuid7
+from portal.foundation.transaction import ANONYMOUS, single_write, transaction
 from portal.sign_in.models import ProviderDocument
 
 SHELF = table_of(ProviderDocument)
@@ -53,3 +54,14 @@ def test_nobody_holds_two_connections(database):
         assert reader.scalar(select(func.count()).select_from(SHELF)) == 1
         assert pool.checkedout() == 1
     assert pool.checkedout() == 0
+
+
+@pytest.mark.parametrize("begin", [let_go, reading, single_write, "another"])
+def test_nothing_begins_in_the_midst_of_a_transaction(database, begin):
+    """What was written so far would be lost, and what follows would stand without it."""
+    with transaction(actor=ANONYMOUS, now=clock.policy_now()) as tx:
+        tx.insert(SHELF, row())
+        other = transaction(actor=ANONYMOUS, now=clock.policy_now()) if begin == "another" else None
+        with pytest.raises(RuntimeError, match="is open"):
+            (other or begin()).__enter__()
+    assert kept() == 1
