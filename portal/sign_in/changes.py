@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.sql.elements import ColumnElement
 
+from portal.admission.changes import close_arrivals
 from portal.foundation.crypto import encrypt, hash_token, random_token
 from portal.foundation.db import table_of, uuid7
 from portal.foundation.packed import told
@@ -258,7 +259,11 @@ def end_sessions_of_staff(tx: Tx, staff_ids: Sequence[UUID], at: datetime) -> in
 
 
 def end_sessions_of_provider(tx: Tx, identity_provider_id: UUID, at: datetime) -> int:
-    """End what came through an identity provider, open attempts too; return how many sessions."""
+    """End what came through an identity provider; return how many sessions.
+
+    Open attempts and arrivals first: whoever uses one up at this moment is waited for, and the
+    session that comes of it is ended too.
+    """
     tx.session.execute(
         update(SignInAttempt)
         .where(
@@ -269,6 +274,7 @@ def end_sessions_of_provider(tx: Tx, identity_provider_id: UUID, at: datetime) -
         .values(used_at=at)
         .execution_options(synchronize_session=False)
     )
+    close_arrivals(tx, identity_provider_id)
     return _end(tx, Session.identity_provider_id == identity_provider_id, at)
 
 

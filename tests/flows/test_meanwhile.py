@@ -11,7 +11,7 @@ from portal.foundation.db import db
 from portal.foundation.transaction import ANONYMOUS, transaction
 from portal.sign_in import changes, journey
 from portal.sign_in.models import Session
-from portal.trust.changes import disable
+from portal.trust.changes import disable, enable
 from portal.trust.queries import connection_for
 from tests.infra.ports import wait_until
 
@@ -29,26 +29,34 @@ def waiting(app) -> bool:
         )
 
 
+def turn_off(app) -> None:
+    """Disable Acme's provider as an admin does."""
+    with app.app_context():
+        row = connection_for(db.session(), "acme", "id")
+        with transaction(actor=ANONYMOUS, now=clock.policy_now()) as tx:
+            disable(tx, row.id)
+            changes.end_sessions_of_provider(tx, row.id, clock.protocol_now())
+        db.session.remove()
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_provider_is_disabled_while_somebody_comes_in_through_it(story, monkeypatch):
+@pytest.mark.parametrize("known", [True, False])
+def test_a_provider_is_disabled_while_somebody_comes_in_through_it(story, monkeypatch, *, known):
     """Both are carried out, one after the other: no deadlock, and the session is over at once."""
-    story.arrive(story.browser())
-    client = story.browser()
-    back = story.depart(client)
-    start_session, faults = changes.start_session, []
+    client, start_session, faults = story.browser(), changes.start_session, []
+    if known:
+        story.arrive(story.browser())
+        back = story.depart(client)
+    else:
+        assert story.knock(client).location == "/arrival"
 
-    def turn_off() -> None:
-        with story.app.app_context():
-            row = connection_for(db.session(), "acme", "id")
-            try:
-                with transaction(actor=ANONYMOUS, now=clock.policy_now()) as tx:
-                    disable(tx, row.id)
-                    changes.end_sessions_of_provider(tx, row.id, clock.protocol_now())
-            except Exception as fault:  # noqa: BLE001 - the test says so, not the thread
-                faults.append(fault)
-            db.session.remove()
+    def off() -> None:
+        try:
+            turn_off(story.app)
+        except Exception as fault:  # noqa: BLE001 - the test says so, not the thread
+            faults.append(fault)
 
-    admin = Thread(target=turn_off)
+    admin = Thread(target=off)
 
     def late(*arguments: Any, **more: Any):
         if not admin.ident:
@@ -57,14 +65,28 @@ def test_a_provider_is_disabled_while_somebody_comes_in_through_it(story, monkey
         return start_session(*arguments, **more)
 
     monkeypatch.setattr(changes, "start_session", late)
-    answer = client.get(back)
+    answer = client.get(back) if known else client.submit("/arrival", {"terms": "y"})
     admin.join(20)
     assert faults == []
     assert answer.location == "/me"
     with story.app.app_context():
-        revoked = db.session.scalars(select(Session.revoked_at)).all()
-        assert None not in revoked
+        assert None not in db.session.scalars(select(Session.revoked_at)).all()
     assert client.get("/me").status_code == 303
+
+
+def test_an_arrival_is_over_with_its_provider(story):
+    """Whoever stands on the arrival page signs in anew, also when the provider is back by then."""
+    client = story.browser()
+    assert story.knock(client).location == "/arrival"
+    turn_off(story.app)
+    with story.app.app_context():
+        row = connection_for(db.session(), "acme", "id")
+        with transaction(actor=ANONYMOUS, now=clock.policy_now()) as tx:
+            enable(tx, row.id)
+        db.session.remove()
+    assert client.get("/arrival").status_code == 410
+    assert story.guest() is None
+    assert story.arrive(client).location == "/me"
 
 
 @pytest.mark.parametrize("way", ["out", "back"])

@@ -1,6 +1,6 @@
 """Carry admission out: ``door`` decides, ``refusing``, ``arriving`` and ``refreshing`` do it."""
 
-from portal.admission.changes.arriving import accept, delete_expired
+from portal.admission.changes.arriving import accept, close_arrivals, delete_expired
 from portal.admission.changes.door import knock, trial
 from portal.admission.changes.results import Arrived, LostRace, Result, SignedIn, TurnedAway
 
@@ -11,6 +11,7 @@ __all__ = [
     "SignedIn",
     "TurnedAway",
     "accept",
+    "close_arrivals",
     "delete_expired",
     "knock",
     "trial",

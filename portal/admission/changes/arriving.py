@@ -272,6 +272,18 @@ def _use_up(tx: Tx, arrival_id: UUID) -> None:
         raise LostRace
 
 
+_CLOSE = (
+    update(_ARRIVAL)
+    .where(_ARRIVAL.c.identity_provider_id == bindparam("provider"), _ARRIVAL.c.used_at.is_(None))
+    .values(used_at=bindparam("at"))
+)
+
+
+def close_arrivals(tx: Tx, identity_provider_id: UUID) -> None:
+    """Use up what an identity provider vouched for and nobody has accepted: they sign in anew."""
+    tx.execute(_CLOSE, {"provider": identity_provider_id, "at": tx.now})
+
+
 def delete_expired(tx: Tx, now: datetime, limit: int) -> int:
     """Delete arrivals past their life; the abandoned ones leave a count in the audit log."""
     rows = tx.session.execute(
