@@ -81,13 +81,14 @@ def _event(failure: SignInFailure, row: ProviderRow | None) -> Event:
 def closed(organisation_id: UUID, name: str) -> ResponseReturnValue:
     """Say that an organisation's sign-in is not open."""
     reference = new_reference()
-    with transaction(actor=ANONYMOUS, now=clock.policy_now(), reference=reference) as tx:
-        event = Event(
-            "sign_in.refused",
-            organisation_id=organisation_id,
-            reason=Refusal.IDP_DISABLED,
-            data={"reasons": [str(Refusal.IDP_DISABLED)], "identity_provider": ""},
-        )
-        record(tx, [event])
+    if not is_flood():  # anybody can call this address, as often as they like
+        with transaction(actor=ANONYMOUS, now=clock.policy_now(), reference=reference) as tx:
+            event = Event(
+                "sign_in.refused",
+                organisation_id=organisation_id,
+                reason=Refusal.IDP_DISABLED,
+                data={"reasons": [str(Refusal.IDP_DISABLED)], "identity_provider": ""},
+            )
+            record(tx, [event])
     page = render_template("sign_in/closed.html", organisation=name, reference=reference)
     return page, 403

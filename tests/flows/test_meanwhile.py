@@ -9,6 +9,7 @@ from sqlalchemy import select, text
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.transaction import ANONYMOUS, transaction
+from portal.pages import not_allowed
 from portal.sign_in import changes, journey
 from portal.sign_in.models import Session
 from portal.trust.changes import disable, enable
@@ -105,3 +106,16 @@ def test_f06_nobody_holds_a_connection_while_the_provider_is_asked(story, monkey
     monkeypatch.setattr(journey.oidc, name, asked)
     assert story.knock(client).location == "/me"
     assert held == [0]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("path", ["/sign-in/acme", "/sign-in/acme/id"])
+def test_l08_a_closed_door_that_is_knocked_at_all_day_fills_no_database(story, monkeypatch, path):
+    """Everybody gets the page; the log keeps the first of a minute."""
+    turn_off(story.app)
+    monkeypatch.setattr(not_allowed, "_window", [0.0, 0])
+    monkeypatch.setattr(not_allowed, "MOST_A_MINUTE", 3)
+    client = story.browser()
+    for _ in range(6):
+        assert client.get(path).status_code == 403
+    assert len(story.events(event="sign_in.refused")) == 3
