@@ -184,7 +184,8 @@ def _redeem(
             raise outbound_failure(fault) from None
         except OAuthError as fault:
             raise SignInFailure(token_error(fault.error)) from None
-        except (RequestException, ValueError, TypeError, RecursionError):
+        # OverflowError: Authlib reckons with expires_in, which may be infinite in Python's JSON.
+        except (RequestException, ValueError, TypeError, OverflowError, RecursionError):
             raise _no_answer("the token endpoint") from None
     return tokens
 

@@ -61,6 +61,23 @@ def test_lists_in_lists(walk: Walk, hostile: HostileProvider, where: str) -> Non
         assert walk.refused() is R.SIGNATURE
 
 
+@pytest.mark.parametrize(
+    ("tokens", "reason"),
+    [
+        ({"expires_in": float("inf")}, R.NET_LIMIT),
+        ({"expires_at": float("-inf")}, R.NET_LIMIT),
+        ({"expires_in": [300]}, R.NET_LIMIT),
+        ({"access_token": "\ud800"}, R.SIGNATURE),
+    ],
+)
+def test_a_token_response_that_cannot_be_reckoned_with(
+    walk: Walk, hostile: HostileProvider, tokens: dict[str, Any], reason: SignInReason
+) -> None:
+    """It is a refusal under its reason, not an error of the portal."""
+    with hostile.lying(tokens=tokens):
+        assert walk.refused() is reason
+
+
 def test_hashes_of_what_came_along(walk: Walk, hostile: HostileProvider) -> None:
     """An access token or code that was swapped under a true ID token."""
     for claims in ({"at_hash": "AAAA"}, {"at_hash": None}, {"c_hash": "AAAA"}):

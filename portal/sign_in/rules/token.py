@@ -114,7 +114,7 @@ def check_hash(
         return None
     claimed = claims[name]
     if isinstance(value, str) and isinstance(claimed, str):
-        digest = hashlib.new(ALGORITHMS[algorithm], value.encode()).digest()
+        digest = hashlib.new(ALGORITHMS[algorithm], value.encode("utf-8", "replace")).digest()
         half = urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=")
         if compare_digest(half, claimed.encode("utf-8", "replace").rstrip(b"=")):
             return None
