@@ -32,7 +32,7 @@ from portal.sponsorship.rules import (
     latest_last_day,
     who_is_asked,
 )
-from portal.trust.queries import ProviderRow, TermsFacts
+from portal.trust.queries import ProviderRow, TermsFacts, policy_for
 from portal.trust.rules import EffectivePolicy, proposals
 
 LIFE = timedelta(minutes=30)
@@ -127,6 +127,8 @@ def _accept_settling(
     if was is None or was.state == State.REMOVED:
         clear_the_way(tx, identity, provider, door)
     guest_changes.lock_places(tx, provider.organisation_id)
+    # Whoever changes the policy locks the organisation too, and may have been waited for.
+    provider = replace(provider, policy=policy_for(tx.session, provider.organisation_id))
     door = gather(tx.connection, identity, provider, host_domains, tx.now)
     if was is None and door.guest is not None:
         raise LostRace

@@ -1,8 +1,7 @@
 """What the portal knows of an identity that stands at the door.
 
 One statement says who it is and whether the door is open; a second, for whoever is not known or was
-removed, what a new person needs: a place, an address of their own, somebody to ask, the policy by
-which they are let in.
+removed, what a new person needs: a place, an address of their own, somebody to ask.
 """
 
 from dataclasses import dataclass, replace
@@ -67,8 +66,8 @@ class Door:
         standing: the guest's open sponsorships.
         claims_chose: whether any grant of the guest was chosen by a claim.
         terms_current: newest version of the terms of use.
-        policy: the one that counts for the organisation; for whoever is known, the one that counted
-            when this request began.
+        policy: the one that counted for the organisation when this request began; for whoever is
+            new, the one that counts now.
         deciders: who may decide for the organisation; read for whoever arrives.
         offers: what stands offered to the organisation; read for whoever arrives.
     """
@@ -149,15 +148,14 @@ _PLACE: tuple[ColumnElement[Any], ...] = (
     ),
     packed_rows(deciders_for(_ORGANISATION.c.id).correlate(_ORGANISATION)),
     packed_rows(standing_offers_to(_ORGANISATION.c.id).correlate(_ORGANISATION)),
-    POLICY_COLUMN,
 )
-_ARRIVING = (
-    select(*_PLACE)
-    .select_from(with_policy(_ORGANISATION, _ORGANISATION.c.id))
-    .where(_ORGANISATION.c.id == bindparam("organisation"))
+_ARRIVING = select(*_PLACE).where(_ORGANISATION.c.id == bindparam("organisation"))
+_NEW = (
+    select(*_WHO, *_PLACE, POLICY_COLUMN)
+    .select_from(with_policy(_TABLES, _ORGANISATION.c.id))
+    .where(*_AT)
 )
-_NEW = select(*_WHO, *_PLACE).select_from(with_policy(_TABLES, _ORGANISATION.c.id)).where(*_AT)
-_NO_PLACE_WANTED = [(0, False, 0), (), (), None]
+_NO_PLACE_WANTED = [(0, False, 0), (), ()]
 
 
 def gather(
@@ -178,7 +176,8 @@ def gather(
             again here, since the conversation with it may have taken seconds.
         host_domains: the host's own domains, canonical.
         now: the policy clock.
-        new: it was nobody known a moment ago: read at once what an arrival needs.
+        new: it was nobody known a moment ago: read at once what an arrival needs, and the policy,
+            which may have changed while its place was waited for.
     """
     values = {
         "organisation": provider.organisation_id,
@@ -192,6 +191,8 @@ def gather(
     of_place = values | {"own_guest": None, "hour_ago": now - HOUR}
     rows = (reader.execute(_NEW, of_place) if new else reader.execute(_DOOR, values)).all()
     who, domains, contract_values, guest_values, _, *place = rows[0]
+    if new:
+        provider = replace(provider, policy=policy_of(place.pop()))
     state, provider_state, address_of_staff, terms_current, claims_chose, *came = who
     guest = None if guest_values[0] is None else row_of(guest_values)
     standing = tuple(one for row in rows if (one := open_in(row[len(_WHO) - 1])) is not None)
@@ -201,9 +202,7 @@ def gather(
     elif guest is not None or not new:
         own = guest.id if guest else None
         place = [*reader.execute(_ARRIVING, of_place | {"own_guest": own}).one()]
-    (places, address_taken, arrived), deciders, offers, policy = place
-    if policy is not None:
-        provider = replace(provider, policy=policy_of(policy))
+    (places, address_taken, arrived), deciders, offers = place
     contract = contract_of(contract_values)
     facts = AdmissionFacts(
         organisation_active=state == "active",
