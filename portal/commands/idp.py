@@ -245,6 +245,9 @@ def disable(organisation: str, slug: str, as_json: bool) -> None:
     with writing() as tx:
         changes.disable(tx, row.id)
         sessions = end_sessions_of_provider(tx, row.id, clock.protocol_now())
+    # Once more: whoever saw it enabled a moment ago has come in by now, and nobody does any more.
+    with writing() as tx:
+        sessions += end_sessions_of_provider(tx, row.id, clock.protocol_now())
     done = {**provider_dict(_by_slugs(organisation, slug)), "sessions_ended": sessions}
     say_row(done, as_json, f"{row.name} is disabled; {sessions} sessions ended.")
 

@@ -6,15 +6,19 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from portal.commands import idp
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.transaction import ANONYMOUS, transaction
 from portal.pages import not_allowed
+from portal.pages.admin import identity_providers
 from portal.sign_in import changes, journey
 from portal.sign_in.models import Session
 from portal.trust.changes import disable, enable
 from portal.trust.queries import connection_for
+from tests.commands.conftest import Shell
 from tests.infra.ports import wait_until
+from tests.pages.sessions import as_staff
 
 
 def waiting(app) -> bool:
@@ -73,6 +77,36 @@ def test_a_provider_is_disabled_while_somebody_comes_in_through_it(story, monkey
     with story.app.app_context():
         assert None not in db.session.scalars(select(Session.revoked_at)).all()
     assert client.get("/me").status_code == 303
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("by", ["page", "command"])
+def test_who_saw_it_enabled_a_moment_ago_does_not_stay(story, monkeypatch, by):
+    """Their session began after the others were ended, and before the door was seen to be shut."""
+    client, admin, late = story.browser(), story.browser(), []
+    story.arrive(story.browser())
+    as_staff(story.app, admin, story.admin_id)
+
+    def end(*arguments: Any) -> int:
+        ended = changes.end_sessions_of_provider(*arguments)
+        if not late:
+            beside = Thread(target=lambda: late.append(story.knock(client).location))
+            beside.start()
+            beside.join(20)
+        return ended
+
+    monkeypatch.setattr(identity_providers, "end_sessions_of_provider", end)
+    monkeypatch.setattr(idp, "end_sessions_of_provider", end)
+    if by == "page":
+        page = "/admin/organisations/acme/providers/id"
+        assert admin.submit(page, to="/disable").status_code == 303
+    else:
+        with story.app.app_context():
+            assert Shell().json("idp", "disable", "acme", "id")["sessions_ended"] == 2
+    assert late == ["/me"]
+    with story.app.app_context():
+        of_guests = select(Session.revoked_at).where(Session.guest_id.is_not(None))
+        assert None not in db.session.scalars(of_guests).all()
 
 
 def test_an_arrival_is_over_with_its_provider(story):

@@ -1,5 +1,6 @@
 """One identity provider: five steps that stay visible, each with its state and its one fix."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import (
@@ -284,13 +285,20 @@ def disable(slug: str, idp: str) -> ResponseReturnValue:
     """Let nobody in through it, and end the sessions that came through it."""
     row, provider = _wanted(slug, idp)
 
+    end = _end_sessions(provider)
+
     def change(tx: Tx) -> int:
         changes.disable(tx, provider.id)
-        return end_sessions_of_provider(tx, provider.id, clock.protocol_now())
+        return end(tx)
 
-    ended = act(change)
+    # Once more: whoever saw it enabled a moment ago has come in by now, and nobody does any more.
+    ended = act(change) + act(end)
     flash(f"{provider.name} is disabled, and {plural(ended, 'session')} ended")
     return _back(row, provider)
+
+
+def _end_sessions(provider: ProviderRow) -> Callable[[Tx], int]:
+    return lambda tx: end_sessions_of_provider(tx, provider.id, clock.protocol_now())
 
 
 def _back(row: OrganisationRow, provider: ProviderRow) -> ResponseReturnValue:
