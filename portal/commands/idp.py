@@ -132,11 +132,11 @@ def set_(organisation: str, slug: str, as_json: bool, **given: Any) -> None:
     said = _said(given, row.claim_map)
     if not said and secret is None:
         raise click.UsageError("Say what to change, such as --name NAME or --client-id ID")
-    before = provider_dict(row)
+    before, retest = provider_dict(row), False
     with writing() as tx:
         if said:
             changes.locked_provider(tx, row.id)
-            changes.change_identity_provider(
+            retest = changes.change_identity_provider(
                 tx,
                 row.id,
                 said,
@@ -145,6 +145,10 @@ def set_(organisation: str, slug: str, as_json: bool, **given: Any) -> None:
             )
         if secret is not None:
             changes.replace_secret(tx, row.id, secret)
+        if retest:
+            end_sessions_of_provider(tx, row.id, clock.protocol_now())
+    if retest:
+        _end_late(row)
     row = _by_slugs(organisation, slug)
     after = provider_dict(row)
     done = f"{row.name} is changed; it is {row.state}."
@@ -245,11 +249,15 @@ def disable(organisation: str, slug: str, as_json: bool) -> None:
     with writing() as tx:
         changes.disable(tx, row.id)
         sessions = end_sessions_of_provider(tx, row.id, clock.protocol_now())
-    # Once more: whoever saw it enabled a moment ago has come in by now, and nobody does any more.
-    with writing() as tx:
-        sessions += end_sessions_of_provider(tx, row.id, clock.protocol_now())
+    sessions += _end_late(row)
     done = {**provider_dict(_by_slugs(organisation, slug)), "sessions_ended": sessions}
     say_row(done, as_json, f"{row.name} is disabled; {sessions} sessions ended.")
+
+
+def _end_late(row: ProviderRow) -> int:
+    """End once more: whoever saw it enabled a moment ago has come in by now, and is the last."""
+    with writing() as tx:
+        return end_sessions_of_provider(tx, row.id, clock.protocol_now())
 
 
 def _by_slugs(organisation: str, slug: str) -> ProviderRow:

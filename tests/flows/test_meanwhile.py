@@ -13,7 +13,7 @@ from portal.foundation.transaction import ANONYMOUS, transaction
 from portal.pages import not_allowed
 from portal.pages.admin import identity_providers
 from portal.sign_in import changes, journey
-from portal.sign_in.models import Session
+from portal.sign_in.models import Session, SignInAttempt
 from portal.trust.changes import disable, enable
 from portal.trust.queries import connection_for
 from tests.commands.conftest import Shell
@@ -107,6 +107,23 @@ def test_who_saw_it_enabled_a_moment_ago_does_not_stay(story, monkeypatch, by):
     with story.app.app_context():
         of_guests = select(Session.revoked_at).where(Session.guest_id.is_not(None))
         assert None not in db.session.scalars(of_guests).all()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_another_client_id_ends_what_came_through_the_old_one(story):
+    """By the command as by the page: it would live again once the provider is enabled."""
+    known, away, arriving = (story.browser() for _ in range(3))
+    story.arrive(known)
+    back = story.depart(away)
+    story.provider.person = {**story.provider.person, "sub": "new", "email": "new@acme.example"}
+    assert story.knock(arriving).location == "/arrival"
+    with story.app.app_context():
+        Shell().json("idp", "set", "acme", "id", "--client-id", "another")
+        assert None not in db.session.scalars(select(Session.revoked_at)).all()
+        assert None not in db.session.scalars(select(SignInAttempt.used_at)).all()
+        db.session.remove()
+    assert away.get(back).status_code == 403
+    assert arriving.get("/arrival").status_code == 410
 
 
 def test_an_arrival_is_over_with_its_provider(story):

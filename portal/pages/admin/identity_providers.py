@@ -177,9 +177,11 @@ def edit(slug: str, idp: str) -> ResponseReturnValue:
 def save(slug: str, idp: str) -> ResponseReturnValue:
     """Change it; another issuer, client or subject claim must be tested again."""
     row, provider = _wanted(slug, idp)
-    form = ProviderForm()
+    form, end = ProviderForm(), _end_sessions(provider)
+    retest = False
 
     def change(tx: Tx) -> None:
+        nonlocal retest
         said = _said(form)
         values = {name: getattr(said, name) for name in said.__dataclass_fields__}
         retest = changes.change_identity_provider(
@@ -190,9 +192,11 @@ def save(slug: str, idp: str) -> ResponseReturnValue:
             people=known_people(tx.session, row.id, provider.issuer),
         )
         if retest:
-            end_sessions_of_provider(tx, provider.id, clock.protocol_now())
+            end(tx)
 
     if form.validate_on_submit() and try_act(form, change, "The identity provider is changed"):
+        if retest:
+            act(end)  # once more, as when it is disabled
         return _back(row, provider)
     return _form_page(row, provider, form, 422)
 
