@@ -11,6 +11,7 @@ from sqlalchemy import text
 from portal.admission.changes import Arrived, arriving
 from portal.foundation.db import db
 from portal.lifecycle.changes import end_organisation, hand_over_all
+from portal.sponsorship.queries import open_by_sponsor
 from portal.staff.changes import remove
 from tests.infra.ports import wait_until
 from tests.scene import Partner, Scene, folded, kept
@@ -79,10 +80,15 @@ def test_an_organisation_is_ended(scene: Scene, monkeypatch):
     assert folded(scene.session) == kept(scene.session)
 
 
-def test_the_only_sponsor_is_let_go(scene: Scene, monkeypatch):
+@pytest.mark.parametrize("waits", [True, False], ids=["somebody waits", "nobody waits"])
+def test_i11_whoever_arrives_is_not_left_to_a_sponsor_who_has_left(
+    scene: Scene, monkeypatch, *, waits: bool
+):
+    """The arrival asks them a moment before; whoever lets them go waits, and sees the request."""
     scene.staff("ada", "admin")
     acme = scene.partner()
-    scene.guest(acme, "waits")
+    if waits:
+        scene.guest(acme, "waits")
 
     def leave() -> None:
         other = Scene(now=scene.now)
@@ -91,4 +97,5 @@ def test_the_only_sponsor_is_let_go(scene: Scene, monkeypatch):
             hand_over_all(tx, acme.sponsor)
 
     accepted_while(scene, acme, leave, monkeypatch)
+    assert open_by_sponsor(scene.session, acme.sponsor) == []
     assert folded(scene.session) == kept(scene.session)

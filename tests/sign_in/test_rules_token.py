@@ -246,6 +246,20 @@ def test_a_token_is_read_without_believing_it(token: object, expected: Any):
     assert split(token) == expected
 
 
+@pytest.mark.parametrize(("levels", "read"), [(30, True), (31, False), (900, False)])
+def test_a_token_that_nests_deeply_is_not_read(levels: int, *, read: bool):
+    """In its header as in its claims: 32 levels of lists and objects, the outermost among them."""
+    deep: list[Any] = []
+    for _ in range(levels):
+        deep = [deep]
+    part = urlsafe_b64encode(json.dumps({"a": deep}).encode()).rstrip(b"=").decode()
+    header = (
+        urlsafe_b64encode(json.dumps({"alg": "RS256", "a": deep}).encode()).decode().rstrip("=")
+    )
+    assert (split(f"{HEADER}.{part}.x") == ({"alg": "RS256"}, {"a": deep})) is read
+    assert (split(f"{header}.e30.x") == ({"alg": "RS256", "a": deep}, {})) is read
+
+
 @pytest.mark.parametrize("length", range(1, 9))
 def test_padding_is_made_up(length: int):
     """Base64url in a JWS comes without it, whatever its length."""
@@ -273,6 +287,7 @@ def test_a_hash_is_of_what_came_with_it(algorithm: str, name: str):
     assert check_hash({name: good}, algorithm, name, "secret2") == wrong
     assert check_hash({name: good[:-1]}, algorithm, name, "secret") == wrong
     assert check_hash({name: good}, algorithm, name, None) == wrong
+    assert check_hash({name: good}, algorithm, name, "\ud800") == wrong  # half a character
     for other in (None, 7, "", "\ud800", good.upper()):
         assert check_hash({name: other}, algorithm, name, "secret") == wrong
 

@@ -25,7 +25,7 @@ from portal.sponsorship.queries import (
 )
 from portal.sponsorship.rules import anybody_else, who_is_asked
 from portal.trust import changes as trust_changes
-from portal.trust.queries import lock_named
+from portal.trust.queries import lock_named, organisations_of_sponsor
 from portal.trust.queries import sponsors as named
 from portal.trust.rules import House, check_domain
 
@@ -39,6 +39,9 @@ def hand_over_all(tx: Tx, staff_id: UUID) -> tuple[int, int]:
         How many sponsorships were handed over, and how many ended.
     """
     settle(tx, {row.guest_id for row in open_by_sponsor(tx.session, staff_id)})
+    # Who arrives at this moment may be asking them: waited for, and read below.
+    for one in sorted(organisations_of_sponsor(tx.session, staff_id), key=lambda row: str(row.id)):
+        guest_changes.lock_places(tx, one.id)
     return _pass_or_end(tx, open_by_sponsor(tx.session, staff_id), staff_id)
 
 
