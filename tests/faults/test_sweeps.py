@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import sys
 import time
 from collections import Counter
 from uuid import UUID
@@ -35,6 +36,8 @@ from tests.scene import Partner, Scene
 
 pytestmark = pytest.mark.processes
 PEOPLE = 1000
+# A tracer (coverage) runs beside every line: then it is not the sweep alone that is timed.
+MOST_SECONDS = 180 if sys.gettrace() is None else 720
 
 
 @pytest.fixture
@@ -194,7 +197,7 @@ def test_j18_a_sweep_goes_in_chunks_around_a_poisonous_row(
     poison(monkeypatch, bad)
     began = time.monotonic()
     report = jobs.run(scene.now, batch=jobs.BATCH // 50)
-    assert (time.monotonic() - began) * 50 < 180
+    assert (time.monotonic() - began) * 50 < MOST_SECONDS
     assert report.failed == [bad]
     assert report.settled["expired"] == PEOPLE - 1
     rows = scene.session.execute(select(Guest.id, Guest.state)).all()
