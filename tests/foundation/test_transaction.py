@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import func, select
 
 from portal.foundation import clock
-from portal.foundation.db import db, let_go, reading, table_of, uuid7
+from portal.foundation.db import Base, db, let_go, reading, table_of, uuid7
 from portal.foundation.transaction import ANONYMOUS, single_write, transaction
 from portal.sign_in.models import ProviderDocument
 
@@ -65,3 +65,15 @@ def test_nothing_begins_in_the_midst_of_a_transaction(database, begin):
         with pytest.raises(RuntimeError, match="is open"):
             (other or begin()).__enter__()
     assert kept() == 1
+
+
+def test_nothing_that_may_be_null_has_a_default():
+    """An INSERT leaves out what is None: with a default it would become something else."""
+    may_be_null = [
+        column
+        for table in Base.metadata.tables.values()
+        for column in table.columns
+        if column.nullable
+    ]
+    assert len(may_be_null) > 50
+    assert [one for one in may_be_null if one.default or one.server_default] == []
