@@ -130,9 +130,11 @@ def _read(report: Path) -> tuple[set[str], str]:
             if said.startswith(_NO_PROOF):
                 spoilt = f"{name} fails with {said[:200]}"
         error = case.find("error")
-        # What a failed test leaves behind is no wonder; that it could not begin proves nothing.
-        if error is not None and "failed on teardown" not in str(error.get("message")):
-            spoilt = f"{case.get('name')} cannot run: {str(error.get('message'))[:200]}"
+        # What a failed test leaves behind is no wonder, be it found in the setup of the next one;
+        # that a test could not begin proves nothing.
+        said = "" if error is None else str(error.get("message"))
+        if said and "on teardown" not in said and "unraisable" not in said.lower():
+            spoilt = f"{case.get('name')} cannot run: {said[:200]}"
     return failed, spoilt
 
 
