@@ -53,7 +53,7 @@ class Shape:
     keys: frozenset[str] = frozenset()
 
 
-def _shape(sets: str = "", keys: str = "") -> Shape:
+def _shape(sets: str, keys: str = "") -> Shape:
     return Shape(frozenset(sets.split()), frozenset(keys.split()))
 
 
