@@ -7,7 +7,7 @@ from multiprocessing.synchronize import Barrier
 from threading import Thread
 from typing import Any
 
-from flask import Flask
+from flask import Flask, current_app
 
 from portal.foundation.current import house
 from portal.foundation.db import db, init_database
@@ -16,6 +16,23 @@ from portal.foundation.settings import Settings
 _PATIENCE = 60  # seconds until the last process has imported everything
 
 Job = Callable[[Any], Any]
+
+
+def beside(work: Callable[[], object]) -> tuple[Thread, list[Exception]]:
+    """Return a thread that does *work* with a connection of its own, and what it will meet."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    faults: list[Exception] = []
+
+    def run() -> None:
+        with app.app_context():
+            try:
+                work()
+            except Exception as fault:  # noqa: BLE001 - the test says so, not the thread
+                faults.append(fault)
+            finally:
+                db.session.remove()
+
+    return Thread(target=run), faults
 
 
 def race(

@@ -47,6 +47,11 @@ NAMING = {
 }
 
 
+def in_utc(value: datetime) -> datetime:
+    """Return an instant as the database gave it, aware: SQLite keeps UTC without a zone."""
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An instant: aware and UTC in Python, whatever the database keeps."""
 
@@ -64,9 +69,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         """Give the instant back, aware."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return None if value is None else in_utc(value)
 
 
 class JsonText(TypeDecorator[Any]):

@@ -5,7 +5,7 @@ The database makes one JSON text of them; here each value becomes again what its
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,15 +25,13 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
-from portal.foundation.db import JsonText, UtcDateTime
+from portal.foundation.db import JsonText, UtcDateTime, in_utc
 
 Decoder = Callable[[Any], Any]
 
 
 def _instant(text: str) -> datetime:
-    """Read an instant: PostgreSQL writes its zone, SQLite keeps UTC without one."""
-    value = datetime.fromisoformat(text)
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return in_utc(datetime.fromisoformat(text))
 
 
 _DECODERS: Final[Sequence[tuple[type[TypeEngine[Any]], Decoder]]] = (

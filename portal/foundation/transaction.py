@@ -8,6 +8,7 @@ first, so that rows are read again under the locks of this transaction.
 """
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -64,14 +65,14 @@ class Actor:
 ANONYMOUS = Actor("anonymous")
 
 
-class Writer:
+class Writer(ABC):
     """Something that runs statements about tables in a transaction."""
 
     __slots__ = ()
 
+    @abstractmethod
     def execute(self, statement: Executable, values: Values | None = None) -> CursorResult[Any]:
         """Run a statement."""
-        raise NotImplementedError
 
     def insert(self, table: Table, values: Mapping[str, Any]) -> None:
         """Insert one row; a column without a value keeps its default."""

@@ -1,10 +1,8 @@
 """Somebody moves the guest between the door's reading and its writing: the whole is run again."""
 
 from collections.abc import Callable
-from threading import Thread
 
 import pytest
-from flask import current_app
 
 from portal.admission.changes import (
     Arrived,
@@ -18,8 +16,8 @@ from portal.admission.changes import (
 )
 from portal.admission.changes.arriving import Acceptance
 from portal.admission.queries import open_arrival
-from portal.foundation.db import db
 from portal.sponsorship.changes import deciding, people
+from tests.racing import beside
 from tests.scene import HOST_DOMAINS, Scene, folded, kept
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -30,20 +28,9 @@ def scene(database) -> Scene:
     return Scene()
 
 
-def beside(work: Callable[[], object]) -> None:
+def done_beside(work: Callable[[], object]) -> None:
     """Do it in a thread with a connection of its own, committed when this returns."""
-    app, faults = current_app._get_current_object(), []
-
-    def run() -> None:
-        with app.app_context():
-            try:
-                work()
-            except Exception as fault:  # noqa: BLE001 - the test says so, not the thread
-                faults.append(fault)
-            finally:
-                db.session.remove()
-
-    thread = Thread(target=run)
+    thread, faults = beside(work)
     thread.start()
     thread.join(20)
     assert faults == []
@@ -56,7 +43,7 @@ def meanwhile(monkeypatch, module, work: Callable[[], object]) -> None:
     def moved(*arguments, **more):
         if not done:
             done.append(True)
-            beside(work)
+            done_beside(work)
         return write(*arguments, **more)
 
     monkeypatch.setattr(module.guest_changes, "write_unmoved", moved)
@@ -151,7 +138,7 @@ def test_whoever_is_made_meanwhile_is_found_by_the_next_turn(scene: Scene, monke
     clear = arriving.clear_the_way
 
     def slowly(*arguments):
-        beside(lambda: Scene(now=scene.now).accept(acme, two))
+        done_beside(lambda: Scene(now=scene.now).accept(acme, two))
         return clear(*arguments)
 
     monkeypatch.setattr(arriving, "clear_the_way", slowly)

@@ -1,11 +1,9 @@
 """An end that is carried out while somebody arrives: both are done, one after the other."""
 
 from collections.abc import Callable
-from threading import Thread
 from typing import Any
 
 import pytest
-from flask import current_app
 from sqlalchemy import text
 
 from portal.admission.changes import Arrived, arriving
@@ -14,6 +12,7 @@ from portal.lifecycle.changes import end_organisation, hand_over_all
 from portal.sponsorship.queries import open_by_sponsor
 from portal.staff.changes import remove
 from tests.infra.ports import wait_until
+from tests.racing import beside
 from tests.scene import Partner, Scene, folded, kept
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -35,32 +34,22 @@ def somebody_waits() -> bool:
 
 def accepted_while(scene: Scene, partner: Partner, work: Callable[[], object], monkeypatch):
     """Accept an arrival; *work* begins beside it, once the place is taken, and has to wait."""
-    app, faults = current_app._get_current_object(), []
     arrived = scene.knock(partner, scene.identity(partner, "late"))
     assert isinstance(arrived, Arrived)
     gather = arriving.gather
 
-    def run() -> None:
-        with app.app_context():
-            try:
-                work()
-            except Exception as fault:  # noqa: BLE001 - the test says so, not the thread
-                faults.append(fault)
-            finally:
-                db.session.remove()
-
-    beside = Thread(target=run)
+    other, faults = beside(work)
 
     def then(*arguments: Any, **more: Any):
         door = gather(*arguments, **more)
-        if not beside.ident:
-            beside.start()
+        if not other.ident:
+            other.start()
             wait_until(somebody_waits, "somebody waits")
         return door
 
     monkeypatch.setattr(arriving, "gather", then)
     result = scene.accept(partner, arrived)
-    beside.join(20)
+    other.join(20)
     assert faults == []
     return result
 
