@@ -1,5 +1,7 @@
 """The application: wires the rooms, and does nothing else."""
 
+import gc
+
 from flask import Flask
 
 from portal.foundation import clock, files
@@ -66,4 +68,8 @@ def create_app(settings: Settings) -> Flask:
 
 def from_environment() -> Flask:
     """Return the portal as the settings of this process say: what gunicorn is given."""
-    return create_app(load_settings())
+    app = create_app(load_settings())
+    # What stands by now stands as long as the process: the collector need not go through it again.
+    gc.collect()
+    gc.freeze()
+    return app
