@@ -1,92 +1,89 @@
-"""The floor: the least Flask, Authlib and SQLAlchemy app that signs people in.
+"""The floor: the least Flask, Authlib and Flask-SQLAlchemy app that signs people in.
 
 State, PKCE, nonce, RS256 with cached keys, a pooled back channel, one transaction with user,
 identity, audit and session row, and one page. No policy, no sponsor, no terms, no error pages: what
 a portal does beyond this is what the ratios show.
+
+Its rows are mapped objects, as these libraries' own documents write such an app: 4 statements for
+somebody known, 5 for somebody new, one commit. Statements of Core would take a quarter off it.
 """
 
 import hashlib
 import os
 import secrets
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import requests
 from authlib.integrations.requests_client import OAuth2Session
-from flask import Flask, g, redirect, render_template, request, session
+from flask import Flask, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
+from flask_sqlalchemy import SQLAlchemy
 from joserfc import jwt
 from joserfc.jwk import KeySet
 from requests.adapters import HTTPAdapter
-from sqlalchemy import (
-    JSON,
-    Column,
-    DateTime,
-    ForeignKey,
-    MetaData,
-    String,
-    Table,
-    UniqueConstraint,
-    Uuid,
-    bindparam,
-    create_engine,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import JSON, DateTime, ForeignKey, String, UniqueConstraint, Uuid, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry, relationship
 
-metadata = MetaData()
-user = Table(
-    "floor_user",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("email", String(254), index=True),
-    Column("name", String(200)),
-    Column("seen_at", DateTime(timezone=True)),
-)
-identity = Table(
-    "floor_identity",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("user_id", Uuid, ForeignKey("floor_user.id")),
-    Column("issuer", String(255)),
-    Column("subject", String(255)),
-    UniqueConstraint("issuer", "subject"),
-)
-audit = Table(
-    "floor_audit",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("at", DateTime(timezone=True)),
-    Column("event", String(60)),
-    Column("user_id", Uuid),
-    Column("data", JSON),
-)
-login = Table(
-    "floor_session",
-    metadata,
-    Column("token_hash", String(64), primary_key=True),
-    Column("user_id", Uuid, ForeignKey("floor_user.id")),
-    Column("ends_at", DateTime(timezone=True)),
-)
 
-_KNOWN = (
-    select(user.c.id)
-    .join(identity, identity.c.user_id == user.c.id)
-    .where(
-        identity.c.issuer == bindparam("issuer", type_=String),
-        identity.c.subject == bindparam("subject", type_=String),
+class Base(DeclarativeBase):
+    """Every table of the floor."""
+
+    registry = registry(
+        type_annotation_map={
+            datetime: DateTime(timezone=True),
+            UUID: Uuid(),
+            dict[str, Any]: JSON(),
+        }
     )
-)
-_SEEN = update(user).where(user.c.id == bindparam("who")).values(seen_at=bindparam("now"))
-_ASKS = (
-    select(user.c.name, user.c.email, user.c.seen_at)
-    .join(login, login.c.user_id == user.c.id)
-    .where(
-        login.c.token_hash == bindparam("token_hash", type_=String),
-        login.c.ends_at > bindparam("now", type_=DateTime(timezone=True)),
-    )
-)
+
+
+db = SQLAlchemy(model_class=Base)
+
+
+class User(Base):
+    """Somebody."""
+
+    __tablename__ = "floor_user"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    email: Mapped[str] = mapped_column(String(254), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    seen_at: Mapped[datetime]
+
+
+class Identity(Base):
+    """By whom somebody is known, and as whom."""
+
+    __tablename__ = "floor_identity"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("floor_user.id"))
+    issuer: Mapped[str] = mapped_column(String(255))
+    subject: Mapped[str] = mapped_column(String(255))
+    user: Mapped[User] = relationship()
+
+
+class Audit(Base):
+    """What happened."""
+
+    __tablename__ = "floor_audit"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    at: Mapped[datetime]
+    event: Mapped[str] = mapped_column(String(60))
+    user_id: Mapped[UUID]
+    data: Mapped[dict[str, Any]]
+
+
+class Login(Base):
+    """A session."""
+
+    __tablename__ = "floor_session"
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("floor_user.id"))
+    ends_at: Mapped[datetime]
+    user: Mapped[User] = relationship()
+
 
 # The same bytes in the same shape as the guest's page: who, until when, what may be used.
 PAGE = """<!doctype html>
@@ -107,7 +104,8 @@ def create_app() -> Flask:
     """Return the floor, wired by ``FLOOR_*`` in the environment."""
     app = Flask("floor")
     app.secret_key = "the floor signs its cookie too"
-    engine = create_engine(os.environ["FLOOR_DATABASE"], pool_size=5)
+    app.config["SQLALCHEMY_DATABASE_URI"] = os.environ["FLOOR_DATABASE"]
+    db.init_app(app)
     issuer, client_id = os.environ["FLOOR_ISSUER"], os.environ["FLOOR_CLIENT_ID"]
     callback_url = os.environ["FLOOR_URL"] + "/callback"
     document = requests.get(f"{issuer}/.well-known/openid-configuration", timeout=5).json()
@@ -155,39 +153,40 @@ def create_app() -> Flask:
         claims_of.validate(claims)
         if claims["nonce"] != nonce:
             return "no", 403
-        now, token = datetime.now(UTC), secrets.token_urlsafe(32)
-        with engine.begin() as connection:
-            who = connection.scalar(_KNOWN, {"issuer": issuer, "subject": claims["sub"]})
-            event = "seen"
-            if who is None:
-                who, event = uuid4(), "created"
-                values = {"id": who, "email": claims["email"], "name": claims["name"]}
-                connection.execute(insert(user), {**values, "seen_at": now})
-                values = {"id": uuid4(), "user_id": who, "issuer": issuer}
-                connection.execute(insert(identity), {**values, "subject": claims["sub"]})
-            else:
-                connection.execute(_SEEN, {"who": who, "now": now})
-            values = {"id": uuid4(), "at": now, "event": event, "user_id": who}
-            connection.execute(insert(audit), {**values, "data": {"issuer": issuer}})
-            ends_at = now + timedelta(hours=12)
-            values = {"token_hash": _hash(token), "user_id": who, "ends_at": ends_at}
-            connection.execute(insert(login), values)
+        now, token, event = datetime.now(UTC), secrets.token_urlsafe(32), "seen"
+        user = db.session.scalar(
+            select(User)
+            .join(Identity, Identity.user_id == User.id)
+            .where(Identity.issuer == issuer, Identity.subject == claims["sub"])
+        )
+        if user is None:
+            event = "created"
+            user = User(id=uuid4(), email=claims["email"], name=claims["name"])
+            db.session.add(Identity(user=user, issuer=issuer, subject=claims["sub"]))
+        user.seen_at = now
+        db.session.add(Audit(at=now, event=event, user_id=user.id, data={"issuer": issuer}))
+        db.session.add(Login(token_hash=_hash(token), user=user, ends_at=now + timedelta(hours=12)))
+        db.session.commit()
         response = redirect("/page", 303)
         response.set_cookie("floor", token, httponly=True, samesite="Lax")
         return response
 
     @app.get("/page")
     def page() -> ResponseReturnValue:
-        values = {"token_hash": _hash(request.cookies["floor"]), "now": datetime.now(UTC)}
-        with engine.connect() as connection:
-            row = connection.execute(_ASKS, values).one()
-        g.who = row.name
+        user = db.session.scalars(
+            select(User)
+            .join(Login, Login.user_id == User.id)
+            .where(
+                Login.token_hash == _hash(request.cookies["floor"]),
+                Login.ends_at > datetime.now(UTC),
+            )
+        ).one()
         return render_template(
             template,
-            name=row.name,
+            name=user.name,
             token=secrets.token_urlsafe(24),
             menu=[("/page", "Where you stand"), ("/data", "Your data"), ("/terms", "Terms")],
-            facts=[("Address", row.email), ("Last sign-in", f"{row.seen_at:%d %B %Y}")],
+            facts=[("Address", user.email), ("Last sign-in", f"{user.seen_at:%d %B %Y}")],
             things=[{"name": "Wiki", "url": "https://wiki.host.example/"}],
             host="Host Ltd",
         )

@@ -192,9 +192,9 @@ def the_portal(on: Ground) -> Iterator[Served]:
 @contextmanager
 def the_floor(on: Ground) -> Iterator[Served]:
     """Serve the floor, on the same database and provider."""
-    from bench.floor import metadata
+    from bench.floor import Base
 
-    metadata.create_all(db.engine)
+    Base.metadata.create_all(db.engine)
     url = f"http://127.0.0.1:{free_port()}"
     variables = {
         "FLOOR_DATABASE": on.database,
