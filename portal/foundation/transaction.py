@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from portal.foundation.db import WRITES, db, insert_into, let_go
 
+_DEADLOCK = "40P01"  # PostgreSQL: deadlock_detected
 # No vowels and no look-alikes: a reference is read aloud on the telephone.
 _ALPHABET = "23456789BCDFGHJKMNPQRSTVWXYZ"
 
@@ -154,6 +155,11 @@ def transaction(*, actor: Actor, now: datetime, reference: str | None = None) ->
         del session.info[WRITES]
     for hook in tx.after_commit:
         hook()
+
+
+def was_deadlock(fault: BaseException) -> bool:
+    """Say whether the database took this one back of two that waited for each other: once more."""
+    return getattr(getattr(fault, "orig", None), "sqlstate", None) == _DEADLOCK
 
 
 class SingleTx(Writer):

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from flask import flash
+from sqlalchemy.exc import DBAPIError
 
 from portal.foundation import clock
 from portal.foundation.refused import Refused
-from portal.foundation.transaction import Actor, Tx, transaction
+from portal.foundation.transaction import Actor, Tx, transaction, was_deadlock
 from portal.web.errors import current_reference
 from portal.web.forms import PortalForm
 from portal.web.guards import me
@@ -16,11 +17,20 @@ T = TypeVar("T")
 
 
 def act(change: Callable[[Tx], T]) -> T:
-    """Run a change as the employee who is signed in, in one transaction.
+    """Run a change as the signed-in employee, in one transaction; once more after a deadlock.
 
     Raises:
         Refused: by the change; nothing is written.
     """
+    try:
+        return _carry_out(change)
+    except DBAPIError as fault:
+        if not was_deadlock(fault):
+            raise
+        return _carry_out(change)
+
+
+def _carry_out(change: Callable[[Tx], T]) -> T:
     actor = Actor.staff(me().id)
     with transaction(actor=actor, now=clock.policy_now(), reference=current_reference()) as tx:
         return change(tx)

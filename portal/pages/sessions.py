@@ -9,13 +9,12 @@ from portal.admission.identity import VerifiedIdentity
 from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation import clock
-from portal.foundation.transaction import ANONYMOUS, Tx, transaction
+from portal.foundation.transaction import ANONYMOUS, Tx, transaction, was_deadlock
 from portal.sign_in import changes, session
 from portal.sign_in.changes import NewSession, StartedSession
 from portal.trust.queries import ProviderRow
 
 _TRIES = 3
-_DEADLOCK = "40P01"  # PostgreSQL: deadlock_detected
 
 
 def let_in(
@@ -54,8 +53,7 @@ def let_in(
 
 
 def _was_race(fault: Exception) -> bool:
-    deadlock = getattr(getattr(fault, "orig", None), "sqlstate", None) == _DEADLOCK
-    return isinstance(fault, LostRace | IntegrityError) or deadlock
+    return isinstance(fault, LostRace | IntegrityError) or was_deadlock(fault)
 
 
 def _begin(

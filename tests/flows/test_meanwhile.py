@@ -9,16 +9,18 @@ from sqlalchemy import select, text
 from portal.commands import idp
 from portal.foundation import clock
 from portal.foundation.db import db
-from portal.foundation.transaction import ANONYMOUS, transaction
+from portal.foundation.transaction import ANONYMOUS, Tx, transaction
 from portal.pages import not_allowed
 from portal.pages.admin import identity_providers
 from portal.sign_in import changes, journey
 from portal.sign_in.models import Session, SignInAttempt
 from portal.trust.changes import disable, enable
+from portal.trust.models import IdentityProvider, Organisation
 from portal.trust.queries import connection_for
 from tests.commands.conftest import Shell
 from tests.infra.ports import wait_until
 from tests.pages.sessions import as_staff
+from tests.racing import beside
 
 
 def waiting(app) -> bool:
@@ -107,6 +109,40 @@ def test_who_saw_it_enabled_a_moment_ago_does_not_stay(story, monkeypatch, by):
     with story.app.app_context():
         of_guests = select(Session.revoked_at).where(Session.guest_id.is_not(None))
         assert None not in db.session.scalars(of_guests).all()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_change_that_met_a_deadlock_is_carried_out_once_more(story, monkeypatch):
+    """The database takes one of two back that wait for each other; nobody is asked to try again."""
+    admin, disable_it, turns = story.browser(), identity_providers.changes.disable, []
+    as_staff(story.app, admin, story.admin_id)
+    provider, company = select(IdentityProvider).limit(1), select(Organisation).limit(1)
+
+    def turn_round() -> None:
+        with transaction(actor=ANONYMOUS, now=clock.policy_now()) as tx:
+            tx.session.execute(company.with_for_update())
+            tx.session.execute(provider.with_for_update())
+
+    def late(tx: Tx, *arguments: Any):
+        turns.append(tx.reference)
+        if len(turns) == 1:
+            # The other one is patient, so this one is taken back.
+            tx.session.execute(text("set local deadlock_timeout = '50ms'"))
+            tx.session.execute(provider.with_for_update())
+            other.start()
+            wait_until(lambda: waiting(story.app), "the other one waits")
+            tx.session.execute(company.with_for_update())
+        return disable_it(tx, *arguments)
+
+    with story.app.app_context():
+        other, faults = beside(turn_round)
+    monkeypatch.setattr(identity_providers.changes, "disable", late)
+    page = "/admin/organisations/acme/providers/id"
+    assert admin.submit(page, to="/disable").status_code == 303
+    other.join(20)
+    assert faults == []
+    assert len(turns) == 2
+    assert [one.reference for one in story.events(event="identity_provider.disabled")] == turns[:1]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
