@@ -205,10 +205,36 @@ def test_every_reason_has_words(kind, render):
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_counts_are_grammatical(count, render):
-    """One guest has, two have."""
-    expected = "1 guest who was here under it alone has" if count == 1 else "guests who were here"
-    assert expected in text_of(render("admin.contract_ended", count=count))
+@pytest.mark.parametrize("whom", ["admin", "sponsor"])
+def test_counts_are_grammatical(whom, count, render):
+    """One guest was, two were."""
+    expected = "1 guest was here under it." if count == 1 else f"{count} guests were here under it."
+    assert expected in text_of(render(f"{whom}.contract_ended", count=count))
+
+
+@pytest.mark.parametrize("whom", ["admin", "sponsor"])
+def test_whom_another_contract_carries_is_not_called_removed(whom, render):
+    """All whom a contract carried are counted: some of them may stay under another."""
+    text = text_of(render(f"{whom}.contract_ended", count=2))
+    assert "Whoever had nothing else has been removed, and told." in text
+    assert "2 guests who were here under it alone have been removed" not in text
+
+
+@pytest.mark.parametrize("part", ["plain", "html"])
+def test_what_nobody_handed_over_names_nobody(part, render):
+    """Where a colleague has left, nobody did it: no sentence begins with a gap."""
+    by_ada = text_of(render("sponsor.handed_over"), part)
+    assert "Ada Byron handed this guest of Acme over to you." in by_ada
+    text = text_of(render("sponsor.handed_over", by=""), part)
+    assert "handed this guest" not in text
+    assert "Whoever vouched for this guest of Acme, or was asked to, may no longer decide." in text
+
+
+def test_an_emergency_link_is_told_as_what_it_is(render):
+    """It is told when it is made: nobody has signed in by it yet."""
+    mail = render("admin.break_glass")
+    assert "signed in" not in mail["Subject"] + text_of(mail)
+    assert "a link was made on the server" in text_of(mail)
 
 
 @pytest.mark.parametrize(
