@@ -443,3 +443,6 @@ def test_everybody_sees_a_hold(stage: Stage):
     assert "Approving does not lift that" in stage.client.get(page).text
     assert stage.client.submit(page, to="/approve").status_code == 303
     assert stage.scene.row(eve).hold
+    told = stage.client.get("/sponsor/decisions").text
+    assert "They stay suspended until that is lifted, and are told then." in told
+    assert "A mail tells them." not in told

@@ -126,9 +126,12 @@ class TestApprove:
         assert (guest.state, guest.hold) == (State.SUSPENDED, True)
         assert guest.expires_at == scene.sponsorship(jane).expires_at
         assert not scene.access(jane).allowed
+        # Nobody is told that they have access: that comes with the end of the hold.
+        assert scene.mails("guest.approved") == []
         with scene.tx() as tx:
             assert people.resume(tx, jane) == State.ACTIVE
         assert scene.access(jane).allowed
+        assert scene.mail_kinds()[-1] == "guest.resumed"
 
     @pytest.mark.parametrize(
         ("days", "message"),

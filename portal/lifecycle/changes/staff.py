@@ -188,6 +188,6 @@ def _strand(tx: Tx, guest_ids: set[UUID]) -> None:
     )
     for guest in alone:
         if guest.state == State.ACTIVE:
-            tell_suspended(tx, guest, Reason.SPONSOR_LEFT)
+            tell_suspended(tx, guest, Reason.SPONSOR_LEFT, tx.now)
         elif guest.state == State.PENDING:
             tell_removed(tx, guest, Reason.SPONSOR_LEFT)

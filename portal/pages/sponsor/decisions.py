@@ -155,7 +155,9 @@ def approve(sponsorship_id: UUID) -> ResponseReturnValue:
     if lost is not None:
         return decided(sponsorship_id, 409)
     until = last_day_words(day, question.sponsorship.time_zone)
-    flash(f"{guest.display_name} has your word until {until}. {_told(guest)}")
+    held = guest.decision.standing.hold
+    then = "They stay suspended until that is lifted, and are told then." if held else _told(guest)
+    flash(f"{guest.display_name} has your word until {until}. {then}")
     return redirect(url_for("decisions.inbox"), 303)
 
 

@@ -56,7 +56,7 @@ def suspend(tx: Tx, guest_id: UUID, reason: str, *, by_admin: bool = False) -> G
     why = Reason.SUSPENDED_BY_ADMIN if by_admin else Reason.SUSPENDED_BY_STAFF
     guest_changes.move(tx, "guest.suspended", [Move(guest, State.SUSPENDED, why, since, values)])
     if not guest.hold:
-        tell_suspended(tx, guest, why)
+        tell_suspended(tx, guest, why, since)
     return guest
 
 

@@ -31,13 +31,13 @@ def tell_removed(tx: Tx, guest: GuestRow, reason: Reason) -> None:
     tell_guest(tx, guest, "guest.removed", payload)
 
 
-def tell_suspended(tx: Tx, guest: GuestRow, reason: Reason) -> None:
-    """Tell a guest that access has stopped."""
+def tell_suspended(tx: Tx, guest: GuestRow, reason: Reason, since: datetime) -> None:
+    """Tell a guest that access has stopped: the days until a removal are counted from *since*."""
     names = organisation_names(tx.session, [guest.organisation_id])
     payload = {
         "organisation": names[guest.organisation_id],
         "reason": str(reason),
-        "since": tx.now.isoformat(),
+        "since": since.isoformat(),
     }
     tell_guest(tx, guest, "guest.suspended", payload)
 
@@ -51,8 +51,8 @@ def tell_approved(
     last_day: date,
     expires_at: datetime,
 ) -> None:
-    """Tell a guest who vouches for them, and until when."""
-    if not guest.email:
+    """Tell a guest who vouches for them, and until when; not whom a human holds: they are out."""
+    if not guest.email or guest.hold:
         return
     sponsor = staff_people(tx.session, [staff_id])[staff_id]
     names = organisation_names(tx.session, [guest.organisation_id])
