@@ -20,7 +20,7 @@ from portal.lifecycle.changes import hand_over_all, hand_over_lost
 from portal.pages import refusals
 from portal.pages.sessions import strength_of
 from portal.sign_in import changes, session
-from portal.sign_in.attempt import Errand, OpenAttempt, Purpose
+from portal.sign_in.attempt import ATTEMPT_LIFE, Errand, OpenAttempt, Purpose
 from portal.sign_in.changes import NewSession, StartedSession
 from portal.sign_in.connection import Connection, host_connection
 from portal.sign_in.journey import brought_state, come_back, depart
@@ -100,6 +100,7 @@ def _admit(
         else:
             assert decision.staff_id is not None
             started = _begin(tx, decision.staff_id, identity)
+    flask.session.pop(LINK, None)  # answered: the next sign-in of this browser is about nobody's
     if started is None:
         page = render_template(
             "sign_in/staff_refused.html", reason=decision.reason, reference=reference
@@ -107,7 +108,6 @@ def _admit(
         return page, 403
     response = redirect(attempt.next_url or url_for("home.home"), 303)
     session.sign_in(response, started)
-    flask.session.pop(LINK, None)
     return response
 
 
@@ -198,7 +198,9 @@ def use(token: str) -> ResponseReturnValue:
     if link is None or _fault(link):
         return render_template("sign_in/link_over.html", fault=_fault(link)), 410
     if link.purpose == "bind":
-        flask.session[LINK] = str(link.id)
+        # As long as an attempt: whoever uses this browser tomorrow is not bound by it.
+        until = clock.protocol_now() + ATTEMPT_LIFE
+        flask.session[LINK] = [str(link.id), until.timestamp()]
         return render_template("sign_in/onward.html", onward=url_for("staff_sign_in.start"))
     try:
         with transaction(actor=Actor.staff(link.staff_id), now=clock.policy_now()) as tx:
@@ -223,4 +225,5 @@ def _fault(link: LinkRow | None) -> str | None:
 
 def _link_id() -> UUID | None:
     kept = flask.session.get(LINK)
-    return UUID(kept) if isinstance(kept, str) else None
+    link_id, until = kept if isinstance(kept, list) else ("", 0)
+    return UUID(link_id) if clock.protocol_now().timestamp() < until else None

@@ -1,17 +1,21 @@
 """An employee comes back from the host's own provider with something else than before."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from portal.app import create_app
+from portal.foundation import clock
 from portal.guests.changes import write
 from portal.guests.queries import lock
 from portal.guests.rules import State
-from portal.staff.models import Staff
+from portal.pages.staff_sign_in import LINK
+from portal.staff import changes
+from portal.staff.models import Staff, StaffLink
 from tests.factories import PUBLIC_URL
 from tests.flows.story import Story
 from tests.hostile.provider import CLIENT_ID, CLIENT_SECRET, HostileProvider
@@ -19,6 +23,7 @@ from tests.infra.client import PortalClient
 from tests.pages.inside import Inside
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -88,3 +93,46 @@ def test_i07_a_new_address_takes_along_whom_it_must(
     assert asked == {one: ben if one in gone else ada for one in (jane, john, zoe)}
     assert {scene.row(one).state for one in (jane, john)} == {State.ACTIVE}
     assert len(scene.mails("sponsor.handed_over")) == len(gone)
+
+
+def link_of_ben(scene: Inside, own: HostileProvider) -> str:
+    """Put Ben in beforehand; return the path of the link that binds him."""
+
+    def change(tx):
+        by_hand = {"host_issuer": own.issuer, "public_url": PUBLIC_URL, "at": clock.protocol_now()}
+        changes.add_staff(tx, email="ben@host.example", name="Ben", role="admin", **by_hand)
+        link = tx.session.scalars(select(StaffLink).where(StaffLink.used_at.is_(None))).one()
+        return changes.make_link(tx, link.staff_id, "bind", at=clock.protocol_now(), life=DAY)
+
+    path: str = scene.run(change, by=scene.staff("grace")).url("")
+    return path
+
+
+def test_a_colleagues_link_shuts_nobody_out_of_their_browser(
+    house: Flask, scene: Inside, own: HostileProvider
+):
+    """Who follows a forwarded link is refused once, and signs in as themselves afterwards."""
+    bind(scene, scene.staff("ada"), own)
+    own.person |= {"email": "ada@host.example", "email_verified": True}
+    story = Story(house, own, UUID(int=0), UUID(int=0))
+    browser = story.browser()
+    assert browser.submit(link_of_ben(scene, own)).status_code == 200
+    answer = story.knock(browser, "/staff/sign-in")
+    assert answer.status_code == 403
+    assert "This link is not for this account" in answer.text
+    assert story.knock(browser, "/staff/sign-in").status_code == 303
+
+
+@pytest.mark.parametrize("minutes", [14, 15])
+def test_a_link_that_was_pressed_and_left_binds_nobody_later(
+    house: Flask, scene: Inside, own: HostileProvider, minutes: int
+):
+    """On a shared computer the next person who signs in is another one."""
+    own.person |= {"email": "eve@host.example", "email_verified": True}
+    story = Story(house, own, UUID(int=0), UUID(int=0))
+    browser = story.browser()
+    assert browser.submit(link_of_ben(scene, own)).status_code == 200
+    with browser.session_transaction(PUBLIC_URL) as cookie:
+        link_id, until = cookie[LINK]
+        cookie[LINK] = [link_id, until - 60 * minutes]
+    assert story.knock(browser, "/staff/sign-in").status_code == (303 if minutes < 15 else 403)
