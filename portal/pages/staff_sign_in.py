@@ -80,9 +80,26 @@ def callback() -> ResponseReturnValue:
 def _admit(
     attempt: OpenAttempt, identity: VerifiedIdentity, connection: Connection
 ) -> ResponseReturnValue:
-    settings = settings_of(current_app)
     reference = new_reference()
-    started: StartedSession | None = None
+    try:
+        decision, started = _decide(attempt, identity, connection, reference)
+    except Refused:  # a new employee in two tabs at once: the other one made the row
+        decision, started = _decide(attempt, identity, connection, reference)
+    flask.session.pop(LINK, None)  # answered: the next sign-in of this browser is about nobody's
+    if started is None:
+        page = render_template(
+            "sign_in/staff_refused.html", reason=decision.reason, reference=reference
+        )
+        return page, 403
+    response = redirect(attempt.next_url or url_for("home.home"), 303)
+    session.sign_in(response, started)
+    return response
+
+
+def _decide(
+    attempt: OpenAttempt, identity: VerifiedIdentity, connection: Connection, reference: str
+) -> tuple[StaffDecision, StartedSession | None]:
+    settings = settings_of(current_app)
     with transaction(actor=ANONYMOUS, now=clock.policy_now(), reference=reference) as tx:
         at = clock.protocol_now()
         changes.use_up(tx, attempt.id, at)
@@ -97,18 +114,9 @@ def _admit(
         _carry(tx, decision)
         if decision.outcome is Outcome.REFUSED:
             record(tx, [_refusal(decision, identity)])
-        else:
-            assert decision.staff_id is not None
-            started = _begin(tx, decision.staff_id, identity)
-    flask.session.pop(LINK, None)  # answered: the next sign-in of this browser is about nobody's
-    if started is None:
-        page = render_template(
-            "sign_in/staff_refused.html", reason=decision.reason, reference=reference
-        )
-        return page, 403
-    response = redirect(attempt.next_url or url_for("home.home"), 303)
-    session.sign_in(response, started)
-    return response
+            return decision, None
+        assert decision.staff_id is not None
+        return decision, _begin(tx, decision.staff_id, identity)
 
 
 def _carry(tx: Tx, decision: StaffDecision) -> None:

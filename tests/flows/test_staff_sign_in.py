@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from threading import Thread
 from uuid import UUID
 
 import pytest
@@ -10,19 +11,25 @@ from sqlalchemy import select, update
 
 from portal.app import create_app
 from portal.foundation import clock
+from portal.foundation.db import db
 from portal.guests.changes import write
 from portal.guests.queries import lock
 from portal.guests.rules import State
 from portal.pages.staff_sign_in import LINK
+from portal.sign_in import changes as sessions
 from portal.staff import changes
 from portal.staff.models import Staff, StaffLink
+from portal.staff.queries import listed
 from tests.factories import PUBLIC_URL
 from tests.flows.story import Story
+from tests.flows.test_meanwhile import waiting
 from tests.hostile.provider import CLIENT_ID, CLIENT_SECRET, HostileProvider
 from tests.infra.client import PortalClient
+from tests.infra.ports import wait_until
 from tests.pages.inside import Inside
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 DAY = timedelta(days=1)
 
 
@@ -34,18 +41,22 @@ def own() -> Iterator[HostileProvider]:
     provider.close()
 
 
-@pytest.fixture
-def house(make_settings, own: HostileProvider) -> Flask:
+@pytest.fixture(params=[{}])
+def house(make_settings, own: HostileProvider, request: pytest.FixtureRequest) -> Iterator[Flask]:
     app = create_app(
         make_settings(
             host_oidc_issuer=own.issuer,
             host_oidc_client_id=CLIENT_ID,
             host_oidc_client_secret=CLIENT_SECRET,
+            **request.param,
         )
     )
     app.testing = True
     app.test_client_class = type("Client", (PortalClient,), {"public_url": PUBLIC_URL})
-    return app
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
 
 
 @pytest.fixture
@@ -70,6 +81,7 @@ def come(house: Flask, own: HostileProvider, email: str) -> None:
     assert answer.status_code == 303, answer.text
 
 
+@SQLITE
 @pytest.mark.parametrize("whose", ["a partner's domain", "the guest's", "their own"])
 def test_i07_a_new_address_takes_along_whom_it_must(
     house: Flask, scene: Inside, own: HostileProvider, whose: str
@@ -108,6 +120,7 @@ def link_of_ben(scene: Inside, own: HostileProvider) -> str:
     return path
 
 
+@SQLITE
 def test_a_colleagues_link_shuts_nobody_out_of_their_browser(
     house: Flask, scene: Inside, own: HostileProvider
 ):
@@ -123,6 +136,7 @@ def test_a_colleagues_link_shuts_nobody_out_of_their_browser(
     assert story.knock(browser, "/staff/sign-in").status_code == 303
 
 
+@SQLITE
 @pytest.mark.parametrize("minutes", [14, 15])
 def test_a_link_that_was_pressed_and_left_binds_nobody_later(
     house: Flask, scene: Inside, own: HostileProvider, minutes: int
@@ -136,3 +150,38 @@ def test_a_link_that_was_pressed_and_left_binds_nobody_later(
         link_id, until = cookie[LINK]
         cookie[LINK] = [link_id, until - 60 * minutes]
     assert story.knock(browser, "/staff/sign-in").status_code == (303 if minutes < 15 else 403)
+
+
+ROLES = {"host_oidc_role_claim": "roles", "host_oidc_sponsor_value": "sponsors"}
+
+
+@POSTGRESQL
+@pytest.mark.parametrize("house", [ROLES], indirect=True)
+@pytest.mark.parametrize("known", [False, True])
+def test_a_new_employee_comes_in_two_tabs_at_once(
+    house: Flask, own: HostileProvider, monkeypatch, *, known: bool
+):
+    """One row, and both are signed in, as with two of a partner's people (A16)."""
+    own.person |= {"email": "eve@host.example", "roles": ["sponsors"]}
+    story = Story(house, own, UUID(int=0), UUID(int=0))
+    first, second = story.browser(), story.browser()
+    if known:
+        assert story.knock(story.browser(), "/staff/sign-in").status_code == 303
+        own.person |= {"email": "eva@host.example"}
+    here, there = (story.depart(one, "/staff/sign-in") for one in (first, second))
+    start_session, late = sessions.start_session, []
+    beside = Thread(target=lambda: late.append(second.get(there).status_code))
+
+    def wait(*arguments, **more):
+        if not beside.ident:
+            beside.start()
+            wait_until(lambda: waiting(house), "the second tab waits")
+        return start_session(*arguments, **more)
+
+    monkeypatch.setattr(sessions, "start_session", wait)
+    assert first.get(here).status_code == 303
+    beside.join(20)
+    assert late == [303]
+    with house.app_context():
+        assert len(listed(db.session())) == 1
+        db.session.remove()

@@ -250,6 +250,9 @@ def arrive(
 
     Returns:
         The decision, its ``staff_id`` filled where somebody comes in.
+
+    Raises:
+        Refused: the same person was put in at this moment: once more.
     """
     known = _by_subject(tx, claims.issuer, claims.subject)
     link = None if link_id is None else _locked_link(tx, link_id)
