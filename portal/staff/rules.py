@@ -144,7 +144,8 @@ def decide_staff(claims: StaffClaims, facts: StaffFacts, source: RoleSource) -> 
     if not claims.strong:
         return _refused(Reason.ASSURANCE)
     if facts.known is not None:
-        if facts.invited is not None and facts.invited.id != facts.known.id:
+        others_link = facts.invited is not None and facts.invited.id != facts.known.id
+        if others_link and facts.known.active:
             return _refused(Reason.LINK)
         return _decide_row(facts.known, claims, source, bind=False)
     if facts.invited is not None:

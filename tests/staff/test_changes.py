@@ -13,9 +13,20 @@ from portal.foundation.db import db
 from portal.foundation.refused import Refused
 from portal.staff import changes, queries
 from portal.staff.models import Staff, StaffLink
+from portal.staff.rules import Outcome, Reason
 from tests import factories
 from tests.factories import HOST_ISSUER, NOW, PUBLIC_URL, writing
-from tests.staff.staffing import BY_CLAIM, CLAIMS, add, events, mails, said, snapshot, staff_row
+from tests.staff.staffing import (
+    BY_CLAIM,
+    BY_HAND,
+    CLAIMS,
+    add,
+    events,
+    mails,
+    said,
+    snapshot,
+    staff_row,
+)
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -46,6 +57,22 @@ class TestAdding:
         link = db.session.scalars(select(StaffLink)).one()
         assert (link.purpose, link.expires_at) == ("bind", NOW + timedelta(days=7))
         assert events() == ["staff.added", "staff.link_made"]
+
+    def test_whose_link_is_gone_is_mailed_another(self):
+        """Put in once more: it expired, was lost, or was withdrawn with a restored back-up."""
+        with writing() as tx:
+            first = add(tx)
+            old = db.session.scalars(select(StaffLink)).one()
+            again = add(tx, name="Samuel")
+        assert (again.staff_id, again.link_mailed) == (first.staff_id, True)
+        assert old.used_at is not None
+        assert len(mails("staff.bind_link")) == 2
+        assert events() == ["staff.added", "staff.link_made", "staff.link_made"]
+        row = staff_row(first.staff_id)
+        assert (row.roles, row.name, row.bound) == (("sponsor",), "Sam", False)
+        with writing() as tx:
+            new = db.session.scalars(select(StaffLink).where(StaffLink.used_at.is_(None))).one()
+            assert changes.arrive(tx, CLAIMS, BY_HAND, at=NOW, link_id=new.id).bind
 
     def test_where_the_host_has_no_provider_there_is_nothing_to_bind_to(self):
         """Break-glass links are the only way in."""
@@ -92,6 +119,24 @@ class TestAdding:
         assert again.staff_id == first.staff_id
         row = staff_row(first.staff_id)
         assert (row.state, row.roles, row.email) == ("active", ("sponsor",), "samuel@host.example")
+
+    def test_who_left_and_was_put_in_anew_is_bound_by_their_subject(self):
+        """The link cannot bind them, since their old row has the subject: an admin who says so."""
+        with writing() as tx:
+            old = add(tx, subject="s1")
+            changes.remove(tx, old.staff_id)
+            new = add(tx)
+            link = db.session.scalars(select(StaffLink)).one()
+            decision = changes.arrive(tx, CLAIMS, BY_HAND, at=NOW, link_id=link.id)
+            assert decision.reason is Reason.LEFT
+            again = add(tx, subject="s1")
+        assert again.staff_id == new.staff_id != old.staff_id
+        assert (staff_row(old.staff_id).state, staff_row(old.staff_id).bound) == ("left", False)
+        assert staff_row(new.staff_id).subject == "s1"
+        assert events()[-2:] == ["staff.changed", "staff.changed"]
+        with writing() as tx:
+            decision = changes.arrive(tx, CLAIMS, BY_HAND, at=NOW)
+        assert (decision.outcome, decision.staff_id) == (Outcome.SIGNED_IN, new.staff_id)
 
     def test_an_address_of_somebody_who_left_is_free(self):
         """A new row, since an address binds nobody."""

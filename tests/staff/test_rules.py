@@ -197,6 +197,13 @@ def row(outcome: Outcome, *, sponsor: bool, admin: bool, **values: Any) -> Staff
         ),
         (CLAIMS, known(invited=replace(SPONSOR, id=TWO)), BY_HAND, refused(Reason.LINK)),
         (
+            # Who left is told so, and not that the link were at fault.
+            CLAIMS,
+            known(replace(SPONSOR, active=False), invited=replace(SPONSOR, id=TWO)),
+            BY_HAND,
+            refused(Reason.LEFT),
+        ),
+        (
             CLAIMS,
             known(invited=SPONSOR, link_spent=True),
             BY_HAND,

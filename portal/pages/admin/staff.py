@@ -59,10 +59,13 @@ def add() -> ResponseReturnValue:
             at=clock.protocol_now(),
             subject=form.subject.data or None,
         ),
-        f"{form.name.data} is added",
+        lambda added: f"{form.name.data} is added{_LINK_MAILED if added.link_mailed else ''}",
     ):
         return redirect(url_for("admin_staff.listed"), 303)
     return _page(form, 422)
+
+
+_LINK_MAILED = ". A link that binds them is mailed; if it gets lost, put them in once more"
 
 
 @bp.get("/<uuid:staff_id>")

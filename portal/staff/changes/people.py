@@ -99,7 +99,7 @@ def add_staff(
     """Put an employee in beforehand, or give one who is here a further role.
 
     Without a subject, and where the host has a provider, a single-use link is mailed that binds
-    them at their first sign-in.
+    them at their first sign-in: another one to whoever is put in again and was not bound yet.
 
     Args:
         tx: the open transaction.
@@ -130,7 +130,8 @@ def add_staff(
         record(tx, [_event("staff.added", staff_id, sets)])
     else:
         staff_id = row.id
-        _widen(tx, row, address, name, role, binding)
+        anew = not binding and bool(host_issuer) and row.subject is None
+        _widen(tx, row, address, name, role, binding, anew=anew)
     mailed = not binding and bool(host_issuer) and _unbound(tx, staff_id)
     if mailed:
         mail_bind_link(tx, staff_id, public_url=public_url, at=at)
@@ -153,9 +154,16 @@ def _binding(subject: str | None, host_issuer: str) -> dict[str, str]:
 
 
 def _widen(
-    tx: Tx, row: Staff, address: str, name: str, role: str, binding: Mapping[str, str]
+    tx: Tx,
+    row: Staff,
+    address: str,
+    name: str,
+    role: str,
+    binding: Mapping[str, str],
+    *,
+    anew: bool,
 ) -> None:
-    """Give an employee who is here, or was, a role or their subject."""
+    """Give an employee who is here, or was, a role or their subject, or (*anew*) just a link."""
     back = row.state != "active"
     values: dict[str, object] = {f"is_{role}": True}
     if back:
@@ -168,14 +176,24 @@ def _widen(
     if not back and binding and not was_bound:
         other = _by_subject(tx, binding["issuer"], binding["subject"])
         if other is not None:
-            raise Refused("subject", f"This subject is {other.email} already")
+            _take_subject(tx, other)
     sets = edit(tx, row, values)
+    if not sets and anew:
+        return
     if not sets:
         has = role_words(row.is_sponsor, row.is_admin)
         raise Refused("email", f"{row.email} is {has} here already")
     if binding and not was_bound:
         withdraw_links(tx, row.id, "bind", at=tx.now)
     record(tx, [_event("staff.added" if back else "staff.changed", row.id, sets)])
+
+
+def _take_subject(tx: Tx, other: Staff) -> None:
+    """Take the subject from whoever left and was put in anew, to be given to the new row."""
+    if other.state == "active":
+        raise Refused("subject", f"This subject is {other.email} already")
+    gone = edit(tx, other, {"issuer": None, "subject": None})
+    record(tx, [_event("staff.changed", other.id, gone)])
 
 
 def _by_subject(tx: Tx, issuer: str, subject: str) -> Staff | None:
