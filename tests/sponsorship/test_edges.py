@@ -69,7 +69,7 @@ def test_a_guest_without_an_address_is_told_nothing(scene: Scene):
     with scene.tx() as tx:
         contract = contract_facts(tx.session, acme.contract_id)
         tell_approved(tx, guest, row.id, acme.sponsor, contract, row.last_day, row.expires_at)
-        tell_suspended(tx, guest, Reason.EXPIRED)
+        tell_suspended(tx, guest, Reason.EXPIRED, tx.now)
     assert len(scene.mails()) == before
 
 
