@@ -1,18 +1,25 @@
 """Case I07: no sponsor is asked about themselves, whoever chooses whom to ask."""
 
 import pytest
+from sqlalchemy import text, update
 
 from portal.admission.changes import SignedIn, TurnedAway
 from portal.admission.rules import Refusal
+from portal.foundation.db import db
 from portal.guests.changes import write
 from portal.guests.queries import lock
 from portal.guests.rules import Reason, State
 from portal.lifecycle import changes
-from portal.sponsorship.changes import people
+from portal.sponsorship.changes import deciding, people
+from portal.sponsorship.changes.bounds import Oneself
+from portal.sponsorship.changes.requesting import vouch
 from portal.sponsorship.rules import Standing
 from portal.staff.changes import remove as let_go
+from portal.staff.models import Staff
 from portal.trust import changes as trust
 from tests.factories import HOUSE
+from tests.infra.ports import wait_until
+from tests.racing import beside
 from tests.scene import Partner, Scene, folded, kept
 
 COLUMNS = pytest.mark.parametrize("column", ["email", "email_aside"])
@@ -115,3 +122,57 @@ def test_i07_news_of_a_knock_goes_to_somebody_else(scene: Scene, acme: Partner, 
     become(scene, jane, "ada", column)
     assert isinstance(scene.knock(acme, scene.identity(acme)), TurnedAway)
     assert [mail.to for mail in scene.mails("sponsor.knocked")] == ["ben@host.example"]
+
+
+_WAITING = text(
+    "select count(*) from pg_stat_activity"
+    " where datname = current_database() and wait_event_type = 'Lock'"
+)
+
+
+def somebody_waits() -> bool:
+    with db.engine.connect() as connection:
+        return bool(connection.scalar(_WAITING))
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("whose", ["the sponsor's", "the guest's"])
+@pytest.mark.parametrize("what", ["approve", "vouch", "let back"])
+def test_i07_an_address_that_moves_at_this_moment(
+    scene: Scene, acme: Partner, whose: str, what: str
+):
+    """Whoever decides waits for it, and is asked then whether it is about themselves."""
+    _ada, ben = acme.sponsors
+    jane = scene.active(acme) if what == "vouch" else scene.guest(acme)
+    asked = scene.sponsorship(jane)
+    if what == "let back":
+        with scene.as_staff(ben) as tx:
+            deciding.reject(tx, asked.id, ben, "We do not know them")
+
+    with scene.tx() as tx:
+        aside = {"email_aside": "jane@new.example"}
+        write(tx, "guest.refreshed", lock(tx, [jane])[0], aside)
+
+    def decide() -> None:
+        other = Scene(now=scene.now)
+        with other.as_staff(ben) as tx:
+            if what == "approve":
+                deciding.approve(tx, asked.id, ben, other.day(30), ())
+            elif what == "vouch":
+                vouch(tx, jane, ben, other.day(30), ())
+            else:
+                people.let_back(tx, jane, ben)
+
+    beside_us, faults = beside(decide)
+    with scene.tx() as tx:
+        if whose == "the sponsor's":
+            new = {"email": "jane@new.example"}
+            tx.session.execute(update(Staff).where(Staff.id == ben).values(new))
+        else:
+            new = {"email": "ben@host.example"}
+            write(tx, "guest.refreshed", lock(tx, [jane])[0], new)
+        beside_us.start()
+        wait_until(somebody_waits, "the sponsor waits")
+    beside_us.join(20)
+    assert [type(fault) for fault in faults] == [Oneself]
+    assert [row.id for row in scene.sponsorships(jane)] == [asked.id]

@@ -39,6 +39,8 @@ class BeyondLimit(Refused):
 def require_another(tx: Tx, guest_id: UUID, staff_id: UUID) -> None:
     """Refuse an employee who is the guest: the same address, also one that is kept aside.
 
+    Call it once both are locked: either address may be moving at this moment.
+
     Raises:
         Oneself: so it is.
     """

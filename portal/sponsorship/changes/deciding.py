@@ -279,9 +279,9 @@ def _open(
     known = get(tx.session, sponsorship_id)
     if known is None:
         raise NotYours
-    require_another(tx, known.guest_id, staff_id)
     require_decider(tx, known.organisation_id, staff_id, *others)
     guest = settle(tx, [known.guest_id])[known.guest_id]
+    require_another(tx, guest.id, staff_id)
     row = get(tx.session, sponsorship_id)
     assert row is not None
     return row, guest

@@ -167,9 +167,9 @@ def let_back(tx: Tx, guest_id: UUID, staff_id: UUID) -> UUID:
     known = guests.get(tx.session, guest_id)
     if known is None:
         raise NotYours
-    require_another(tx, guest_id, staff_id)
     require_decider(tx, known.organisation_id, staff_id)
     guest = _settled(tx, guest_id)
+    require_another(tx, guest_id, staff_id)
     _require_no_admins_hold(guest)
     if not guest.tombstone:
         raise Refused("guest", "Nothing keeps this person out. They can simply sign in again")

@@ -134,9 +134,9 @@ def vouch(tx: Tx, guest_id: UUID, staff_id: UUID, last_day: date, chosen: Collec
     known = guests.get(tx.session, guest_id)
     if known is None:
         raise NotYours
-    require_another(tx, guest_id, staff_id)
     require_decider(tx, known.organisation_id, staff_id)
     guest = settle(tx, [guest_id])[guest_id]
+    require_another(tx, guest_id, staff_id)
     if guest.hold:
         raise Refused("guest", "This guest is held by a colleague. Lift the hold first")
     if guest.state not in (State.ACTIVE, State.SUSPENDED):
