@@ -105,6 +105,11 @@ def test_claims_that_may_not_be_configured(
         ({"t": "1", "u": "1"}, [{"t": "1", "u": "2"}], True),
         ({"t": "1"}, [{"t": "2"}, {"t": "3"}], True),
         ({"t": "1"}, [{"t": "2"}, {"t": "1"}], False),
+        # The door reads a tenant in either letter case, and everything else to the letter.
+        ({"tid": "AB"}, [{"tid": "ab"}], False),
+        ({"tid": "ab"}, [{"tid": "AB"}], False),
+        ({"tid": "AB"}, [{"tid": "ac"}], True),
+        ({"t": "AB"}, [{"t": "ab"}], True),
     ],
 )
 def test_two_on_one_issuer_are_disjoint(

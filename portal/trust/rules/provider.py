@@ -146,12 +146,19 @@ def check_company(required: Mapping[str, str], others: Sequence[Mapping[str, str
         Refused: a person could come in through two of them.
     """
     for other in others:
-        if not any(name in other and other[name] != value for name, value in required.items()):
+        if not any(
+            name in other and _apart(name, other[name], value) for name, value in required.items()
+        ):
             raise Refused(
                 "required_claims",
                 "Another identity provider uses this issuer: require a claim on both, with "
                 "different values, like tid=TENANT-ID, so that nobody fits both",
             )
+
+
+def _apart(name: str, one: str, other: str) -> bool:
+    """Say whether nobody has both values: a tenant is the same in either letter case (RFC 9562)."""
+    return one.lower() != other.lower() if name == "tid" else one != other
 
 
 def check_claim_name(field: str, name: str) -> str:
