@@ -5,7 +5,7 @@ Every refusal is an audit event under that number; which rule it was stays in th
 
 from uuid import UUID
 
-from flask import current_app, render_template, request
+from flask import current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.access.queries import guest_view
@@ -19,6 +19,7 @@ from portal.foundation.db import db
 from portal.foundation.transaction import ANONYMOUS, new_reference, transaction
 from portal.pages.not_allowed import is_flood
 from portal.sign_in import changes
+from portal.sign_in.attempt import Purpose
 from portal.sign_in.rules import Side, SignInFailure
 from portal.trust.queries import ProviderRow
 
@@ -47,13 +48,21 @@ def turned_away(result: TurnedAway, row: ProviderRow, reference: str) -> Respons
 
 
 def failed(failure: SignInFailure, row: ProviderRow | None) -> ResponseReturnValue:
-    """Record that a conversation with a provider failed, and show whose side it is on."""
+    """Record that a conversation with a provider failed, and show whose side it is on.
+
+    An admin who tested it reads at its steps what failed.
+    """
     reference = new_reference()
     # Whoever invents states by the thousand fills no database; the first of a minute are kept.
     if failure.attempt_id is not None or not is_flood():
         with transaction(actor=ANONYMOUS, now=clock.policy_now(), reference=reference) as tx:
             changes.give_up(tx, failure.attempt_id, clock.protocol_now())
             record(tx, [_event(failure, row)])
+    if failure.purpose == Purpose.TRIAL and row is not None:
+        # The pages below are for guests, and their button would sign the admin in as one.
+        flash(f"The test sign-in failed: {failure.detail}. Reference {reference}", "bad")
+        steps = url_for("providers.one", slug=row.organisation_slug, idp=row.slug)
+        return redirect(steps, 303)
     page = render_template(
         _TEMPLATES[failure.side],
         failure=failure,

@@ -88,7 +88,7 @@ def come_back(
     )
     let_go()
     if isinstance(attempt, Failure):
-        raise SignInFailure(attempt)
+        raise SignInFailure(attempt, kept.purpose if kept else None)
     identity = oidc.finish(
         providers(),
         connection,

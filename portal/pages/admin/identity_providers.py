@@ -253,6 +253,7 @@ def try_out(slug: str, idp: str) -> ResponseReturnValue:
     try:
         return depart(connection, errand)
     except SignInFailure as failure:
+        failure.purpose = Purpose.TRIAL
         return refusals.failed(failure, provider)
 
 

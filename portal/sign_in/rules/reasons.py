@@ -88,11 +88,11 @@ class SignInFailure(Exception):
         purpose: what the attempt was for, once known.
     """
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, purpose: str | None = None) -> None:
         super().__init__(f"{failure.reason}: {failure.detail}")
         self.failure = failure
         self.attempt_id: UUID | None = None
-        self.purpose: str | None = None
+        self.purpose = purpose
 
     @property
     def may_be_retried(self) -> bool:

@@ -1,0 +1,56 @@
+"""A test sign-in that fails: the admin is told why, and stays the admin."""
+
+import pytest
+
+from portal.foundation.db import db
+from portal.sign_in.models import SignInAttempt
+from tests.flows.story import Story
+from tests.pages.sessions import as_staff
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+STEPS = "/admin/organisations/acme/providers/id"
+
+WRONG = {
+    "a lie": ({"claims": {"nonce": "another"}}, "the ID token's nonce is of another sign-in"),
+    "a no": ({"error": "access_denied"}, "the provider answered access_denied"),
+    "silence": ({"broken": {"token": "status 503"}}, "the token endpoint gave no usable answer"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_the_steps_say_why(story: Story, what: str):
+    """No page for guests, whose button would sign the admin in as one."""
+    lies, words = WRONG[what]
+    client = story.browser()
+    as_staff(story.app, client, story.admin_id)
+    with story.provider.lying(**lies):
+        answer = story.knock(client, f"{STEPS}/try")
+    assert (answer.status_code, answer.location) == (303, STEPS)
+    page = client.get(STEPS).text
+    assert f"The test sign-in failed: {words}" in page.replace("&#39;", "'")
+    (event,) = story.events(event="sign_in.refused")
+    assert event.reference in page
+
+
+def test_an_attempt_that_is_over_says_so(story: Story):
+    """Reloaded: it was used, and nothing is decided by it again."""
+    client = story.browser()
+    as_staff(story.app, client, story.admin_id)
+    back = story.depart(client, f"{STEPS}/try")
+    assert client.get(back).status_code == 200
+    answer = client.get(back)
+    assert (answer.status_code, answer.location) == (303, STEPS)
+    assert "the attempt has been used already" in client.get(STEPS).text
+
+
+def test_a_provider_that_cannot_be_spoken_with(story: Story):
+    """Before anybody has left."""
+    client = story.browser()
+    as_staff(story.app, client, story.admin_id)
+    with story.provider.lying(broken={"discovery": "status 503"}):
+        answer = client.get(f"{STEPS}/try")
+    assert (answer.status_code, answer.location) == (303, STEPS)
+    assert "The test sign-in failed: " in client.get(STEPS).text
+    with story.app.app_context():
+        assert db.session.query(SignInAttempt).count() == 1
+        db.session.remove()
