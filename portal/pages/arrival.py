@@ -72,7 +72,9 @@ def accept() -> ResponseReturnValue:
     assert started is not None
     response = redirect(arrival.next_url or url_for("guest.standing"), 303)
     session.sign_in(response, started)
-    response.delete_cookie(_cookie())
+    response.delete_cookie(
+        _cookie(), secure=settings_of(current_app).https, httponly=True, samesite="Lax"
+    )
     return response
 
 

@@ -62,6 +62,10 @@ def test_a01_first_sign_in_makes_one_pending_guest(story):
     assert "ada@acme.example" in page
     answer = client.submit("/arrival", {"terms": "y", "why": "Forecasts"})
     assert answer.location == "/me"
+    # A browser takes nothing of a __Host- name that is not secure, its end neither (RFC 6265bis).
+    (gone,) = [one for one in answer.headers.getlist("Set-Cookie") if "arrival" in one]
+    assert gone.startswith("__Host-portal-arrival=; ")
+    assert {"Secure", "Path=/", "Max-Age=0"} <= set(gone.split("; "))
     guest = story.guest()
     assert (guest.state, guest.state_reason) == ("pending", "awaiting_decision")
     assert guest.expires_at is not None
