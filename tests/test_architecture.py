@@ -24,6 +24,7 @@ WRITING_GETS = {
     "pages.sign_in.choose",
     "pages.sign_in.start",
     "pages.staff_sign_in.callback",
+    "pages.staff_sign_in.look",
     "pages.staff_sign_in.start",
 }
 TOUCH = "sign_in.session._load"

@@ -18,6 +18,7 @@ from portal.foundation.settings import Settings
 from portal.foundation.transaction import ANONYMOUS, Actor, Tx, new_reference, transaction
 from portal.lifecycle.changes import hand_over_all, hand_over_lost
 from portal.pages import refusals
+from portal.pages.not_allowed import is_flood
 from portal.pages.sessions import strength_of
 from portal.sign_in import changes, session
 from portal.sign_in.attempt import ATTEMPT_LIFE, Errand, OpenAttempt, Purpose
@@ -32,7 +33,14 @@ from portal.sign_in.rules import (
 )
 from portal.staff import changes as staff_changes
 from portal.staff.queries import LinkRow, link_by_hash, staff_by_id
-from portal.staff.rules import Outcome, RoleSource, StaffClaims, StaffDecision, link_fault
+from portal.staff.rules import (
+    Outcome,
+    Reason,
+    RoleSource,
+    StaffClaims,
+    StaffDecision,
+    link_fault,
+)
 from portal.web.forms import PortalForm
 from portal.web.guards import for_anyone
 from portal.web.limits import limited_sign_in
@@ -193,7 +201,7 @@ def look(token: str) -> ResponseReturnValue:
     fault = _fault(link)
     staff = staff_by_id(db.session(), link.staff_id) if link and not fault else None
     if link is None or staff is None:
-        return render_template("sign_in/link_over.html", fault=fault), 410
+        return _over(fault)
     return render_template("sign_in/link.html", link=link, staff=staff, form=PortalForm())
 
 
@@ -204,7 +212,7 @@ def use(token: str) -> ResponseReturnValue:
     """Sign in once (break-glass), or go on to the host's sign-in to be bound."""
     link = link_by_hash(db.session(), hash_token(token))
     if link is None or _fault(link):
-        return render_template("sign_in/link_over.html", fault=_fault(link)), 410
+        return _over(_fault(link))
     if link.purpose == "bind":
         # As long as an attempt: whoever uses this browser tomorrow is not bound by it.
         until = clock.protocol_now() + ATTEMPT_LIFE
@@ -219,10 +227,26 @@ def use(token: str) -> ResponseReturnValue:
             )
             started = changes.start_session(tx, new, at, replacing=session.session_token())
     except Refused as refused:
-        return render_template("sign_in/link_over.html", fault=refused.message), 410
+        return _over(refused.message)
     response = redirect(url_for("home.home"), 303)
     session.sign_in(response, started)
     return response
+
+
+def _over(fault: str | None) -> ResponseReturnValue:
+    """Say that a link does not open, and write down that it was tried."""
+    reference = new_reference()
+    if not is_flood():  # anybody can make up links, as often as they like
+        event = Event(
+            "sign_in.refused",
+            reason=Reason.LINK,
+            data={"reasons": [str(Reason.LINK)], "identity_provider": "host"},
+            personal={"seen": {"detail": fault, "address": request.remote_addr}},
+        )
+        with transaction(actor=ANONYMOUS, now=clock.policy_now(), reference=reference) as tx:
+            record(tx, [event])
+    page = render_template("sign_in/link_over.html", fault=fault, reference=reference)
+    return page, 410
 
 
 def _fault(link: LinkRow | None) -> str | None:

@@ -27,6 +27,7 @@ from tests.hostile.provider import CLIENT_ID, CLIENT_SECRET, HostileProvider
 from tests.infra.client import PortalClient
 from tests.infra.ports import wait_until
 from tests.pages.inside import Inside
+from tests.pages.stage import token_of
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -150,6 +151,29 @@ def test_a_link_that_was_pressed_and_left_binds_nobody_later(
         link_id, until = cookie[LINK]
         cookie[LINK] = [link_id, until - 60 * minutes]
     assert story.knock(browser, "/staff/sign-in").status_code == (303 if minutes < 15 else 403)
+
+
+@SQLITE
+@pytest.mark.parametrize("how", ["opened again", "pressed again", "unknown"])
+def test_i01_a_link_that_is_over_is_refused_under_a_number(house: Flask, scene: Inside, how: str):
+    """Whoever tries one that was used stands in the log: it may have been stolen."""
+    ada = scene.staff("ada")
+    made = lambda tx: changes.make_sign_in_link(tx, ada, at=clock.protocol_now())  # noqa: E731
+    page = scene.run(made, by=ada).url("")
+    first, second = (Story(house, None, ada, ada).browser() for _ in range(2))
+    token = token_of(second, page)
+    assert first.submit(page).status_code == 303
+    if how == "pressed again":
+        answer = second.post(page, data={"csrf_token": token})
+    else:
+        answer = second.get(f"{page}x" if how == "unknown" else page)
+    assert answer.status_code == 410
+    (event,) = scene.events("sign_in.refused")
+    assert (event.reason, event.actor, event.guest_id) == ("staff.link", "anonymous", None)
+    assert event.data["identity_provider"] == "host"
+    assert event.personal["seen"]["address"] == "127.0.0.1"
+    assert f"Reference <code>{event.reference}</code>" in answer.text
+    assert page.rpartition("/")[2] not in str(event)
 
 
 ROLES = {"host_oidc_role_claim": "roles", "host_oidc_sponsor_value": "sponsors"}
