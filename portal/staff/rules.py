@@ -9,6 +9,7 @@ from uuid import UUID
 ROLES: Final = ("sponsor", "admin")
 LINK_PATH: Final = "/staff/link/{token}"  # of both purposes: a page with one button
 BIND_LINK_LIFE: Final = timedelta(days=7)
+MOMENT: Final = timedelta(minutes=1)  # in which putting somebody in again mails no second link
 SIGN_IN_LINK_LIFE: Final = timedelta(minutes=15)
 BREAK_GLASS_SESSION: Final = timedelta(hours=1)
 

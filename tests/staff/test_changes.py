@@ -63,7 +63,9 @@ class TestAdding:
         with writing() as tx:
             first = add(tx)
             old = db.session.scalars(select(StaffLink)).one()
-            again = add(tx, name="Samuel")
+            with pytest.raises(Refused, match="is a sponsor here already"):
+                add(tx, at=NOW + timedelta(seconds=59))  # a doubled click
+            again = add(tx, name="Samuel", at=NOW + timedelta(minutes=1))
         assert (again.staff_id, again.link_mailed) == (first.staff_id, True)
         assert old.used_at is not None
         assert len(mails("staff.bind_link")) == 2

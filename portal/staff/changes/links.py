@@ -18,6 +18,7 @@ from portal.staff.queries import admins
 from portal.staff.rules import (
     BIND_LINK_LIFE,
     LINK_PATH,
+    MOMENT,
     SIGN_IN_LINK_LIFE,
     link_fault,
 )
@@ -74,6 +75,18 @@ def withdraw_links(tx: Tx, staff_id: UUID, purpose: str, *, at: datetime) -> Non
         )
         .values(used_at=at)
     )
+
+
+def has_new_link(tx: Tx, staff_id: UUID, *, at: datetime) -> bool:
+    """Say whether a link that binds was made a moment ago: a doubled click makes no second."""
+    expires_at = tx.session.scalar(
+        select(StaffLink.expires_at).where(
+            StaffLink.staff_id == staff_id,
+            StaffLink.purpose == "bind",
+            StaffLink.used_at.is_(None),
+        )
+    )
+    return expires_at is not None and at < expires_at - BIND_LINK_LIFE + MOMENT
 
 
 def mail_bind_link(tx: Tx, staff_id: UUID, *, public_url: str, at: datetime) -> Link:

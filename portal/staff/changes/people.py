@@ -15,7 +15,7 @@ from portal.foundation.refused import Refused
 from portal.foundation.rows import Sets, add_unique, edit, key
 from portal.foundation.text import BadText, canonical_email, clean_name
 from portal.foundation.transaction import Tx
-from portal.staff.changes.links import mail_bind_link, withdraw_links
+from portal.staff.changes.links import has_new_link, mail_bind_link, withdraw_links
 from portal.staff.models import Staff, StaffLink
 from portal.staff.queries import admins
 from portal.staff.rules import (
@@ -130,7 +130,8 @@ def add_staff(
         record(tx, [_event("staff.added", staff_id, sets)])
     else:
         staff_id = row.id
-        anew = not binding and bool(host_issuer) and row.subject is None
+        unbound = not binding and bool(host_issuer) and row.subject is None
+        anew = unbound and not has_new_link(tx, row.id, at=at)
         _widen(tx, row, address, name, role, binding, anew=anew)
     mailed = not binding and bool(host_issuer) and _unbound(tx, staff_id)
     if mailed:
