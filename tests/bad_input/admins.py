@@ -26,6 +26,8 @@ def _strong(house: House) -> None:
 _ACME: Final = "/admin/organisations/acme"
 _IDP: Final = f"{_ACME}/providers/id"
 _MISSING: Final = f"/{nasty.STRANGER}"
+_SEEN: Final[Mapping[str, Values]] = {"seen": nasty.SEEN}
+_OVERTAKEN: Final = "This was changed since you opened it"
 _POLICY: Final[Mapping[str, Values]] = {
     "approval": nasty.CHOICE,
     **dict.fromkeys(
@@ -125,9 +127,9 @@ ADMIN: Final = (
         "petra",
         "/admin/terms",
         "/terms",
-        {"body": nasty.TERMS},
+        {"body": nasty.TERMS, **_SEEN},
         {"body": "Use it well."},
-        again="This is the text of version",
+        again=_OVERTAKEN,
     ),
     Entry(
         "applications.add",
@@ -211,8 +213,9 @@ ADMIN: Final = (
         "petra",
         f"{_ACME}/edit",
         "/edit",
-        {"name": nasty.NAME, "domain": nasty.DOMAINS, "unlisted": nasty.TICK},
+        {"name": nasty.NAME, "domain": nasty.DOMAINS, "unlisted": nasty.TICK, **_SEEN},
         {"name": "Acme Corp"},
+        again=_OVERTAKEN,
         elsewhere=("/admin/organisations/nothing/edit",),
     ),
     Entry(
@@ -280,8 +283,9 @@ ADMIN: Final = (
         "petra",
         f"{_IDP}/edit",
         "/edit",
-        _PROVIDER,
+        {**_PROVIDER, **_SEEN},
         {"name": "Acme sign-in"},
+        again=_OVERTAKEN,
         elsewhere=(f"{_ACME}/providers/partners/edit",),
     ),
     Entry(
@@ -317,8 +321,9 @@ ADMIN: Final = (
         "petra",
         f"{_ACME}/contracts/{{acme_contract}}",
         "/contracts/{acme_contract}",
-        {"last_day": (*nasty.DAY, nasty.Nasty("")), "open_ended": nasty.TICK},
+        {"last_day": (*nasty.DAY, nasty.Nasty("")), "open_ended": nasty.TICK, **_SEEN},
         {"last_day": "2027-04-01"},
+        again=_OVERTAKEN,
         elsewhere=("/admin/organisations/globex/contracts/{acme_contract}",),
     ),
     Entry(
@@ -326,8 +331,9 @@ ADMIN: Final = (
         "petra",
         f"{_ACME}/sponsors",
         "/sponsors",
-        {"sponsor": nasty.EMAILS, "deputy": nasty.EMAIL, "lead": nasty.EMAIL},
+        {"sponsor": nasty.EMAILS, "deputy": nasty.EMAIL, "lead": nasty.EMAIL, **_SEEN},
         {"sponsor": "otto@northwind.example"},
+        again=_OVERTAKEN,
         elsewhere=("/admin/organisations/nothing/sponsors",),
     ),
     Entry(
@@ -335,16 +341,18 @@ ADMIN: Final = (
         "petra",
         "/admin/policy",
         "/policy",
-        _POLICY,
+        {**_POLICY, **_SEEN},
         {"review_days": "30"},
+        again=_OVERTAKEN,
     ),
     Entry(
         "trust.set_policy",
         "petra",
         f"{_ACME}/policy",
         "/policy",
-        _POLICY,
+        {**_POLICY, **_SEEN},
         {"review_days": "30"},
+        again=_OVERTAKEN,
         elsewhere=("/admin/organisations/nothing/policy",),
     ),
     Entry(

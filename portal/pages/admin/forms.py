@@ -6,6 +6,7 @@ from typing import Any
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # not in the stubs
 
 from portal.foundation.text import canonical_domain, canonical_email
+from portal.pages.admin.seen import Seen
 from portal.trust.rules import RANGES
 from portal.web.forms import (
     CheckField,
@@ -47,7 +48,7 @@ class ContractForm(ContractFields, PortalForm):
     """A new contract."""
 
 
-class ContractEndForm(PortalForm):
+class ContractEndForm(Seen):
     """Move a contract's end."""
 
     last_day = DateField("Last day")
@@ -66,7 +67,7 @@ class SponsorFields:
     deputy = EmailField("Deputy", description="Stands in for all of them")
 
 
-class SponsorsForm(SponsorFields, PortalForm):
+class SponsorsForm(SponsorFields, Seen):
     """Who vouches from now on."""
 
     lead = EmailField(
@@ -96,7 +97,7 @@ class OrganisationForm(ContractFields, SponsorFields, PortalForm):
     )
 
 
-class DetailsForm(PortalForm):
+class DetailsForm(Seen):
     """What can change about an organisation itself."""
 
     name = TextField("Name", "the name of the organisation", limit=200)
@@ -110,7 +111,7 @@ def number(label: str, field: str, **kwargs: Any) -> NumberField:
     return NumberField(label, least, most, **kwargs)
 
 
-class PolicyForm(PortalForm):
+class PolicyForm(Seen):
     """The terms for guests. Of an organisation, an empty answer follows the portal-wide default."""
 
     approval = ChoiceField(
@@ -140,7 +141,7 @@ class PolicyForm(PortalForm):
     )
 
 
-class ProviderForm(PortalForm):
+class ProviderFields(PortalForm):
     """What the partner's identity provider needs from us, and gave us."""
 
     called = MappingProxyType({"claim_map": "claim", "required_claims": "require"})
@@ -192,7 +193,11 @@ class ProviderForm(PortalForm):
     )
 
 
-class NewProviderForm(ProviderForm):
+class ProviderForm(ProviderFields, Seen):
+    """Change what is set."""
+
+
+class NewProviderForm(ProviderFields):
     """What is said once: its short name, and the first secret."""
 
     slug = TextField("Short name", "a short name", limit=63, description=SLUG_HINT)
@@ -272,7 +277,7 @@ class EntitlementForm(PortalForm):
     slug = TextField("Short name", "a short name", limit=63, description=SLUG_HINT)
 
 
-class TermsForm(PortalForm):
+class TermsForm(Seen):
     """The next version of the terms of use."""
 
     body = NoteField(

@@ -23,8 +23,9 @@ from portal.foundation.transaction import Tx
 from portal.guests.queries import known_people
 from portal.pages import refusals
 from portal.pages.acting import act, try_act
-from portal.pages.admin.forms import NewProviderForm, ProviderForm, SecretForm
+from portal.pages.admin.forms import NewProviderForm, ProviderFields, ProviderForm, SecretForm
 from portal.pages.admin.organisations import wanted
+from portal.pages.admin.seen import require_seen, seen_of
 from portal.sign_in.attempt import Errand, Purpose
 from portal.sign_in.changes import end_sessions_of_provider
 from portal.sign_in.connection import partner_connection
@@ -39,6 +40,7 @@ from portal.trust.queries import (
     domains,
     house_of,
     policy_for,
+    provider_by_id,
 )
 from portal.trust.rules import ProviderSettings, check_pairs
 from portal.web.display import plural
@@ -56,7 +58,7 @@ def _wanted(slug: str, idp: str) -> tuple[OrganisationRow, ProviderRow]:
     return row, provider
 
 
-def _said(form: ProviderForm) -> ProviderSettings:
+def _said(form: ProviderFields) -> ProviderSettings:
     """Return what an admin typed.
 
     Raises:
@@ -168,8 +170,13 @@ def edit(slug: str, idp: str) -> ResponseReturnValue:
         subject_claim=provider.subject_claim,
         require=tuple(f"{claim}={value}" for claim, value in provider.required_claims.items()),
         addresses=provider.addresses,
+        seen=_seen(provider),
     )
     return _form_page(row, provider, form)
+
+
+def _seen(provider: ProviderRow | None) -> str:
+    return seen_of([getattr(provider, name) for name in ProviderSettings.__dataclass_fields__])
 
 
 @bp.post("/<idp>/edit")
@@ -182,6 +189,8 @@ def save(slug: str, idp: str) -> ResponseReturnValue:
 
     def change(tx: Tx) -> None:
         nonlocal retest
+        changes.locked_provider(tx, provider.id)
+        require_seen(form, _seen(provider_by_id(tx.session, provider.id)))
         said = _said(form)
         values = {name: getattr(said, name) for name in said.__dataclass_fields__}
         retest = changes.change_identity_provider(

@@ -1,7 +1,10 @@
 """Organisations: whom we trust, with what, until when, who stands for them."""
 
+from uuid import UUID
+
 from flask import Blueprint, abort, current_app, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from portal.access.queries import GuestFilter, counts
 from portal.foundation import clock
@@ -12,13 +15,16 @@ from portal.lifecycle import changes as lifecycle
 from portal.lifecycle.queries import guests_under_contract
 from portal.pages.acting import need, try_act
 from portal.pages.admin.forms import DetailsForm, EndForm, OrganisationForm, ReasonForm
+from portal.pages.admin.seen import require_seen, seen_of
 from portal.trust import changes
 from portal.trust.queries import (
     OrganisationRow,
     contracts,
     domain_rows,
     house_of,
+    lock_named,
     offers,
+    organisation_by_id,
     organisation_by_slug,
     organisations,
     policy_for,
@@ -148,7 +154,8 @@ def edit(slug: str) -> ResponseReturnValue:
     """Show the form for name, domains and listing."""
     row = wanted(slug)
     held = tuple(domain.name for domain in domain_rows(db.session(), row.id))
-    form = DetailsForm(name=row.name, domain=held, unlisted=row.unlisted)
+    seen = _details(db.session(), row.id)
+    form = DetailsForm(name=row.name, domain=held, unlisted=row.unlisted, seen=seen)
     return render_template("admin/organisations/edit.html", organisation=row, form=form)
 
 
@@ -160,6 +167,8 @@ def save(slug: str) -> ResponseReturnValue:
     form = DetailsForm()
 
     def change(tx: Tx) -> tuple[int, int]:
+        lock_named(tx, row.id)
+        require_seen(form, _details(tx.session, row.id))
         # What touches guests comes first: they are locked before their organisation, everywhere.
         moved = lifecycle.set_domains(
             tx,
@@ -175,6 +184,12 @@ def save(slug: str) -> ResponseReturnValue:
         return _back(row)
     page = render_template("admin/organisations/edit.html", organisation=row, form=form)
     return page, 422
+
+
+def _details(session: Session, organisation_id: UUID) -> str:
+    row = organisation_by_id(session, organisation_id)
+    held = [domain.name for domain in domain_rows(session, organisation_id)]
+    return seen_of(row and (row.name, row.unlisted), held)
 
 
 def _changed(moved: tuple[int, int]) -> str:

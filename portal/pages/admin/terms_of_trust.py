@@ -1,5 +1,6 @@
 """What stands under an organisation: contracts, sponsors, policy, offers; and the defaults."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -22,12 +23,16 @@ from portal.pages.admin.forms import (
     SponsorsForm,
 )
 from portal.pages.admin.organisations import wanted
+from portal.pages.admin.seen import require_seen, seen_of
 from portal.trust import changes
 from portal.trust.queries import (
     ContractRow,
     OrganisationRow,
+    PolicyRow,
+    SponsorRow,
     contract_by_id,
     default_policy,
+    lock_named,
     offers,
     policy_for,
     policy_history,
@@ -105,8 +110,14 @@ def contract(slug: str, contract_id: UUID) -> ResponseReturnValue:
     """Show the form for a contract's end."""
     row = wanted(slug)
     standing = _contract(row, contract_id)
-    form = ContractEndForm(last_day=standing.last_day, open_ended=standing.open_ended)
+    form = ContractEndForm(
+        last_day=standing.last_day, open_ended=standing.open_ended, seen=_end_of(standing)
+    )
     return _contract_page(row, standing, form)
+
+
+def _end_of(contract: ContractRow | None) -> str:
+    return seen_of(contract and (contract.last_day, contract.ends_at))
 
 
 def _contract_page(
@@ -129,14 +140,19 @@ def move_contract(slug: str, contract_id: UUID) -> ResponseReturnValue:
     row = wanted(slug)
     standing = _contract(row, contract_id)
     form = ContractEndForm()
-    if form.validate_on_submit() and try_act(
-        form,
-        lambda tx: lifecycle.change_contract(
+
+    def change(tx: Tx) -> None:
+        require_seen(form, _end_of(contract_by_id(tx.session, contract_id)))
+        lifecycle.change_contract(
             tx,
             contract_id,
             last_day=form.last_day.data,
             open_ended=form.open_ended.data,
-        ),
+        )
+
+    if form.validate_on_submit() and try_act(
+        form,
+        change,
         f"The end of contract {standing.reference} is moved",
     ):
         return _back(row)
@@ -153,8 +169,13 @@ def who_vouches(slug: str) -> ResponseReturnValue:
         sponsor=tuple(one.email for one in named if one.role == "sponsor"),
         lead=next((one.email for one in named if one.lead), None),
         deputy=next((one.email for one in named if one.role == "deputy"), None),
+        seen=_named(named),
     )
     return _form(row, form, f"Who vouches for people of {row.name}", "Save", note=SPONSORS_NOTE)
+
+
+def _named(named: Iterable[SponsorRow]) -> str:
+    return seen_of([(one.staff_id, one.role, one.lead) for one in named])
 
 
 SPONSORS_NOTE = (
@@ -171,6 +192,8 @@ def name_sponsors(slug: str) -> ResponseReturnValue:
     form = SponsorsForm()
 
     def change(tx: Tx) -> None:
+        lock_named(tx, row.id)
+        require_seen(form, _named(sponsors(tx.session, row.id)))
         lead, deputy = form.lead.data, form.deputy.data
         lifecycle.name_sponsors(
             tx,
@@ -207,8 +230,16 @@ def _values(form: PolicyForm) -> dict[str, Any]:
 def policy(slug: str) -> ResponseReturnValue:
     """Show an organisation's own policy and its history."""
     row = wanted(slug)
-    own = policy_row(db.session(), row.id)
-    return _policy_page(row, PolicyForm(**(dict(own.values) if own else {})))
+    return _policy_page(row, _policy_form(row.id))
+
+
+def _policy_form(organisation_id: UUID | None) -> PolicyForm:
+    own = policy_row(db.session(), organisation_id)
+    return PolicyForm(**(dict(own.values) if own else {}), seen=_version(own))
+
+
+def _version(own: PolicyRow | None) -> str:
+    return seen_of(own and own.version)
 
 
 def _policy_page(
@@ -236,9 +267,12 @@ def set_policy(slug: str) -> ResponseReturnValue:
     """Write an organisation's next policy."""
     row = wanted(slug)
     form = PolicyForm()
-    if form.validate_on_submit() and try_act(
-        form, lambda tx: changes.set_policy(tx, row.id, _values(form)), "The policy is changed"
-    ):
+
+    def change(tx: Tx) -> None:
+        require_seen(form, _version(policy_row(tx.session, row.id)))
+        changes.set_policy(tx, row.id, _values(form))
+
+    if form.validate_on_submit() and try_act(form, change, "The policy is changed"):
         return _back(row)
     return _policy_page(row, form, 422)
 
@@ -247,8 +281,7 @@ def set_policy(slug: str) -> ResponseReturnValue:
 @for_admin
 def defaults() -> ResponseReturnValue:
     """Show the portal-wide defaults."""
-    own = policy_row(db.session(), None)
-    return _policy_page(None, PolicyForm(**(dict(own.values) if own else {})))
+    return _policy_page(None, _policy_form(None))
 
 
 @bp.post("/policy")
@@ -258,6 +291,7 @@ def set_defaults() -> ResponseReturnValue:
     form = PolicyForm()
 
     def change(tx: Tx) -> None:
+        require_seen(form, _version(policy_row(tx.session, None)))
         values = _values(form)
         for name in ("accepted_acr", "accepted_amr"):
             values[name] = values[name] or []
