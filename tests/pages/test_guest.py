@@ -137,6 +137,9 @@ def test_my_data_says_where_each_item_came_from(stage: Stage):
     text = stage.client.get("/me/data").text
     for item in ("Jane Roe", "jane@acme.example", "the sign-in of Acme", "Version 1"):
         assert item in text
+    # Every sponsor for their company may look, and what employees noted is not on this page.
+    assert "Nobody but you, the sponsors for Acme and the admins at Host Ltd can see it" in text
+    assert "but for what employees noted on their decisions" in text
 
 
 def test_new_terms_come_before_everything_else(stage: Stage):

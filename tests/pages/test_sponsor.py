@@ -434,6 +434,15 @@ def test_n14_names_of_partners_are_never_markup(stage: Stage):
         assert "{{7*7}}" in text
 
 
+def test_no_mail_is_promised_that_nobody_sends(stage: Stage):
+    """A stay that ends before its first review ends without being asked about."""
+    stage.approve(stage.jane, stage.acme.sponsor, days=30)
+    assert stage.scene.sponsorship(stage.jane).review_ask_at is None
+    text = stage.client.get("/sponsor/guests").text
+    assert "before anything ends" not in text
+    assert "A mail asks you when a review is due" in text
+
+
 def test_everybody_sees_a_hold(stage: Stage):
     """Approving somebody at once who is held does not lift the hold, and the page says so."""
     bolt = stage.scene.partner("bolt", approval="at-once", sponsors=[stage.acme.sponsor])
