@@ -97,6 +97,7 @@ def closed(organisation_id: UUID, name: str) -> ResponseReturnValue:
                 organisation_id=organisation_id,
                 reason=Refusal.IDP_DISABLED,
                 data={"reasons": [str(Refusal.IDP_DISABLED)], "identity_provider": ""},
+                personal={"seen": {"address": request.remote_addr}},
             )
             record(tx, [event])
     page = render_template("sign_in/closed.html", organisation=name, reference=reference)

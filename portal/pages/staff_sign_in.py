@@ -153,6 +153,7 @@ def _refusal(decision: StaffDecision, identity: VerifiedIdentity) -> Event:
         "issuer": identity.issuer,
         "subject": identity.subject,
         "email": identity.email or identity.email_raw,
+        "address": request.remote_addr,
     }
     return Event(
         "sign_in.refused",

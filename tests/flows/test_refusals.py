@@ -8,9 +8,13 @@ import pytest
 from sqlalchemy import func, select
 
 from portal.admission.models import Arrival
+from portal.foundation import clock
 from portal.foundation.db import db
+from portal.foundation.transaction import ANONYMOUS, transaction
 from portal.guests.models import Guest
 from portal.sign_in.models import Session
+from portal.trust.changes import disable
+from portal.trust.queries import connection_for
 from tests.flows.story import START, Story, trusting
 from tests.flows.test_door import refused
 from tests.hostile.provider import CLIENT_SECRET, GONE, HostileProvider
@@ -122,6 +126,20 @@ def test_l05_each_refusal_once(
     assert "Reference" in written_by_them
     for markup in ("<script", "{{7*7}}", "<b>no</b>"):
         assert markup not in written_by_them
+
+
+@SQLITE
+@pytest.mark.parametrize("start", ["/sign-in/acme", START])
+def test_l05_a_closed_door_says_who_came(story: Story, start: str):
+    """The real address stands in the log, under the number that the page shows."""
+    with story.app.app_context():
+        row = connection_for(db.session(), "acme", "id")
+        with transaction(actor=ANONYMOUS, now=clock.policy_now()) as tx:
+            disable(tx, row.id)
+        db.session.remove()
+    answer = story.browser().get(start, environ_overrides={"REMOTE_ADDR": ADDRESS})
+    event = refused(story, answer, "adm.idp_disabled")
+    assert event.personal == {"seen": {"address": ADDRESS}}
 
 
 @SQLITE

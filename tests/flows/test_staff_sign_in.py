@@ -131,9 +131,12 @@ def test_a_colleagues_link_shuts_nobody_out_of_their_browser(
     story = Story(house, own, UUID(int=0), UUID(int=0))
     browser = story.browser()
     assert browser.submit(link_of_ben(scene, own)).status_code == 200
-    answer = story.knock(browser, "/staff/sign-in")
+    back = story.depart(browser, "/staff/sign-in")
+    answer = browser.get(back, environ_overrides={"REMOTE_ADDR": "203.0.113.77"})
     assert answer.status_code == 403
     assert "This link is not for this account" in answer.text
+    (event,) = scene.events("sign_in.refused")
+    assert event.personal["seen"]["address"] == "203.0.113.77"
     assert story.knock(browser, "/staff/sign-in").status_code == 303
 
 
