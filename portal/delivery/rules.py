@@ -61,7 +61,9 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
             "guest_name guest_email organisation reason since guest_id"
         ),
         "sponsor.request_lapsed": _shape("guest_name organisation"),
-        "sponsor.handed_over": _shape("guest_name organisation by sponsorship_id"),
+        "sponsor.handed_over": _shape(
+            "guest_name organisation by ends_at lapses_at sponsorship_id"
+        ),
         "sponsor.knocked": _shape("guest_name guest_email organisation guest_id"),
         "sponsor.email_conflict": _shape("organisation email"),
         "sponsor.address_changed": _shape("guest_name organisation old new until"),

@@ -35,7 +35,13 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
     "sponsor.guest_suspended": _ADDRESSED
     | {"reason": "inactive", "since": "2026-11-02T13:05:00Z", "guest_id": GUEST},
     "sponsor.request_lapsed": _GUEST,
-    "sponsor.handed_over": _GUEST | {"by": "Ada Byron", "sponsorship_id": SPONSORSHIP},
+    "sponsor.handed_over": _GUEST
+    | {
+        "by": "Ada Byron",
+        "ends_at": "2027-03-01T23:00:00Z",
+        "lapses_at": None,
+        "sponsorship_id": SPONSORSHIP,
+    },
     "sponsor.knocked": _ADDRESSED | {"guest_id": GUEST},
     "sponsor.email_conflict": {"organisation": "Acme", "email": "jane.roe@acme.example"},
     "sponsor.address_changed": _GUEST

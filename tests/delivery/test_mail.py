@@ -204,12 +204,20 @@ def test_every_reason_has_words(kind, render):
     assert unknown in text_of(render(kind, reason="a_reason_of_tomorrow"))
 
 
-@pytest.mark.parametrize("count", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (0, "Nobody was here under it."),
+        (1, "1 guest was here under it."),
+        (2, "2 guests were here under it."),
+    ],
+)
 @pytest.mark.parametrize("whom", ["admin", "sponsor"])
-def test_counts_are_grammatical(whom, count, render):
-    """One guest was, two were."""
-    expected = "1 guest was here under it." if count == 1 else f"{count} guests were here under it."
-    assert expected in text_of(render(f"{whom}.contract_ended", count=count))
+def test_counts_are_grammatical(whom, count, said, render):
+    """One guest was, two were, and nobody is not a number."""
+    text = text_of(render(f"{whom}.contract_ended", count=count))
+    assert said in text
+    assert ("they stay outside" in text) == bool(count)
 
 
 @pytest.mark.parametrize("whom", ["admin", "sponsor"])
@@ -235,6 +243,32 @@ def test_an_emergency_link_is_told_as_what_it_is(render):
     mail = render("admin.break_glass")
     assert "signed in" not in mail["Subject"] + text_of(mail)
     assert "a link was made on the server" in text_of(mail)
+
+
+def test_what_is_handed_over_says_by_whom_and_until_when(render):
+    """A colleague by name; where one has left, a sentence without a hole in it."""
+    text = text_of(render("sponsor.handed_over"))
+    assert "\nAda Byron handed this guest of Acme over to you.\n" in text
+    assert "access ends on 1 March 2027, 23:00 UTC" in text
+    left = render("sponsor.handed_over", by="", lapses_at="2026-11-16T13:05:00Z")
+    assert (
+        "\nWhoever vouched for this guest of Acme, or was asked to, may no longer decide"
+        in text_of(left)
+    )
+    assert "If nobody decides by 16 November 2026, 13:05 UTC, the request lapses" in text_of(left)
+
+
+@pytest.mark.parametrize(
+    ("reason", "who"),
+    [
+        ("expired", "a sponsor there can let you in again"),
+        ("suspended_by_staff", "whoever suspended it can lift it"),
+        ("suspended_by_admin", "whoever suspended it can lift it"),
+    ],
+)
+def test_a_suspended_guest_reads_who_can_help(reason, who, render):
+    """No sponsor lifts what an admin did: nobody is sent to one in vain."""
+    assert who in text_of(render("guest.suspended", reason=reason))
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,10 @@ DECLARED = {
     "sponsor.review": ("guest_name organisation due_at ends_at sponsorship_id", ""),
     "sponsor.guest_suspended": ("guest_name guest_email organisation reason since guest_id", ""),
     "sponsor.request_lapsed": ("guest_name organisation", ""),
-    "sponsor.handed_over": ("guest_name organisation by sponsorship_id", ""),
+    "sponsor.handed_over": (
+        "guest_name organisation by ends_at lapses_at sponsorship_id",
+        "",
+    ),
     "sponsor.knocked": ("guest_name guest_email organisation guest_id", ""),
     "sponsor.email_conflict": ("organisation email", ""),
     "sponsor.address_changed": ("guest_name organisation old new until", ""),

@@ -221,6 +221,9 @@ class TestHandOver:
         (mail,) = scene.mails("sponsor.handed_over")
         assert mail.to == "ben@host.example"
         assert mail.payload["by"] == "ada"
+        assert row.lapses_at is not None
+        assert mail.payload["lapses_at"] == row.lapses_at.isoformat()
+        assert mail.payload["ends_at"] == row.expires_at.isoformat()
         assert scene.event_names(jane)[-1] == "sponsorship.handed_over"
         assert folded(scene.session) == kept(scene.session)
 

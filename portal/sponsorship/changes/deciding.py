@@ -193,6 +193,8 @@ def pass_on(
                     "guest_name": display_name(guests[row.guest_id]),
                     "organisation": names[row.organisation_id],
                     "by": people[by].name if by else "",
+                    "ends_at": row.expires_at.isoformat(),
+                    "lapses_at": row.lapses_at.isoformat() if row.lapses_at else None,
                     "sponsorship_id": str(row.id),
                 },
             )
