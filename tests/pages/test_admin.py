@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from portal.audit.changes import record
-from portal.audit.rules import Event
+from portal.audit.rules import VOCABULARY, Event
 from portal.foundation.db import db
 from portal.guests.rules import Reason, State
 from portal.lifecycle import changes as lifecycle
@@ -195,6 +195,38 @@ def test_a_hold_is_lifted_from_somebody_removed(stage: Stage):
     again = admin.post(f"{page}/resume", data={"csrf_token": token})
     assert again.status_code == 422
     assert "a sponsor has to let them back" in again.text
+
+
+def test_why_a_guest_stands_so(stage: Stage):
+    """In words and in the contract's zone: since when, why, until when, and what comes next."""
+    petra = stage.scene.staff("petra", "admin")
+    admin, page = stage.another(petra), f"/admin/guests/{stage.jane}"
+    assert "a sponsor has yet to decide. No access." in said(admin, page)
+    stage.approve(stage.jane, stage.acme.sponsor)
+    assert re.search(
+        r"a sponsor approved\. Has access until \d+ \w+ \d{4}, \d\d:\d\d Berlin; a sign-in moves",
+        said(admin, page),
+    )
+    assert re.search(r"suspended, unless they have signed in by then", said(admin, page))
+    assert re.search(r", \d\d:\d\d Berlin", said(admin, "/admin/guests?state=active"))
+    stage.scene.run(people.suspend, stage.jane, "Lost badge", by=petra, by_admin=True)
+    assert "an admin suspended it. Reason: Lost badge. No access." in said(admin, page)
+    stage.scene.run(people.remove, stage.jane, "Left the company", by=stage.ben)
+    still = "it ended under an admin's suspension, which still stands. Reason: Left the company."
+    assert still in said(admin, page)
+    assert still.partition(" Reason")[0] in said(stage.client, f"/sponsor/guests/{stage.jane}")
+
+
+def said(client: PortalClient, page: str) -> str:
+    """Return what a page says, without its marks."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", "", client.get(page).text)).split())
+
+
+def test_every_event_is_called_something(app: Flask):
+    """An admin reads words, with the code that the filter knows beside them."""
+    words = app.jinja_env.get_template("admin/_words.html").make_module({}).EVENTS
+    assert set(words) == set(VOCABULARY)
+    assert len(set(words.values())) == len(words)
 
 
 def test_a_hold_over_a_sponsors_own(stage: Stage):

@@ -13,6 +13,7 @@ from portal.guests.rules import State
 from portal.pages.acting import try_act
 from portal.pages.admin.forms import GuestFilterForm, ReasonForm
 from portal.pages.admin.who import names_in
+from portal.pages.ahead import ahead
 from portal.sponsorship.changes import people
 from portal.trust.queries import organisation_by_slug
 from portal.web.guards import for_admin
@@ -74,15 +75,17 @@ def _page(
     remove: ReasonForm | None = None,
     status: int = 200,
 ) -> ResponseReturnValue:
+    now = clock.policy_now()
     events = search(db.session(), Filter(guest_id=view.id), limit=200)
     page = render_template(
         "admin/guests/one.html",
         guest=view,
         events=events,
+        ahead=ahead(view, now),
         who=names_in(db.session(), events),
         suspend_form=suspend or ReasonForm(prefix="suspend-"),
         remove_form=remove or ReasonForm(prefix="remove-"),
-        now=clock.policy_now(),
+        now=now,
     )
     return page, status
 
@@ -111,7 +114,7 @@ def resume(guest_id: UUID) -> ResponseReturnValue:
     if try_act(
         form,
         lambda tx: people.resume(tx, guest_id, by_admin=True),
-        lambda state: f"The hold on {view.display_name} is lifted. {_AFTER_HOLD[state]}",
+        lambda state: f"The suspension of {view.display_name} is lifted. {_AFTER_HOLD[state]}",
     ):
         return _back(guest_id)
     return _page(view, suspend=form, status=422)

@@ -26,7 +26,7 @@ class Names:
         if kind == "shell":
             return f"{name}, at the server's shell"
         if kind == "anonymous":
-            return "not signed in"
+            return "somebody at the door"
         known = {"staff": self.staff, "guest": self.guests}.get(kind, {})
         found = known.get(_id(name)) or name
         return f"{found}, guest" if kind == "guest" else found
