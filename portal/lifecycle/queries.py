@@ -118,10 +118,10 @@ def count_due(session: Session, now: datetime) -> dict[str, int]:
     return counts
 
 
-def guests_under_contract(session: Session, contract_id: UUID) -> int:
-    """Count the guests whom the end of a contract would touch."""
+def guests_under_contract(session: Session, *contract_ids: UUID) -> int:
+    """Count the guests whom the end of a contract, or of several, would touch."""
     query = select(func.count(Sponsorship.guest_id.distinct())).where(
-        Sponsorship.contract_id == contract_id,
+        Sponsorship.contract_id.in_(contract_ids),
         or_(Sponsorship.state == Standing.ACTIVE, Sponsorship.state == Standing.REQUESTED),
     )
     return session.scalar(query) or 0

@@ -14,8 +14,10 @@ from portal.audit.rules import VOCABULARY, Event
 from portal.foundation.db import db
 from portal.guests.rules import Reason, State
 from portal.lifecycle import changes as lifecycle
+from portal.lifecycle.jobs import sweep
 from portal.sponsorship.changes import people
 from portal.staff.queries import listed
+from portal.trust import changes as trust
 from portal.trust.queries import contracts, organisation_by_slug, policy_for, sponsors
 from tests import factories
 from tests.infra.client import PortalClient
@@ -220,6 +222,64 @@ def test_why_a_guest_stands_so(stage: Stage):
 def said(client: PortalClient, page: str) -> str:
     """Return what a page says, without its marks."""
     return " ".join(unescape(re.sub(r"<[^>]*>", "", client.get(page).text)).split())
+
+
+def test_each_danger_counts_whom_it_touches(stage: Stage):
+    """People, not rows: whoever is held goes with the contracts too; nobody is not a number."""
+    petra = stage.scene.staff("petra", "admin")
+    admin, page = stage.another(petra), "/admin/organisations/acme"
+    text = said(admin, page)
+    assert "Nobody loses access, since nobody has it now" in text
+    assert "1 guest is removed when they do, and told" in text  # who waits
+    stage.approve(stage.jane, stage.acme.sponsor)
+    assert "1 guest loses access at once" in said(admin, page)
+    stage.scene.run(people.suspend, stage.jane, "Lost badge", by=stage.ben)
+    assert "1 guest is removed when they do" in said(admin, page)
+    contract = f"{page}/contracts/{stage.acme.contract_id}"
+    assert "1 guest is vouched for or waiting under this contract" in said(admin, contract)
+
+
+def test_what_has_no_contract_yet(stage: Stage):
+    """An organisation without contract, domain and guests: no hole in a sentence, no false end."""
+    petra = stage.scene.staff("petra", "admin")
+    stage.scene.run(trust.add_organisation, by=petra, slug="umbra", name="Umbra", unlisted=True)
+    admin = stage.another(petra)
+    page = admin.get("/admin/organisations/umbra").text
+    assert "no contract" in page
+    assert "It has no guests." in page
+    assert "/admin/organisations/umbra/end" not in page
+    new = {"name": "Umbra login", "slug": "main", "issuer": "https://login.umbra.example"}
+    secret = {"client_id": "7f3a", "client_secret": "x"}
+    answer = admin.submit(
+        "/admin/organisations/umbra/providers/new",
+        new | secret,
+    )
+    assert answer.status_code == 303
+    steps = said(admin, "/admin/organisations/umbra/providers/main")
+    assert "From then on people of Umbra can ask for access at" in steps
+    assert steps.count("to do") == 3  # redirect URI, test of the connection, test sign-in
+
+
+def test_a_default_must_be_there(admin: PortalClient):
+    """Of an organisation all may be empty, and one sentence says so; of the defaults little may."""
+    defaults, own = said(admin, "/admin/policy"), said(admin, "/admin/organisations/acme/policy")
+    assert re.findall(r"\((\w+)\) \(optional\)", defaults) == ["acr", "amr"]
+    assert defaults.count("(optional)") == 2
+    assert "Empty follows the portal-wide default" in own
+    assert "One a line. Default: no demand" in own
+
+
+def test_jobs_that_stand_still_do_not_run(admin: PortalClient, app: Flask, policy_clock):
+    """Health and overview say the same of a sweep that was long ago."""
+    with app.app_context():
+        sweep()
+        db.session.remove()
+    assert "The jobs run" in said(admin, "/admin/health")
+    policy_clock.forward(hours=3)
+    health = said(admin, "/admin/health")
+    assert "The jobs run" not in health
+    assert "The last sweep was 3 hours ago: see that portal worker" in health
+    assert "The jobs stand still" in said(admin, "/admin")
 
 
 def test_every_event_is_called_something(app: Flask):

@@ -26,6 +26,7 @@ TRUSTED = (
     "Also without, within this organisation's domains: most providers never say email_verified. "
     "Choose this when the company's IT alone gives out its addresses"
 )
+LAST_DAY_HINT = "The last day on which access is possible. Empty only where it is open-ended"
 SLUG_HINT = "Small letters, digits and hyphens. It stands in addresses and never changes"
 
 
@@ -34,7 +35,7 @@ class ContractFields:
 
     reference = TextField("Contract reference", "the reference of the contract", limit=100)
     first_day = DateField("First day", "the first day of the contract")
-    last_day = DateField("Last day", description="The last day on which access is possible")
+    last_day = DateField("Last day", description=LAST_DAY_HINT)
     open_ended = CheckField("Open-ended: this contract has no last day")
     time_zone = TextField(
         "Time zone",
@@ -51,7 +52,7 @@ class ContractForm(ContractFields, PortalForm):
 class ContractEndForm(Seen):
     """Move a contract's end."""
 
-    last_day = DateField("Last day")
+    last_day = DateField("Last day", description=LAST_DAY_HINT)
     open_ended = CheckField("Open-ended: this contract has no last day")
 
 

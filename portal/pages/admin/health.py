@@ -1,5 +1,7 @@
 """Do the jobs run? The last sweeps, what is overdue, the outbox, dead letters."""
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, url_for
@@ -11,11 +13,13 @@ from portal.delivery.queries import counts, dead, oldest_waiting
 from portal.delivery.smtp import Undeliverable
 from portal.foundation import clock
 from portal.foundation.db import db
-from portal.lifecycle.queries import count_due, last_runs
+from portal.lifecycle.queries import RunRow, count_due, last_runs
 from portal.pages.acting import act
 from portal.staff.queries import staff_by_id
 from portal.web.guards import for_admin, me
 from portal.web.limits import degraded
+
+LATE = timedelta(minutes=10)
 
 bp = Blueprint("health", __name__, url_prefix="/admin/health")
 
@@ -26,9 +30,11 @@ def show() -> ResponseReturnValue:
     """Show whether everything runs."""
     session = db.session()
     now = clock.policy_now()
+    runs = last_runs(session)
     return render_template(
         "admin/health.html",
-        runs=last_runs(session),
+        runs=runs,
+        stopped=stands_still(runs, now),
         due={kind: count for kind, count in count_due(session, now).items() if count},
         counts=counts(session),
         oldest=oldest_waiting(session),
@@ -36,6 +42,11 @@ def show() -> ResponseReturnValue:
         degraded=degraded(),
         now=now,
     )
+
+
+def stands_still(runs: Sequence[RunRow], now: datetime) -> bool:
+    """Say whether the jobs do: the latest sweep, newest first, is long ago or was never."""
+    return not runs or now - runs[0].began_at > LATE
 
 
 @bp.post("/test-mail")

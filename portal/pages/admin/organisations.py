@@ -128,12 +128,14 @@ def _page(
     session = db.session()
     now = clock.policy_now()
     standing = contracts(session, row.id)
+    running_on = [one.id for one in standing if one.ends_at is None or one.ends_at > now]
     page = render_template(
         "admin/organisations/one.html",
         organisation=row,
         domains=domain_rows(session, row.id),
         contracts=standing,
         touched={one.id: guests_under_contract(session, one.id) for one in standing},
+        leaving=guests_under_contract(session, *running_on) if running_on else None,
         running=running_contract(session, row.id, now),
         sponsors=sponsors(session, row.id),
         policy=policy_for(session, row.id),
@@ -210,7 +212,7 @@ def suspend(slug: str) -> ResponseReturnValue:
     """Shut an organisation's people out at once."""
     row = wanted(slug)
     form = ReasonForm()
-    done = f"{row.name} is suspended. Its {row.seats} guests have no access from now on"
+    done = f"{row.name} is suspended. Nobody of it has access from now on"
     if form.validate_on_submit() and try_act(
         form, lambda tx: lifecycle.suspend_organisation(tx, row.id, form.reason.data), done
     ):

@@ -12,13 +12,13 @@ from portal.delivery.queries import counts
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.lifecycle.queries import coming, count_due, guests_under_contract, last_runs
+from portal.pages.admin.health import stands_still
 from portal.trust.queries import contracts, eligible_sponsors, organisations
 from portal.web.guards import for_admin
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 
 SOON = timedelta(days=30)
-LATE = timedelta(minutes=10)
 
 
 @bp.get("", strict_slashes=False)
@@ -44,7 +44,7 @@ def overview() -> ResponseReturnValue:
         ending=ending,
         sponsorless=[row for row in rows if not eligible_sponsors(session, row.id)],
         last_run=runs[0] if runs else None,
-        stopped=not runs or now - runs[0].began_at > LATE,
+        stopped=stands_still(runs, now),
         due=sum(count_due(session, now).values()),
         outbox=counts(session),
         weeks=coming(session, now, timedelta(days=90)),

@@ -40,6 +40,7 @@ from portal.trust.queries import (
     sponsors,
 )
 from portal.trust.rules import POLICY_FIELDS
+from portal.web.display import city, plural
 from portal.web.forms import PortalForm
 from portal.web.guards import for_admin
 
@@ -125,9 +126,9 @@ def _contract_page(
 ) -> ResponseReturnValue:
     touched = guests_under_contract(db.session(), standing.id)
     note = (
-        f"{touched} guests are vouched for or wait under this contract. A last day in the past "
-        f"removes them now; a later one keeps what their sponsors approved. "
-        f"Days end in {standing.time_zone}."
+        f"{plural(touched, 'guest is', 'guests are')} vouched for or waiting under this contract. "
+        "A last day in the past removes whoever has no other; a later one keeps what their "
+        f"sponsors approved. Days end at 24:00 {city(standing.time_zone)}."
     )
     title = f"Contract {standing.reference} with {row.name}"
     return _form(row, form, title, "Move the end", status, note=note)
@@ -211,6 +212,7 @@ def name_sponsors(slug: str) -> ResponseReturnValue:
     return _form(row, form, title, "Save", 422, note=SPONSORS_NOTE)
 
 
+MAY_BE_EMPTY = frozenset({"accepted_acr", "accepted_amr"})  # of the defaults too: no demand
 POLICY_NOTE = (
     "A change counts from now on: for new requests, and for those already in from their next "
     "period. Empty follows the portal-wide default."
@@ -220,7 +222,7 @@ POLICY_NOTE = (
 def _values(form: PolicyForm) -> dict[str, Any]:
     values = {name: form[name].data for name in POLICY_FIELDS}
     values["approval"] = values["approval"] or None
-    for name in ("accepted_acr", "accepted_amr"):
+    for name in MAY_BE_EMPTY:
         values[name] = list(values[name] or ()) or None
     return values
 
@@ -248,6 +250,8 @@ def _policy_page(
     session = db.session()
     if row is None:  # there is nothing that the defaults could follow
         form.approval.choices = [one for one in form.approval.choices if one.value]
+        for name in set(POLICY_FIELDS) - MAY_BE_EMPTY:
+            form[name].flags.required = True
     page = render_template(
         "admin/policy.html",
         organisation=row,
@@ -293,7 +297,7 @@ def set_defaults() -> ResponseReturnValue:
     def change(tx: Tx) -> None:
         require_seen(form, _version(policy_row(tx.session, None)))
         values = _values(form)
-        for name in ("accepted_acr", "accepted_amr"):
+        for name in MAY_BE_EMPTY:
             values[name] = values[name] or []
         changes.set_policy(tx, None, values)
 
