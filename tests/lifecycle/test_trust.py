@@ -13,6 +13,7 @@ from portal.staff.changes import remove as let_go
 from portal.trust import changes as trust
 from portal.trust.queries import contract_facts
 from portal.trust.rules import Refused
+from tests.factories import HOUSE
 from tests.scene import Partner, Scene, folded, kept
 
 DAY = timedelta(days=1)
@@ -57,6 +58,31 @@ class TestContract:
         assert event.data["guests"] == 2
         assert scene.seats(acme) == (0, 0)
         assert folded(scene.session) == kept(scene.session)
+
+    def test_its_end_is_told_to_nobody_who_has_left(self, scene: Scene):
+        """A sponsor who left the host is named still, and hears no more of it."""
+        ada, ben = scene.staff("ada"), scene.staff("ben")
+        acme = scene.partner(last_day=scene.day(10), sponsors=(ada, ben))
+        with scene.tx() as tx:
+            let_go(tx, ada)
+            changes.hand_over_all(tx, ada)
+        scene.now = scene.ends_at(acme.contract_id)
+        scene.sweep()
+        assert [mail.to for mail in scene.mails("sponsor.contract_ended")] == ["ben@host.example"]
+
+    def test_an_admin_who_may_decide_there_no_longer_is_told_as_one(self, scene: Scene):
+        """Named still, with an address in a domain of theirs: what an admin hears, they hear."""
+        ada = scene.staff("ada", email="ada@both.example")
+        assert scene.staff("ada", email="ada@both.example", role="admin") == ada
+        acme = scene.partner(last_day=scene.day(10), sponsors=(ada,))
+        with scene.tx() as tx:
+            names = ["acme.example", "both.example"]
+            changes.set_domains(tx, acme.id, names, vouched_by="Ada", house=HOUSE)
+        scene.now = scene.ends_at(acme.contract_id)
+        scene.sweep()
+        assert scene.mails("sponsor.contract_ended") == []
+        told = {mail.to for mail in scene.mails("admin.contract_ended")}
+        assert told == {"ada@both.example", "root@host.example"}
 
     def test_another_contract_carries_on(self, scene: Scene):
         """Who is vouched for under another contract too stays in until that ends."""

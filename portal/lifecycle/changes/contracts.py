@@ -22,7 +22,7 @@ from portal.sponsorship.rules import local_day
 from portal.staff.queries import admins
 from portal.trust import changes as trust_changes
 from portal.trust.models import Contract
-from portal.trust.queries import contract_facts, contracts, sponsors
+from portal.trust.queries import contract_facts, contracts, eligible_sponsors
 from portal.trust.rules import check_days, check_year, contract_end
 
 BATCH = 500
@@ -139,7 +139,8 @@ def _tell(tx: Tx, organisation_id: UUID, contract_id: UUID, reference: str, coun
         "contract": reference,
         "count": count,
     }
-    sponsor_ids = [one.staff_id for one in sponsors(tx.session, organisation_id)]
+    # Not whoever has left: they are named still, until an admin names others.
+    sponsor_ids = [one.staff_id for one in eligible_sponsors(tx.session, organisation_id)]
     told: list[tuple[str, Person]] = [
         ("sponsor.contract_ended", person)
         for person in staff_people(tx.session, sponsor_ids).values()
