@@ -200,6 +200,19 @@ class TestOrganisation:
             assert changes.end_organisation(tx, acme.id, None) == 0
         assert folded(scene.session) == kept(scene.session)
 
+    def test_ended_again_on_the_same_day(self, scene: Scene):
+        """The first end was a mistake and was taken back: the second one is told as well."""
+        acme = scene.partner(last_day=scene.day(300))
+        for subject, told in (("jane", 1), ("john", 2)):
+            scene.active(acme, subject)
+            scene.later(hours=1)
+            with scene.tx() as tx:
+                changes.end_organisation(tx, acme.id, None)
+            for kind in ("sponsor.contract_ended", "admin.contract_ended"):
+                mails = scene.mails(kind)
+                assert [mail.payload["count"] for mail in mails] == [1] * told
+            move_contract(scene, acme.contract_id, scene.day(300))
+
     def test_ended_after_a_day(self, scene: Scene):
         """Only what would run longer is cut; access goes on until then."""
         acme = scene.partner(last_day=scene.day(20))

@@ -129,11 +129,13 @@ def conclude_contract(tx: Tx, contract_id: UUID) -> int | None:
         data={"guests": count},
     )
     record(tx, [event])
-    _tell(tx, row.organisation_id, contract_id, row.reference, count)
+    # An end that was taken back and comes again is told again, be it on the same day.
+    once = f"{contract_id}:{row.ends_at.isoformat()}"
+    _tell(tx, row.organisation_id, row.reference, count, once)
     return count
 
 
-def _tell(tx: Tx, organisation_id: UUID, contract_id: UUID, reference: str, count: int) -> None:
+def _tell(tx: Tx, organisation_id: UUID, reference: str, count: int, once: str) -> None:
     payload = {
         "organisation": organisation_names(tx.session, [organisation_id])[organisation_id],
         "contract": reference,
@@ -153,9 +155,7 @@ def _tell(tx: Tx, organisation_id: UUID, contract_id: UUID, reference: str, coun
     put(
         tx,
         [
-            Message(
-                kind, person.email, f"{kind}:{contract_id}:{person.id}:{tx.now.date()}", payload
-            )
+            Message(kind, person.email, f"{kind}:{once}:{person.id}", payload)
             for kind, person in told
         ],
     )
