@@ -7,13 +7,17 @@ operator's: hosts named in the settings, the host's own identity provider, loopb
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 URL_LIMIT: Final = 2048
 USUAL_PORTS: Final = frozenset({443, 8443, 9443})  # where identity providers really stand
 _NAT64: Final = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+_INTERNET: Final = IPv6Network("2000::/3")  # all that IANA has given out of IPv6 for it
+# Set aside by IANA, which not every Python knows: protocols (a cloud's metadata stands at
+# 192.0.0.192), relays of 6to4, documentation.
+_SET_ASIDE: Final = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
 
 Address = IPv4Address | IPv6Address
 
@@ -149,6 +153,9 @@ def _nowhere(address: Address) -> bool:
 
 
 def _is_public(address: Address) -> bool:
-    if isinstance(address, IPv6Address) and (address.sixtofour or address.teredo):
+    if isinstance(address, IPv6Address) and (
+        address not in _INTERNET or address.sixtofour or address.teredo
+    ):
         return False
-    return address.is_global and not address.is_reserved
+    set_aside = any(address in network for network in _SET_ASIDE)
+    return address.is_global and not address.is_reserved and not set_aside

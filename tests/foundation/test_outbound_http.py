@@ -46,6 +46,12 @@ BLOCKED = [
     "https://[::ffff:10.0.0.1]/",
     "https://[64:ff9b::a00:1]/",
     "https://[2002:a00:1::]/",
+    "https://[64:ff9b:1::a00:1]/",
+    "https://[fec0::8]/",
+    "https://[3fff::8]/",
+    "https://[4000::8]/",
+    "https://192.0.0.192/opc/v1/",
+    "https://192.88.99.1/",
     "https://224.0.0.1/",
     "file:///etc/passwd",
     "gopher://login.acme.example/",
@@ -86,7 +92,14 @@ def test_f01_it_is_refused_when_it_is_configured(address):
 
 @pytest.mark.parametrize(
     "answers",
-    [["10.0.0.8"], ["93.184.215.14", "10.0.0.8"], ["::1"], ["fd00::1"], ["169.254.169.254"]],
+    [
+        ["10.0.0.8"],
+        ["93.184.215.14", "10.0.0.8"],
+        ["::1"],
+        ["fd00::1"],
+        ["fec0::1"],
+        ["169.254.169.254"],
+    ],
 )
 def test_f01_a_name_that_leads_inside_is_refused_at_each_fetch(answers, monkeypatch):
     """One private address among several is enough: the name is not what it says."""
