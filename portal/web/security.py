@@ -59,7 +59,7 @@ csrf = CSRFProtect()
 
 
 class OneHost:
-    """WSGI middleware: one host, one scheme; others are turned away before Flask sees them."""
+    """WSGI middleware: one host, one scheme, no prefix; Flask sees no others."""
 
     def __init__(self, app: "WSGIApplication", settings: Settings) -> None:
         self._app = app
@@ -71,6 +71,8 @@ class OneHost:
     ) -> Iterable[bytes]:
         """Answer 400 for a foreign host, or go on."""
         environ["wsgi.url_scheme"] = self._scheme
+        if prefix := environ.get("SCRIPT_NAME"):  # the portal has none, so it is the client's
+            environ.update(SCRIPT_NAME="", PATH_INFO=prefix + environ.get("PATH_INFO", ""))
         if environ.get("PATH_INFO") in BY_ADDRESS:
             environ["HTTP_HOST"] = self._host
             environ.pop("HTTP_X_FORWARDED_HOST", None)

@@ -129,6 +129,11 @@ def test_a_rotated_secret_keeps_open_forms(kit_settings):
         assert client.post("/form", data={"csrf_token": own}, **HOST).status_code == 200
 
 
+def test_w10_a_request_gives_our_addresses_no_prefix(kit: Kit):
+    """Gunicorn takes SCRIPT_NAME from a header, which some proxies let a client send."""
+    assert kit.get("/link", environ_overrides={"SCRIPT_NAME": "/evil"}).status_code == 404
+
+
 @pytest.mark.parametrize(
     "headers",
     [
