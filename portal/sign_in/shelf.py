@@ -4,7 +4,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Final, Protocol
 
-from portal.foundation.db import db
+from portal.foundation.db import reading
 from portal.foundation.transaction import Actor, transaction
 from portal.sign_in import changes, queries
 from portal.sign_in.shelved import FETCHES, PER, Shelved
@@ -29,8 +29,9 @@ class DatabaseShelf:
     """The portal's own: shared by every process, so that the bound on fetches is one for all."""
 
     def read(self, name: str) -> Shelved | None:
-        """Return what is kept of a provider."""
-        return queries.shelved(db.session(), name)
+        """Return what is kept of a provider; no connection is held when it is spoken with."""
+        with reading() as reader:
+            return queries.shelved(reader, name)
 
     def may_fetch(self, name: str, at: datetime) -> bool:
         """Note a fetch, unless there were enough in the last minute."""

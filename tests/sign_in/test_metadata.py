@@ -209,6 +209,17 @@ def test_o11_all_processes_together(
     db.session.rollback()
 
 
+def test_what_another_process_fetched_is_read_and_its_connection_given_back(
+    database: Flask, settings: Any, hostile: HostileProvider
+) -> None:
+    """A provider that answers slowly would hold it otherwise."""
+    for _ in range(2):
+        providers = Providers(Egress(settings), DatabaseShelf(), development=True)
+        with providers.conversation(partner(hostile)):
+            assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    assert hostile.requests["discovery"] == 1
+
+
 def test_a_private_half_is_not_kept(
     database: Flask, settings: Any, hostile: HostileProvider
 ) -> None:
