@@ -22,7 +22,7 @@ from portal.trust.queries import contracts, organisation_by_slug, policy_for, sp
 from tests import factories
 from tests.infra.client import PortalClient
 from tests.pages.sessions import as_staff
-from tests.pages.stage import Stage, hidden, token_of
+from tests.pages.stage import Stage, hidden, today_in, token_of
 
 
 @pytest.fixture
@@ -360,3 +360,23 @@ def test_a_stale_form_does_not_undo_what_a_colleague_did(app, admin, where: str)
     assert admin.get("/admin/audit/export.jsonl").text == done
     assert before != after == hidden(admin, page, "seen")
     assert admin.submit(page, mine).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("day", "said", "events"),
+    [
+        ("", "1 contract of Acme ends now", 2),
+        ("2020-03-01", "1 contract of Acme ends now", 2),
+        ("tomorrow", "1 contract of Acme ends after ", 1),
+        ("2099-12-31", "Nothing was changed: the contracts of Acme end sooner", 0),
+    ],
+)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_page_says_which_contracts_end_and_when(admin, day: str, said: str, events: int):
+    """A day that has passed is now; a day after the contract's own changes nothing."""
+    if day == "tomorrow":
+        day = today_in(1)
+    assert admin.submit(ACME, {"last_day": day}, to="/end").status_code == 303
+    assert said in admin.get(ACME).text
+    log = admin.get("/admin/audit/export.jsonl").text
+    assert sum(log.count(f'"{one}"') for one in ("contract.changed", "contract.ended")) == events

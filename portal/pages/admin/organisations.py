@@ -1,5 +1,6 @@
 """Organisations: whom we trust, with what, until when, who stands for them."""
 
+from datetime import date, timedelta
 from uuid import UUID
 
 from flask import Blueprint, abort, current_app, redirect, render_template, url_for
@@ -244,11 +245,19 @@ def end(slug: str) -> ResponseReturnValue:
     if form.validate_on_submit() and try_act(
         form,
         lambda tx: lifecycle.end_organisation(tx, row.id, form.last_day.data),
-        f"The contracts of {row.name} end "
-        + (f"after {form.last_day.data:%-d %B %Y}" if form.last_day.data else "now"),
+        lambda ended: _ended(row, ended, form.last_day.data),
     ):
         return _back(row)
     return _page(row, end=form, status=422)
+
+
+def _ended(row: OrganisationRow, ended: int, last_day: date | None) -> str:
+    if not ended:
+        return f"Nothing was changed: the contracts of {row.name} end sooner"
+    # Where the day has not passed anywhere on earth; a contract has its own zone.
+    comes = last_day is not None and last_day >= (clock.policy_now() - timedelta(hours=12)).date()
+    which = plural(ended, f"contract of {row.name} ends", f"contracts of {row.name} end")
+    return f"{which} {f'after {last_day:%-d %B %Y}' if comes else 'now'}"
 
 
 def _back(row: OrganisationRow) -> ResponseReturnValue:
