@@ -70,7 +70,7 @@ def ahead(guest: GuestView, now: datetime) -> list[Ahead]:
 
 def _of(one: SponsorshipView) -> list[Ahead]:
     if one.state == Standing.REQUESTED:
-        return [Ahead(one.lapses_at, What.LAPSES, sponsorship=one)] if one.lapses_at else []
+        return [Ahead(one.end[0], What.LAPSES, sponsorship=one)]
     end, contract_ends = one.expires_at, one.contract_ends_at
     by_contract = contract_ends is not None and contract_ends <= end
     at = contract_ends if contract_ends is not None and by_contract else end

@@ -208,6 +208,34 @@ def test_what_lies_ahead_comes_in_the_order_of_its_dates(stage: Stage):
     assert dates == sorted(dates, key=lambda one: one.at)
 
 
+@pytest.mark.parametrize("approval", ["first", "at-once"])
+def test_what_waits_ends_with_the_contract_if_that_is_sooner(
+    stage: Stage, app: Flask, approval: str
+):
+    """The pages and the mail name the day on which it is over, and none after it."""
+    bolt = stage.scene.partner("bolt", approval=approval, last_day=stage.scene.day(3))
+    eve = stage.scene.guest(bolt, "eve", name="Eve")
+    client = app.test_client()
+    assert isinstance(client, PortalClient)
+    as_guest(app, client, eve, bolt.provider_id)
+    row = stage.scene.sponsorship(eve)
+    over, late = row.expires_at, row.approve_by or row.lapses_at
+    assert over < late
+    for path in ("/me", "/me/data"):
+        text = client.get(path).text
+        assert f"{late:%Y-%m-%dT%H:%M:%SZ}" not in text
+        assert f"{over:%Y-%m-%dT%H:%M:%SZ}" in text
+    if approval == "first":
+        text = client.get("/me").text
+        assert "the request ends with the contract of Bolt" in text
+        assert "can ask again" not in text
+    (mail,) = [
+        one for one in stage.scene.mails("sponsor.request") if one.payload["guest_name"] == "Eve"
+    ]
+    told = mail.payload["approve_by" if approval == "at-once" else "lapses_at"]
+    assert told == over.isoformat()
+
+
 def _publish(stage: Stage, body: str) -> None:
     with stage.app.app_context(), Scene(now=stage.scene.now).tx() as tx:
         trust.publish_terms(tx, body, published_by="Ada")

@@ -59,6 +59,7 @@ def request(tx: Tx, asked: Request) -> OpenSponsorship:
     expires_at = expiry_of(latest.day, asked.contract)
     approve_by = tx.now + timedelta(days=asked.policy.approval_days) if asked.at_once else None
     lapses_at = None if asked.at_once else tx.now + LAPSES_AFTER
+    over = min(approve_by or lapses_at or expires_at, expires_at)  # if nobody decides
     state = Standing.ACTIVE if asked.at_once else Standing.REQUESTED
     writing.add(
         tx,
@@ -102,9 +103,9 @@ def request(tx: Tx, asked: Request) -> OpenSponsorship:
                     "guest_email": asked.guest_email,
                     "organisation": asked.organisation_name,
                     "asked_at": tx.now.isoformat(),
-                    "lapses_at": lapses_at.isoformat() if lapses_at else None,
+                    "lapses_at": over.isoformat() if lapses_at else None,
                     "at_once": asked.at_once,
-                    "approve_by": approve_by.isoformat() if approve_by else None,
+                    "approve_by": over.isoformat() if approve_by else None,
                     "sponsorship_id": str(sponsorship_id),
                     "why": asked.why,
                     "works_with": asked.works_with,
