@@ -7,6 +7,7 @@ import pytest
 from portal.guests.changes import write
 from portal.guests.queries import lock
 from portal.guests.rules import LAPSES_AFTER, REMOVED_AFTER, Reason, State
+from portal.lifecycle.changes import change_contract
 from portal.sponsorship.changes import deciding, people, settling
 from portal.sponsorship.changes.requesting import vouch
 from portal.sponsorship.rules import Standing
@@ -262,3 +263,20 @@ def test_j13_a_contract_ends_at_local_midnight(scene: Scene, last_day: date, end
     assert not scene.access(jane).allowed
     scene.sweep()
     assert scene.row(jane).state_since == end
+
+
+@pytest.mark.parametrize("sooner", ["the last day", "the contract"])
+def test_a_review_is_asked_with_the_day_on_which_access_ends(scene: Scene, sooner: str):
+    """Where the grace reaches past the last day or the contract, that is the end."""
+    acme = scene.partner(review_days=30, grace_days=30, inactivity_days=900)
+    jane = scene.active(acme, days=40 if sooner == "the last day" else 200)
+    if sooner == "the contract":
+        with scene.tx() as tx:
+            change_contract(tx, acme.contract_id, last_day=scene.day(35), open_ended=False)
+    scene.later(days=20)
+    scene.sweep()
+    (mail,) = scene.mails("sponsor.review")
+    ends = {"the last day": scene.row(jane).expires_at}
+    end = ends.get(sooner) or scene.ends_at(acme.contract_id)
+    assert end < scene.sponsorship(jane).review_ends_at
+    assert mail.payload["ends_at"] == end.isoformat()

@@ -12,11 +12,12 @@ from portal.sponsorship.changes.telling import display_name
 from portal.sponsorship.changes.writing import Change
 from portal.sponsorship.queries import (
     SponsorshipRow,
+    open_of,
     open_rows,
     organisation_names,
     staff_people,
 )
-from portal.sponsorship.rules import Standing
+from portal.sponsorship.rules import Standing, end_of
 
 
 def ask(tx: Tx, guest_ids: Iterable[UUID]) -> int:
@@ -39,16 +40,17 @@ def ask(tx: Tx, guest_ids: Iterable[UUID]) -> int:
 def _tell(tx: Tx, rows: list[SponsorshipRow], guests: dict[UUID, GuestRow]) -> None:
     people = staff_people(tx.session, {row.sponsor_id for row in rows})
     names = organisation_names(tx.session, {row.organisation_id for row in rows})
+    standing = open_of(tx.session, {row.guest_id for row in rows})
+    ends = {one.id: end_of(one)[0] for own in standing.values() for one in own}
     messages = []
     for row in rows:
         assert row.review_due_at is not None
-        assert row.review_ends_at is not None
         once = f"sponsor.review:{row.id}:{row.review_due_at.isoformat()}"
         payload = {
             "guest_name": display_name(guests[row.guest_id]),
             "organisation": names[row.organisation_id],
             "due_at": row.review_due_at.isoformat(),
-            "ends_at": row.review_ends_at.isoformat(),
+            "ends_at": ends[row.id].isoformat(),
             "sponsorship_id": str(row.id),
         }
         messages.append(Message("sponsor.review", people[row.sponsor_id].email, once, payload))
