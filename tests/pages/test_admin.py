@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -106,6 +107,18 @@ def test_the_export_is_what_the_filters_show(app, admin):
     assert not any(cell.startswith(tuple("=+-@\t\r")) for row in rows for cell in row.values())
     nothing = admin.get("/admin/audit/export.jsonl?event=mail.dead&until=2000-01-01")
     assert nothing.text == ""
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_last_day_of_a_filter_is_shown_too(app, admin):
+    """As every last day here; whoever exports until today misses nothing of today."""
+    _events(app, 1)
+    today = factories.NOW.date()
+    for until, shown in ((today, 1), (today - timedelta(days=1), 0), ("9999-12-31", 1)):
+        asked = f"?event=mail.dead&until={until}"
+        assert admin.get(f"/admin/audit{asked}").text.count('">mail.dead<br>') == shown, until
+        if until != "9999-12-31":
+            assert admin.get(f"/admin/audit/export.jsonl{asked}").text.count("\n") == shown
 
 
 def test_the_log_names_people(app, admin):

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -52,12 +52,20 @@ def _filter(form: AuditForm) -> Filter:
         organisation_id=organisation_id,
         guest_id=guest_id,
         since=_midnight(form.since.data),
-        until=_midnight(form.until.data),
+        until=_midnight_after(form.until.data),
     )
 
 
 def _midnight(day: Any) -> datetime | None:
     return datetime.combine(day, time(), UTC) if day else None
+
+
+def _midnight_after(day: Any) -> datetime | None:
+    """Return the end of a last day, which is shown too; nothing is after the calendar's."""
+    try:
+        return _midnight(day + timedelta(days=1)) if day else None
+    except OverflowError:
+        return None
 
 
 @bp.get("")
