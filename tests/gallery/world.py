@@ -216,6 +216,7 @@ def _today(world: World) -> None:
     with scene.tx() as tx:
         dead = scene.mails()[0]
         ids["letter"] = dead.id
+        tx.session.execute(update(Outbox).values(state="sent", settled_at=scene.now))
         tx.session.execute(
             update(Outbox)
             .where(Outbox.id == dead.id)
