@@ -7,7 +7,7 @@ from portal.foundation import clock
 from portal.foundation.current import current_settings
 from portal.foundation.db import db
 from portal.foundation.text import BadText, canonical_email
-from portal.lifecycle.changes import hand_over_all
+from portal.lifecycle.changes import let_go
 from portal.sign_in.changes import end_sessions_of_staff
 from portal.staff import changes, queries
 from portal.staff.queries import StaffRow
@@ -57,8 +57,7 @@ def remove(email: str, as_json: bool) -> None:
     """Remove an employee; what they vouch for goes to another sponsor of the organisation."""
     row = _by_email(email)
     with writing() as tx:
-        changes.remove(tx, row.id)
-        handed_over, ended = hand_over_all(tx, row.id)
+        handed_over, ended = let_go(tx, row.id)
         sessions = end_sessions_of_staff(tx, [row.id], clock.protocol_now())
     done = {
         "id": row.id,

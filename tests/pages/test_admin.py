@@ -393,3 +393,14 @@ def test_the_page_says_which_contracts_end_and_when(admin, day: str, said: str, 
     assert said in admin.get(ACME).text
     log = admin.get("/admin/audit/export.jsonl").text
     assert sum(log.count(f'"{one}"') for one in ("contract.changed", "contract.ended")) == events
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_who_is_let_go_is_named_no_longer(app, admin):
+    """Their place is shown as free, and comes back with nobody's role."""
+    with app.app_context():
+        (sam,) = (one.id for one in listed(db.session()) if one.email == "sam@host.example")
+        db.session.remove()
+    assert "<dt>Sponsor</dt><dd>Sam" in admin.get(ACME).text
+    assert admin.submit(f"/admin/staff/{sam}", to="/remove").status_code == 303
+    assert "<dt>Nobody</dt><dd>New people are turned away" in admin.get(ACME).text

@@ -16,6 +16,7 @@ from portal.lifecycle.changes.runs import note_run
 from portal.lifecycle.changes.staff import (
     hand_over_all,
     hand_over_lost,
+    let_go,
     name_sponsors,
     set_domains,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "end_organisation",
     "hand_over_all",
     "hand_over_lost",
+    "let_go",
     "name_sponsors",
     "note_run",
     "resume_organisation",

@@ -24,10 +24,29 @@ from portal.sponsorship.queries import (
     out_of_reach,
 )
 from portal.sponsorship.rules import anybody_else, who_is_asked
+from portal.staff import changes as staff_changes
 from portal.trust import changes as trust_changes
-from portal.trust.queries import lock_named, organisations_of_sponsor
+from portal.trust.queries import lock_named, lock_named_of, organisations_of_sponsor
 from portal.trust.queries import sponsors as named
 from portal.trust.rules import House, check_domain
+
+
+def let_go(tx: Tx, staff_id: UUID) -> tuple[int, int]:
+    """Let an employee go: what they vouch for is passed on, and they are named nowhere any more.
+
+    Were they to come back, an admin would have to name them anew. The caller ends their sessions.
+
+    Returns:
+        As ``hand_over_all``.
+
+    Raises:
+        Refused: as ``staff.changes.remove``.
+    """
+    staff_changes.remove(tx, staff_id)
+    lock_named_of(tx, staff_id)
+    moved = hand_over_all(tx, staff_id)
+    trust_changes.unname(tx, staff_id)
+    return moved
 
 
 def hand_over_all(tx: Tx, staff_id: UUID) -> tuple[int, int]:

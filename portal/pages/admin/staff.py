@@ -9,7 +9,7 @@ from portal.foundation import clock
 from portal.foundation.current import settings_of
 from portal.foundation.db import db
 from portal.foundation.transaction import Tx
-from portal.lifecycle.changes import hand_over_all
+from portal.lifecycle.changes import let_go
 from portal.pages.acting import try_act
 from portal.pages.admin.forms import StaffForm
 from portal.sign_in.changes import end_sessions_of_staff
@@ -95,8 +95,7 @@ def remove(staff_id: UUID) -> ResponseReturnValue:
     form = PortalForm()
 
     def change(tx: Tx) -> None:
-        changes.remove(tx, staff_id)
-        hand_over_all(tx, staff_id)
+        let_go(tx, staff_id)
         end_sessions_of_staff(tx, [staff_id], clock.protocol_now())
 
     if form.validate_on_submit() and try_act(form, change, "Done. Their guests are handed over"):

@@ -33,7 +33,7 @@ from portal.trust.changes.providers import (
     note_trial,
     replace_secret,
 )
-from portal.trust.changes.sponsors import name_sponsors, sponsor_by_email
+from portal.trust.changes.sponsors import name_sponsors, sponsor_by_email, unname
 
 __all__ = [
     "add_contract",
@@ -61,5 +61,6 @@ __all__ = [
     "set_policy",
     "sponsor_by_email",
     "suspend",
+    "unname",
     "withdraw_offer",
 ]

@@ -104,16 +104,7 @@ def _apply(tx: Tx, organisation_id: UUID, wanted: dict[UUID, tuple[str, bool]]) 
             .execution_options(populate_existing=True)
         )
     }
-    events = []
-    gone = [row for staff_id, row in named.items() if staff_id not in wanted]
-    for row in gone:
-        sets: Sets = {
-            key(OrganisationSponsor, row.id): {"staff_id": row.staff_id, "organisation_id": None}
-        }
-        events.append(Event("sponsor.unnamed", organisation_id=organisation_id, sets=sets))
-    tx.session.execute(
-        delete(OrganisationSponsor).where(OrganisationSponsor.id.in_([row.id for row in gone]))
-    )
+    events = _gone(tx, [row for staff_id, row in named.items() if staff_id not in wanted])
     kept = [(row, *wanted[staff_id]) for staff_id, row in named.items() if staff_id in wanted]
     edits: Sets = {}
     # At most one lead and one deputy at any moment: old ones step back before new ones step up.
@@ -139,3 +130,29 @@ def _apply(tx: Tx, organisation_id: UUID, wanted: dict[UUID, tuple[str, bool]]) 
         for one, columns in edits.items()
     )
     record(tx, events)
+
+
+def unname(tx: Tx, staff_id: UUID) -> None:
+    """Name an employee for no organisation any more: they have left, and may come back one day."""
+    rows = tx.session.scalars(
+        select(OrganisationSponsor)
+        .where(OrganisationSponsor.staff_id == staff_id)
+        .order_by(OrganisationSponsor.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    record(tx, _gone(tx, rows))
+
+
+def _gone(tx: Tx, rows: Sequence[OrganisationSponsor]) -> list[Event]:
+    """Delete who is named no longer; return the events that say so."""
+    events = []
+    for row in rows:
+        sets: Sets = {
+            key(OrganisationSponsor, row.id): {"staff_id": row.staff_id, "organisation_id": None}
+        }
+        events.append(Event("sponsor.unnamed", organisation_id=row.organisation_id, sets=sets))
+    tx.session.execute(
+        delete(OrganisationSponsor).where(OrganisationSponsor.id.in_([row.id for row in rows]))
+    )
+    return events

@@ -50,6 +50,7 @@ from portal.trust.queries.sponsors import (
     eligible_sponsors,
     keep_deciders,
     lock_named,
+    lock_named_of,
     organisations_decided_by,
     sponsors,
 )
@@ -79,6 +80,7 @@ __all__ = [
     "house_of",
     "keep_deciders",
     "lock_named",
+    "lock_named_of",
     "offers",
     "organisation_by_id",
     "organisation_by_slug",

@@ -110,6 +110,16 @@ def lock_named(tx: Tx, organisation_id: UUID) -> None:
     )
 
 
+def lock_named_of(tx: Tx, staff_id: UUID) -> None:
+    """Lock for whom an employee is named, before any guest, as ``lock_named`` does."""
+    tx.session.execute(
+        select(OrganisationSponsor.id)
+        .where(OrganisationSponsor.staff_id == staff_id)
+        .order_by(OrganisationSponsor.id)
+        .with_for_update()
+    )
+
+
 def organisations_decided_by(session: Session, staff_id: UUID) -> list[OrganisationRow]:
     """Return the organisations that an employee may decide for now, by name."""
     may = set(session.scalars(_DECIDED_BY, {"staff": staff_id}))
