@@ -130,7 +130,7 @@ def arrive(page: Page, url: str) -> None:
     expect(page.get_by_text(ANNA.email)).to_be_visible()
     page.get_by_label(re.compile("Why do you need access")).fill("Forecasts with planning")
     page.get_by_label(re.compile("I accept the terms of use")).check()
-    page.get_by_role("button", name="Accept and go on").click()
+    page.get_by_role("button", name="Accept and ask for access").click()
     expect(page).to_have_url(f"{url}/me")
     expect(page.get_by_text("Sam Sponsor").first).to_be_visible()
 

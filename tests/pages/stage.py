@@ -1,7 +1,9 @@
 """Acme's people before its sponsor, for the tests of the sponsor's pages."""
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
+from html import unescape
 from uuid import UUID
 
 from flask import Flask
@@ -91,3 +93,8 @@ def hidden(client: PortalClient, page: str, name: str) -> str:
     _, found, after = text.partition(f'name="{name}"')
     assert found, f"{page} has no {name}"
     return after.partition('value="')[2].partition('"')[0]
+
+
+def said(client: PortalClient, page: str) -> str:
+    """Return what a page says, without its marks."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", "", client.get(page).text)).split())

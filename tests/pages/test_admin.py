@@ -23,7 +23,7 @@ from portal.trust.queries import contracts, organisation_by_slug, policy_for, sp
 from tests import factories
 from tests.infra.client import PortalClient
 from tests.pages.sessions import as_staff
-from tests.pages.stage import Stage, hidden, today_in, token_of
+from tests.pages.stage import Stage, hidden, said, today_in, token_of
 
 
 @pytest.fixture
@@ -230,11 +230,6 @@ def test_why_a_guest_stands_so(stage: Stage):
     still = "it ended under an admin's suspension, which still stands. Reason: Left the company."
     assert still in said(admin, page)
     assert still.partition(" Reason")[0] in said(stage.client, f"/sponsor/guests/{stage.jane}")
-
-
-def said(client: PortalClient, page: str) -> str:
-    """Return what a page says, without its marks."""
-    return " ".join(unescape(re.sub(r"<[^>]*>", "", client.get(page).text)).split())
 
 
 def test_each_danger_counts_whom_it_touches(stage: Stage):

@@ -110,10 +110,10 @@ def comes_by_address(tour: Tour, keys: Keys) -> None:
     keys.enter("^Continue$")  # it goes on by itself, but not on the tour
     page.wait_for_url("**/arrival")
     keys.write("Why do you need access", "Forecasts")
-    keys.enter("Accept and go on")
+    keys.enter("Accept and ask for access")
     keys.refused("Accept the terms of use to go on", "terms")
     page.keyboard.press("Space")
-    keys.enter("Accept and go on")
+    keys.enter("Accept and ask for access")
     expect(page.get_by_role("heading", level=1)).to_have_text("You are waiting for a decision")
 
 

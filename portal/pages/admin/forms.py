@@ -203,7 +203,7 @@ class NewProviderForm(ProviderFields):
 
     slug = TextField("Short name", "a short name", limit=63, description=SLUG_HINT)
     client_secret = SecretField(
-        "Client secret", description="Kept encrypted, and never shown again"
+        "Client secret", "the client secret", description="Kept encrypted, and never shown again"
     )
 
 

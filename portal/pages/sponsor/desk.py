@@ -26,6 +26,7 @@ from portal.pages.sponsor.forms import (
     VouchForm,
 )
 from portal.pages.sponsor.rights import seen_of
+from portal.pages.viewer import StaffViewer, current
 from portal.sponsorship.queries import GrantRow
 from portal.sponsorship.rules import Standing, latest_last_day
 from portal.trust.queries import (
@@ -38,6 +39,7 @@ from portal.trust.queries import (
     running_contract,
 )
 from portal.trust.rules import ContractFacts
+from portal.web.display import sentence_list
 from portal.web.forms import PortalForm
 from portal.web.guards import me
 
@@ -100,6 +102,12 @@ def review_asked(sponsorship: SponsorshipView, now: datetime) -> bool:
         and sponsorship.review_due_at is not None
         and (asked_at is None or asked_at <= now)
     )
+
+
+def _is_me(email: str | None) -> bool:
+    """Say whether an employee's address is the reader's own."""
+    asking = current()
+    return isinstance(asking, StaffViewer) and asking.staff.email == email
 
 
 class Desk:
@@ -194,6 +202,7 @@ class Desk:
             organisation=self.organisation,
             one=one,
             mine=one is not None and one.sponsor_id == me().id,
+            decided_by_me=one is not None and _is_me(one.decided_by),
             asked=one is not None and review_asked(one, self.now),
             proposed=[grant for grant in self._grants(one) if grant.state == "proposed"],
             waiting=self._waiting(),
@@ -233,6 +242,20 @@ class News:
 
 
 _FIELDS = {"email": "the address", "name": "the name", "profile": "other details"}
+_DETAILS = {
+    "given_name": "given name",
+    "family_name": "family name",
+    "department": "department",
+    "phone": "telephone",
+}
+
+
+def _said(value: Any) -> str | None:
+    """Return what a company says now, in words; None where it says nothing more."""
+    if isinstance(value, dict):
+        known = [f"{_DETAILS[key]} {one}" for key, one in value.items() if key in _DETAILS and one]
+        return sentence_list(known) or None
+    return str(value) if isinstance(value, str) else None
 
 
 def news(guest: GuestView, since: datetime) -> list[News]:
@@ -244,7 +267,7 @@ def news(guest: GuestView, since: datetime) -> list[News]:
         said = event.personal.get(f"guest:{guest.id}", {})
         if event.event == "guest.refreshed":
             found += [
-                News(event.at, _FIELDS[name], str(value) if isinstance(value, str) else None)
+                News(event.at, _FIELDS[name], _said(value))
                 for name, value in said.items()
                 if name in _FIELDS
             ]

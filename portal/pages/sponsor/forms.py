@@ -84,7 +84,7 @@ def _label(offer: OfferRow, grant: GrantRow | None) -> Markup:
     if grant is None:
         return Markup("{}").format(name)
     if grant.state == "active":
-        note = "in use"
+        note = "given already"
     elif offer.when_claim and grant.by_claim:
         note = f"proposed: {offer.when_claim} is {offer.when_value}"
     else:

@@ -1,0 +1,86 @@
+"""What pages say to whom: by name, to the reader as "you", and whole sentences."""
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+
+from tests.infra.client import PortalClient
+from tests.pages.stage import Stage, said
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def jane(stage: Stage) -> str:
+    """The page of Jane, who is in on the word of the sponsor who reads."""
+    stage.approve(stage.jane, stage.acme.sponsor)
+    return f"/sponsor/guests/{stage.jane}"
+
+
+def test_who_vouches_reads_of_themselves_as_you(stage: Stage, jane: str):
+    """A colleague reads the name."""
+    mine, theirs = said(stage.client, jane), said(stage.another(stage.ben), jane)
+    assert "On your word until" in mine
+    assert "Since you decided," in mine
+    assert "your word ends" in mine
+    assert "On the word of sam-acme until" in theirs
+    assert "Since sam-acme decided," in theirs
+    assert "sam-acme's word ends" in theirs
+
+
+def test_a_danger_names_whom_it_touches(stage: Stage, jane: str):
+    """The milder one first; the worst is the last thing on the page."""
+    page = said(stage.client, jane)
+    assert "Jane Roe loses access at once and is told" in page
+    assert "Jane Roe is out at once and told" in page
+    assert page.index("loses access at once") < page.index("is out at once")
+
+
+def test_a_sponsor_reads_what_a_company_says_now(stage: Stage, jane: str):
+    """Not only that it says something else."""
+    stage.scene.at(stage.scene.now + timedelta(minutes=1))
+    profile = {"department": "Finance", "phone": "+49 30 5550 101"}
+    stage.scene.sign_in(stage.acme, stage.scene.identity(stage.acme, profile=profile))
+    news = "Acme changed other details to department Finance and telephone +49 30 5550 101"
+    assert news in said(stage.client, jane)
+
+
+def test_my_guests_promise_no_mail_that_nobody_sends(stage: Stage, jane: str):
+    """Reviews are asked by mail; a last day comes unasked."""
+    assert "a last day comes unasked" in said(stage.client, "/sponsor/guests")
+
+
+@pytest.mark.parametrize("page", ["/admin/organisations/new", "/admin/terms", "/admin/staff"])
+def test_a_hint_of_two_sentences_ends_like_one(stage: Stage, page: str):
+    """A phrase has no full stop, two sentences have two."""
+    admin = stage.another(stage.scene.staff("petra", "admin"))
+    for hint in hints(admin, page):
+        assert hint.endswith(".") == (". " in hint), hint
+
+
+def test_the_sponsors_hints_end_too(stage: Stage, jane: str):
+    found = hints(stage.client, jane)
+    assert "Your colleagues read it. The guest does not." in found
+    assert not any(hint.endswith("..") for hint in found)
+
+
+def hints(client: PortalClient, page: str) -> list[str]:
+    """Return the hints of a page's fields."""
+    found = re.findall(r'id="[^"]+-hint">([^<]+)</p>', client.get(page).text)
+    assert found
+    return [unescape(one).strip() for one in found]
+
+
+def test_one_main_action_at_a_time(stage: Stage):
+    """A provider is tested first: enabling stands out once there is something to enable."""
+    admin = stage.another(stage.scene.staff("petra", "admin"))
+    page = "/admin/organisations/acme/providers"
+    new = {"name": "Second", "slug": "second", "issuer": "https://id2.acme.example"}
+    missing = admin.submit(f"{page}/new", new | {"client_id": "x"})
+    assert missing.status_code == 422
+    assert missing.text.count("Enter the client secret<") == 2  # on top, and at the field
+    made = admin.submit(f"{page}/new", new | {"client_id": "x", "client_secret": "y"})
+    assert made.status_code == 303
+    assert admin.get(f"{page}/second").text.count("btn-primary") == 1
