@@ -245,6 +245,12 @@ def test_an_emergency_link_is_told_as_what_it_is(render):
     assert "a link was made on the server" in text_of(mail)
 
 
+def test_a_guest_reads_when(render):
+    """Since when access is gone for good, and how long it runs once it is open again."""
+    assert "ended on 1 March 2027, 23:00 UTC: the contract" in text_of(render("guest.removed"))
+    assert "until 1 March 2027, 23:00 UTC at the latest" in text_of(render("guest.resumed"))
+
+
 def test_what_is_handed_over_says_by_whom_and_until_when(render):
     """A colleague by name; where one has left, a sentence without a hole in it."""
     text = text_of(render("sponsor.handed_over"))

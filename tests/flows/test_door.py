@@ -185,7 +185,9 @@ def test_trusted_addresses_need_no_verification(app, provider):
 def test_a10_domains_are_compared_exactly(story, email):
     """No suffix, prefix or sub-domain counts."""
     story.provider.person = {**story.provider.person, "email": email}
-    refused(story, story.knock(story.browser()), "adm.domain")
+    answer = story.knock(story.browser())
+    refused(story, answer, "adm.domain")
+    assert re.search(r'btn-primary" href="[^"]+account=other"', answer.text), "that is what helps"
 
 
 def test_a12_privileged_claims_are_ignored_and_noted(story):
@@ -330,6 +332,7 @@ def test_a_suspended_person_reads_since_when_and_whom_to_ask(story):
     refused(story, answer, "adm.suspended")
     assert "Ask Sam" in answer.text
     assert "account=other" in answer.text
+    assert "btn-primary" not in answer.text, "neither button helps: Sam has to be asked"
 
 
 def test_new_terms_are_asked_for_before_anything_else(story):

@@ -290,7 +290,7 @@ def test_who_knocks_may_be_let_back(stage: Stage):
 def test_my_guests_and_past_decisions(stage: Stage):
     stage.approve(stage.jane, stage.acme.sponsor)
     text = stage.client.get("/sponsor/guests").text
-    assert "1 person is in on your word" in text
+    assert "You vouch for 1 person" in text
     assert "has access" in text
     text = stage.client.get("/sponsor/past").text
     assert "Jane Roe" in text

@@ -78,6 +78,8 @@ class TestHold:
         assert scene.sponsorship(jane) == before
         assert [grant.state for grant in scene.grants(jane)] == ["active"]
         assert scene.mail_kinds()[-2:] == ["guest.suspended", "guest.resumed"]
+        until = scene.sponsorship(jane).expires_at.isoformat()
+        assert scene.mails("guest.resumed")[0].payload["expires_at"] == until
         (event,) = scene.events("guest.suspended")
         assert event.reason == "human.suspended_by_staff"
         assert event.data["sets"][f"guest:{jane}"]["state_note"] == "Lost laptop"

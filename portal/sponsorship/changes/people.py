@@ -100,7 +100,11 @@ def resume(tx: Tx, guest_id: UUID, *, by_admin: bool = False) -> State:
             tx, "guest.resumed", [Move(guest, State.ACTIVE, Reason.RESUMED, tx.now, values)]
         )
         names = organisation_names(tx.session, [guest.organisation_id])
-        tell_guest(tx, guest, "guest.resumed", {"organisation": names[guest.organisation_id]})
+        payload = {
+            "organisation": names[guest.organisation_id],
+            "expires_at": guest.expires_at.isoformat(),
+        }
+        tell_guest(tx, guest, "guest.resumed", payload)
         return State.ACTIVE
     reason, since = tx.session.execute(
         select(Sponsorship.state_reason, Sponsorship.state_since)

@@ -27,7 +27,11 @@ def tell_guest(tx: Tx, guest: GuestRow, kind: str, payload: Mapping[str, object]
 def tell_removed(tx: Tx, guest: GuestRow, reason: Reason) -> None:
     """Tell a guest that access has ended."""
     names = organisation_names(tx.session, [guest.organisation_id])
-    payload = {"organisation": names[guest.organisation_id], "reason": str(reason)}
+    payload = {
+        "organisation": names[guest.organisation_id],
+        "reason": str(reason),
+        "since": tx.now.isoformat(),
+    }
     tell_guest(tx, guest, "guest.removed", payload)
 
 
