@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from portal.delivery.models import Outbox
-from portal.delivery.rules import SECRET_FIELDS, State
+from portal.delivery.rules import SECRET_FIELDS, STANDSTILL, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,18 @@ def counts(session: Session) -> Mapping[State, int]:
 def oldest_waiting(session: Session) -> datetime | None:
     """Return since when the oldest unsent message has been waiting."""
     return session.scalar(select(func.min(Outbox.created_at)).where(Outbox.state == State.WAITING))
+
+
+def standing_since(session: Session, now: datetime) -> datetime | None:
+    """Return since when no mail goes out, or None where it does or none has to.
+
+    One that its own server puts off is no standstill: then others went out meanwhile.
+    """
+    oldest, lately = oldest_waiting(session), now - STANDSTILL
+    if oldest is None or oldest > lately:
+        return None
+    sent = exists().where(Outbox.state == State.SENT, Outbox.settled_at > lately)
+    return None if session.scalar(select(sent)) else oldest
 
 
 def unsent_secrets(session: Session) -> list[tuple[UUID, str, tuple[str, ...]]]:

@@ -153,6 +153,7 @@ def check(message: Message) -> None:
 
 
 LEASE = timedelta(minutes=10)  # a claim that is not settled by then comes up again
+STANDSTILL = timedelta(hours=1)  # so long nothing goes out before it is called one
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
 MOST_TRIES = 100  # about four days, as a mail server would (RFC 5321, 4.5.4.1)

@@ -294,6 +294,21 @@ def test_queries_for_the_health_page(database):
     assert queries.dead(db.session) == []
 
 
+def test_since_when_no_mail_goes_out(database):
+    """After an hour in which none was sent though one waits; one that is put off is not all."""
+    later = NOW + timedelta(hours=1)
+    assert queries.standing_since(db.session, later) is None
+    put(message(dedupe_key="1"), message(dedupe_key="2"))
+    assert queries.standing_since(db.session, later - timedelta(seconds=1)) is None
+    assert queries.standing_since(db.session, later) == NOW
+    (first, _) = claim(later)
+    with writing(now=later) as tx:
+        changes.settle_sent(tx, first)
+    db.session.rollback()
+    assert queries.standing_since(db.session, later + timedelta(minutes=59)) is None
+    assert queries.standing_since(db.session, later + timedelta(hours=1)) == NOW
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_the_due_ones_are_found_by_index(database, statements):
     """The claim reads the partial index, however many were sent or wait for their time."""

@@ -214,6 +214,10 @@ def _today(world: World) -> None:
     for name in ("theo", "greta", "priya", "ines", "anna", "jakob", "felix", "lena"):
         ids[f"{name}_asks"] = scene.sponsorship(ids[name]).id
     with scene.tx() as tx:
+        gone = Outbox.created_at < TODAY - timedelta(hours=1)
+        tx.session.execute(
+            update(Outbox).where(gone).values(state="sent", settled_at=Outbox.created_at)
+        )
         dead = scene.mails()[0]
         ids["letter"] = dead.id
         tx.session.execute(update(Outbox).values(state="sent", settled_at=scene.now))

@@ -290,6 +290,15 @@ def test_jobs_that_stand_still_do_not_run(admin: PortalClient, app: Flask, polic
     assert "The jobs stand still" in said(admin, "/admin")
 
 
+def test_mail_that_does_not_go_out_is_an_alarm(stage: Stage, policy_clock):
+    """A mail server that cannot be reached is seen long before a mail is given up."""
+    admin = stage.another(stage.scene.staff("petra", "admin"))
+    assert "No mail goes out" not in said(admin, "/admin")
+    policy_clock.forward(hours=1, seconds=60)
+    assert "No mail goes out" in said(admin, "/admin")
+    assert "can the mail server be reached?" in said(admin, "/admin/health")
+
+
 def test_every_event_is_called_something(app: Flask):
     """An admin reads words, with the code that the filter knows beside them."""
     words = app.jinja_env.get_template("admin/_words.html").make_module({}).EVENTS

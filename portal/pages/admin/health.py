@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from portal.delivery import changes
 from portal.delivery.jobs import send_test
-from portal.delivery.queries import counts, dead, oldest_waiting
+from portal.delivery.queries import counts, dead, oldest_waiting, standing_since
 from portal.delivery.smtp import Undeliverable
 from portal.foundation import clock
 from portal.foundation.db import db
@@ -39,6 +39,7 @@ def show() -> ResponseReturnValue:
         counts=counts(session),
         oldest=oldest_waiting(session),
         dead=dead(session),
+        mail_stands=standing_since(session, now),
         degraded=degraded(),
         now=now,
     )

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from portal.access.queries import GuestFilter
 from portal.access.queries import counts as guest_counts
 from portal.audit.queries import refused_by_organisation
-from portal.delivery.queries import counts
+from portal.delivery.queries import counts, standing_since
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.lifecycle.queries import coming, count_due, guests_under_contract, last_runs
@@ -47,6 +47,7 @@ def overview() -> ResponseReturnValue:
         stopped=stands_still(runs, now),
         due=sum(count_due(session, now).values()),
         outbox=counts(session),
+        mail_stands=standing_since(session, now),
         weeks=coming(session, now, timedelta(days=90)),
         now=now,
     )
