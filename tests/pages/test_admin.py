@@ -6,9 +6,10 @@ import json
 import re
 from datetime import timedelta
 from html import unescape
+from types import SimpleNamespace
 
 import pytest
-from flask import Flask
+from flask import Flask, render_template
 
 from portal.audit.changes import record
 from portal.audit.rules import VOCABULARY, Event
@@ -288,6 +289,45 @@ def test_jobs_that_stand_still_do_not_run(admin: PortalClient, app: Flask, polic
     assert "The jobs run" not in health
     assert "The last sweep was 3 hours ago: see that portal worker" in health
     assert "The jobs stand still" in said(admin, "/admin")
+
+
+def test_where_nothing_is_the_next_step_is(app: Flask, client: PortalClient):
+    """An empty portal counts no zeros: it says what to do first."""
+    with app.app_context():
+        with factories.writing() as tx:
+            staff_id = factories.admin(tx)
+        db.session.remove()
+    as_staff(app, client, staff_id)
+    assert "No organisation is connected yet: connect the first one" in said(client, "/admin")
+    one = said(client, f"/admin/staff/{staff_id}")
+    assert "Vouches for, or is asked about, nobody now." in one
+    assert "No guest depends on them." in one
+
+
+@pytest.mark.parametrize("claim", [True, "true", "False"])
+def test_a_trial_tells_a_yes_from_a_word(app: Flask, claim: object):
+    """A claim that is text although it should be true or false is seen to be."""
+    identity = SimpleNamespace(
+        claims={"email_verified": claim},
+        issuer="x",
+        subject="x",
+        email="",
+        email_verified=False,
+        name="",
+        profile={},
+        acr=None,
+        amr=(),
+    )
+    provider = SimpleNamespace(name="x", subject_claim="sub", organisation_slug="acme", slug="id")
+    with app.test_request_context(base_url="https://guests.host.example"):
+        page = render_template(
+            "admin/identity_providers/trial.html",
+            decision=SimpleNamespace(outcome="arrive", reasons=()),
+            warning="",
+            identity=identity,
+            provider=provider,
+        )
+    assert f"<code>{json.dumps(claim)}</code>" in page
 
 
 def test_mail_that_does_not_go_out_is_an_alarm(stage: Stage, policy_clock):
