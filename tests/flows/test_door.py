@@ -376,7 +376,11 @@ def test_at_once_works_restricted_until_somebody_decides(app, provider, policy_c
         db.session.remove()
     act(story, lambda tx: factories.offer(tx, acme, default=True))
     client = story.browser()
-    story.arrive(client)
+    assert story.knock(client).location == "/arrival"
+    page = client.get("/arrival").text
+    assert "decides within 7 days whether it goes on; if nobody does, it ends then" in page
+    assert "Accept and start" in page
+    client.submit("/arrival", {"terms": "y"})
     guest = story.guest()
     assert (guest.state, guest.decision.allowed) == ("active", True)
     assert guest.entitlements == ["wiki/read"]
