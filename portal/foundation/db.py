@@ -8,12 +8,12 @@ SQLite (WAL) is the embedded default, PostgreSQL the other; both see the same sc
 import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from threading import Lock
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from flask import Flask
@@ -134,6 +134,20 @@ def table_of(model: type[Base]) -> Table:
 def insert_into(table: Table) -> Insert:
     """Return the one INSERT into a table: made once, its cache key is made once too."""
     return insert(table)
+
+
+T = TypeVar("T")
+MOST_AT_ONCE = 10_000
+
+
+def parts(values: Iterable[T]) -> Iterator[list[T]]:
+    """Yield values in lists short enough for one IN: PostgreSQL takes 65,535 parameters.
+
+    A change of trust may concern any number of guests; nothing is yielded for none.
+    """
+    whole = list(values)
+    for start in range(0, len(whole), MOST_AT_ONCE):
+        yield whole[start : start + MOST_AT_ONCE]
 
 
 _uuid_lock = Lock()

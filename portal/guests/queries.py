@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from portal.foundation.db import parts
 from portal.foundation.transaction import Tx
 from portal.guests.models import FederatedIdentity, Guest, TermsAcceptance
 from portal.guests.rules import Reason, State
@@ -55,8 +56,11 @@ def row_of(row: Sequence[Any]) -> GuestRow:
 
 def lock(tx: Tx, guest_ids: Iterable[UUID]) -> list[GuestRow]:
     """Lock guests in the order of their ids and read them afresh."""
-    query = select(*COLUMNS).where(Guest.id.in_(list(guest_ids))).order_by(Guest.id)
-    return [row_of(row) for row in tx.session.execute(query.with_for_update())]
+    locked = []
+    for ids in parts(sorted(set(guest_ids))):
+        query = select(*COLUMNS).where(Guest.id.in_(ids)).order_by(Guest.id)
+        locked += [row_of(row) for row in tx.session.execute(query.with_for_update())]
+    return locked
 
 
 def get(session: Session, guest_id: UUID) -> GuestRow | None:

@@ -1,6 +1,7 @@
 """Trust changes: what that does to people, settled first, on both databases."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import update
@@ -9,6 +10,8 @@ from portal.guests.rules import Reason, State
 from portal.lifecycle import changes
 from portal.sponsorship.changes import people
 from portal.sponsorship.changes.requesting import vouch
+from portal.sponsorship.changes.settling import settle
+from portal.sponsorship.queries import grants_under, open_of, open_rows
 from portal.sponsorship.rules import Standing
 from portal.staff.changes import remove as let_go
 from portal.staff.models import Staff
@@ -445,3 +448,35 @@ class TestNameSponsors:
         with pytest.raises(Refused), scene.tx() as tx:
             changes.name_sponsors(tx, acme.id, sponsors=[])
         assert kept(scene.session) == before
+
+
+class TestVeryManyPeople:
+    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+    def test_more_than_a_statement_has_parameters_for(self, scene: Scene):
+        """What an admin decides about an organisation's people does not fail on their number."""
+        ids = [uuid4() for _ in range(66_000)]
+        with scene.tx() as tx:
+            assert settle(tx, ids) == {}
+            assert open_of(tx.session, ids) == {}
+            assert open_rows(tx.session, ids) == []
+            assert grants_under(tx.session, ids) == []
+
+    @pytest.mark.parametrize("most", [1, 2, 5, 9])
+    def test_in_parts_everybody_is_reached(
+        self, scene: Scene, most: int, monkeypatch: pytest.MonkeyPatch
+    ):
+        """An offer is withdrawn from all, and all are suspended when their only sponsor leaves."""
+        monkeypatch.setattr("portal.foundation.db.MOST_AT_ONCE", most)
+        acme = scene.partner()
+        wiki, files = scene.offer(acme), scene.offer(acme)
+        guests = [scene.guest(acme, f"p{number}") for number in range(5)]
+        for guest_id in guests:
+            scene.approve(guest_id, acme.sponsor, offers=[wiki, files])
+        with scene.tx() as tx:
+            assert changes.withdraw_offer(tx, wiki) == 5
+        with scene.tx() as tx:
+            let_go(tx, acme.sponsor)
+            assert changes.hand_over_all(tx, acme.sponsor) == (0, 5)
+        assert {scene.row(guest_id).state_reason for guest_id in guests} == {Reason.SPONSOR_LEFT}
+        assert {one.state for guest_id in guests for one in scene.grants(guest_id)} == {"ended"}
+        assert folded(scene.session) == kept(scene.session)

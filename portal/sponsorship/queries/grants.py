@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, Entitlement
-from portal.foundation.db import table_of
+from portal.foundation.db import parts, table_of
 from portal.foundation.packed import packed
 from portal.sponsorship.models import Grant
 from portal.sponsorship.rules import NOT_CHOSEN
@@ -98,8 +98,11 @@ def grants_of(
 
 def grants_under(session: Session, sponsorship_ids: Iterable[UUID]) -> list[GrantRow]:
     """Return what is proposed or given under sponsorships."""
-    under = {"sponsorships": list(sponsorship_ids)}
-    return [GrantRow(*row) for row in session.scalars(_UNDER, under)]
+    return [
+        GrantRow(*row)
+        for ids in parts(sponsorship_ids)
+        for row in session.scalars(_UNDER, {"sponsorships": ids})
+    ]
 
 
 def grants_of_offer(session: Session, offer_id: UUID) -> list[GrantRow]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import and_, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from portal.foundation.db import table_of
+from portal.foundation.db import parts, table_of
 from portal.guests.models import Guest
 from portal.guests.rules import Reason, State
 from portal.sponsorship.models import Sponsorship
@@ -84,9 +84,10 @@ def of_guest(session: Session, guest_id: UUID) -> list[SponsorshipRow]:
 def open_of(session: Session, guest_ids: Iterable[UUID]) -> dict[UUID, list[OpenSponsorship]]:
     """Return what is requested or active of each guest, with the contract's end joined."""
     found: dict[UUID, list[OpenSponsorship]] = {}
-    for guest_id, *values in session.execute(_OPEN_OF, {"guests": list(guest_ids)}):
-        if (one := open_in(values)) is not None:
-            found.setdefault(guest_id, []).append(one)
+    for ids in parts(guest_ids):
+        for guest_id, *values in session.execute(_OPEN_OF, {"guests": ids}):
+            if (one := open_in(values)) is not None:
+                found.setdefault(guest_id, []).append(one)
     return found
 
 
@@ -100,10 +101,11 @@ _OPEN_OF = (
 
 def open_rows(session: Session, guest_ids: Iterable[UUID]) -> list[SponsorshipRow]:
     """Return the open sponsorships of guests with every column."""
-    query = select(*COLUMNS).where(
-        Sponsorship.guest_id.in_(list(guest_ids)), Sponsorship.state.in_(OPEN)
-    )
-    return [row_of(row) for row in session.execute(query.order_by(Sponsorship.id))]
+    rows: list[SponsorshipRow] = []
+    for ids in parts(guest_ids):
+        query = select(*COLUMNS).where(Sponsorship.guest_id.in_(ids), Sponsorship.state.in_(OPEN))
+        rows += [row_of(row) for row in session.execute(query)]
+    return sorted(rows, key=lambda row: row.id)
 
 
 def due_in(session: Session, organisation_id: UUID, now: datetime) -> list[UUID]:
