@@ -12,7 +12,7 @@ from portal.access import queries
 from portal.access.queries import GuestFilter, Kind
 from portal.foundation.db import db, uuid7
 from portal.guests.rules import Reason, State
-from portal.lifecycle.changes import withdraw_offer
+from portal.lifecycle.changes import change_contract, withdraw_offer
 from portal.sponsorship.changes import deciding, people
 from portal.staff.queries import staff_by_id
 from portal.trust.queries import eligible_sponsors, organisations, organisations_decided_by
@@ -351,3 +351,37 @@ def test_what_a_claim_proposes_later_waits_for_the_sponsor():
     view = queries.guest_view(scene.session, guest, scene.now)
     assert view is not None
     assert view.entitlements == []
+
+
+@pytest.mark.parametrize("gone", ["last day", "contract", "silence", "review"])
+def test_a_proposal_for_somebody_whom_time_took_out_waits_for_nobody(gone: str):
+    """Whether or not a sweep has said so: taken up, it would be refused."""
+    scene = Scene()
+    acme = scene.partner(
+        "acme", last_day=scene.day(60), inactivity_days=40, review_days=20, grace_days=10
+    )
+    scene.offer(acme, when=("department", "Finance"))
+    guest = scene.guest(acme)
+    approve(scene, guest, acme.sponsor, days=10 if gone == "last day" else 50)
+    claims = {"sub": "jane", "department": "Finance"}
+    scene.sign_in(acme, scene.identity(acme, claims=claims))
+    if gone == "contract":
+        with scene.tx() as tx:
+            change_contract(tx, acme.contract_id, last_day=scene.day(15), open_ended=False)
+    if gone == "silence":
+        scene.policy(acme, inactivity_days=12)
+        scene.sign_in(acme, scene.identity(acme, claims=claims))
+    row = scene.row(guest)
+    at = {
+        "last day": row.expires_at,
+        "contract": scene.ends_at(acme.contract_id),
+        "silence": row.inactive_at,
+        "review": scene.sponsorship(guest).review_ends_at,
+    }[gone]
+    assert at is not None
+    for now, waits in ((at - timedelta(microseconds=1), 1), (at, 0)):
+        listed = queries.proposals_waiting(scene.session, acme.sponsor, now)
+        assert len(listed) == waits
+        asked = {one.sponsorship.id for one in queries.inbox(scene.session, acme.sponsor, now)}
+        told = asked | {one.sponsorship.id for one in listed}
+        assert queries.inbox_count(scene.session, acme.sponsor, now) == len(told)

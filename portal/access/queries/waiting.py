@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from portal.access.queries.views import (
@@ -21,9 +21,9 @@ from portal.applications.models import Application, Entitlement
 from portal.guests.models import Guest
 from portal.guests.rules import Reason, State
 from portal.sponsorship.models import Grant, Sponsorship
-from portal.sponsorship.queries import awaiting, grants_under
+from portal.sponsorship.queries import awaiting, grants_under, is_due
 from portal.sponsorship.rules import Standing
-from portal.trust.models import Offer, Organisation
+from portal.trust.models import Contract, Offer, Organisation
 from portal.trust.queries import organisations_decided_by
 
 PAGE = 50
@@ -154,7 +154,8 @@ def _kind(row: SponsorshipView) -> Kind:
 def proposals_waiting(session: Session, staff_id: UUID, now: datetime) -> list[Waiting]:
     """Return which guests of an employee could get something as well, longest proposed first.
 
-    Nothing happens if nobody decides: they go on without it.
+    Nothing happens if nobody decides: they go on without it. Whom time has taken out already is
+    left out.
     """
     found: dict[UUID, Waiting] = {}
     rows = session.execute(_proposals(staff_id, _places(session, staff_id), now)).all()
@@ -192,6 +193,7 @@ def _proposals(staff_id: UUID, places: list[UUID], now: datetime) -> Select[*tup
             Entitlement.name.label("entitlement"),
         )
         .join(Sponsorship, Sponsorship.id == Grant.sponsorship_id)
+        .join(Contract, Contract.id == Sponsorship.contract_id)
         .join(Guest, Guest.id == Grant.guest_id)
         .join(Organisation, Organisation.id == Guest.organisation_id)
         .join(Offer, Offer.id == Grant.offer_id)
@@ -202,7 +204,7 @@ def _proposals(staff_id: UUID, places: list[UUID], now: datetime) -> Select[*tup
             Sponsorship.organisation_id.in_(places),
             Sponsorship.state == Standing.ACTIVE,
             Sponsorship.approve_by.is_(None),
-            Sponsorship.expires_at > now,
+            not_(is_due(now)),
             Grant.state == "proposed",
             Offer.withdrawn_at.is_(None),
         )
