@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.guests.models import Guest
@@ -154,14 +154,28 @@ class Week:
 
 
 def coming(session: Session, now: datetime, ahead: timedelta) -> list[Week]:
-    """Return the weeks until *ahead* in which something falls due, by their Monday (UTC)."""
+    """Return the weeks until *ahead* in which something falls due, by their Monday (UTC).
+
+    A contract's end counts where it comes before the last day; no review is due after either.
+    """
+    ends_at = case(
+        (Contract.ends_at < Sponsorship.expires_at, Contract.ends_at),
+        else_=Sponsorship.expires_at,
+    )
+    due_at = Sponsorship.review_due_at
     found: dict[date, list[int]] = {}
-    dates = (Sponsorship.review_due_at, Sponsorship.expires_at)
-    for place, column in enumerate(dates):
-        query = select(column).where(
-            Sponsorship.state == Standing.ACTIVE, column > now, column <= now + ahead
+    for place, query in enumerate(
+        (
+            select(due_at).where(due_at > now, due_at <= now + ahead, due_at < ends_at),
+            select(ends_at).where(ends_at > now, ends_at <= now + ahead),
         )
-        for moment in session.scalars(query):
+    ):
+        active = (
+            query.select_from(Sponsorship)
+            .join(Contract, Contract.id == Sponsorship.contract_id)
+            .where(Sponsorship.state == Standing.ACTIVE)
+        )
+        for moment in session.scalars(active):
             if moment is not None:
                 day = moment.date()
                 week = found.setdefault(day - timedelta(days=day.weekday()), [0, 0])

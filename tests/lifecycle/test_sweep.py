@@ -4,15 +4,17 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.guests.rules import State
 from portal.lifecycle import jobs
-from portal.lifecycle.changes import runs
-from portal.lifecycle.queries import KINDS, count_due, ended_contracts, last_runs
+from portal.lifecycle.changes import change_contract, runs
+from portal.lifecycle.queries import KINDS, Week, coming, count_due, ended_contracts, last_runs
 from portal.sponsorship.changes import settling
 from portal.sponsorship.changes.settling import settle
+from portal.sponsorship.models import Sponsorship
 from tests.scene import Partner, Scene, folded, kept, statements
 
 BATCH_COST = 12
@@ -166,3 +168,48 @@ def test_finding_nothing_costs_one_read_a_kind(scene: Scene, acme: Partner):
     assert len(reads) == len(KINDS) + 3  # contracts, reviews, arrivals
     assert len([one for one in sent if "INSERT" in one]) == 1  # the run itself
     assert ended_contracts(scene.session, scene.now) == []
+
+
+def test_what_is_coming_by_weeks(scene: Scene):
+    """Reviews and ends within so many days; what is past or further away is left out."""
+    acme = scene.partner(review_days=40, most_new_per_hour=1000)
+    for number, days in enumerate((9, 10, 60, 60, 100)):
+        scene.active(acme, f"p{number}", days=days)
+    scene.guest(acme, "waiting")
+    monday = scene.now.date()  # the first day
+
+    def weeks(ahead: int) -> list[Week]:
+        return coming(scene.session, scene.now, timedelta(days=ahead))
+
+    def week(number: int, reviews: int, ends: int) -> Week:
+        return Week(monday + timedelta(weeks=number), reviews, ends)
+
+    # A last day ends with its midnight in Berlin, which is in the evening before by UTC.
+    assert weeks(90) == [week(1, 0, 2), week(5, 3, 0), week(8, 0, 2)]
+    assert weeks(39) == [week(1, 0, 2)]
+    assert weeks(40) == [week(1, 0, 2), week(5, 3, 0)]
+    scene.later(days=40)
+    assert weeks(60) == [week(8, 0, 2)]
+
+
+def test_a_contract_that_ends_sooner_comes_sooner(scene: Scene):
+    """Its end is the end of all under it, and what would be reviewed at it or after it never is."""
+    acme = scene.partner(review_days=40, inactivity_days=900)
+    for number, days in enumerate((5, 50, 60)):
+        scene.active(acme, f"p{number}", days=days)
+    ahead = timedelta(days=90)
+    with scene.tx() as tx:
+        change_contract(tx, acme.contract_id, last_day=scene.day(20), open_ended=False)
+    monday = scene.now.date()
+    weeks = [Week(monday, 0, 1), Week(monday + timedelta(weeks=2), 0, 2)]
+    assert coming(scene.session, scene.now, ahead) == weeks
+    end = scene.ends_at(acme.contract_id)
+    assert end is not None
+    assert coming(scene.session, end, ahead) == []
+    tick = timedelta(microseconds=1)
+    with scene.tx() as tx:
+        tx.session.execute(update(Sponsorship).values(review_due_at=end, review_ends_at=end))
+    assert sum(week.reviews for week in coming(scene.session, end - tick, ahead)) == 0
+    with scene.tx() as tx:
+        tx.session.execute(update(Sponsorship).values(review_due_at=end - tick))
+    assert sum(week.reviews for week in coming(scene.session, end - 2 * tick, ahead)) == 2
