@@ -20,6 +20,7 @@ from portal.staff.changes import remove as let_go
 from portal.trust import changes as trust
 from portal.trust.queries import current_terms, provider_by_id
 from tests.factories import HOUSE
+from tests.racing import beside
 from tests.scene import HOST_DOMAINS, Partner, Scene, folded, kept
 
 DAY = timedelta(days=1)
@@ -519,6 +520,21 @@ class TestArrival:
         (event,) = scene.events("arrival.abandoned")
         assert event.data == {"count": 2}
         assert "arrivals_deleted" not in scene.sweep()
+
+    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+    def test_two_sweeps_at_once_count_it_once(self, scene: Scene, acme: Partner):
+        """The one that is second counts nothing that the first one deletes."""
+        for subject in ("one", "two"):
+            scene.knock(acme, scene.identity(acme, subject))
+        scene.later(minutes=31)
+        other, faults = beside(lambda: Scene(now=scene.now).sweep())
+        with scene.tx() as tx:
+            assert admission.delete_expired(tx, scene.now, 500) == 2
+            other.start()
+            other.join(2)
+        other.join(20)
+        assert faults == []
+        assert [event.data for event in scene.events("arrival.abandoned")] == [{"count": 2}]
 
 
 def acceptance(scene: Scene):

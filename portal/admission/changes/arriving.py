@@ -287,9 +287,15 @@ def close_arrivals(tx: Tx, identity_provider_id: UUID) -> None:
 
 
 def delete_expired(tx: Tx, now: datetime, limit: int) -> int:
-    """Delete arrivals past their life; the abandoned ones leave a count in the audit log."""
+    """Delete arrivals past their life; the abandoned ones leave a count in the audit log.
+
+    Of two sweeps at once each counts what it deletes itself.
+    """
     rows = tx.session.execute(
-        select(Arrival.id, Arrival.used_at).where(Arrival.expires_at <= now).limit(limit)
+        select(Arrival.id, Arrival.used_at)
+        .where(Arrival.expires_at <= now)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
     ).all()
     if not rows:
         return 0
