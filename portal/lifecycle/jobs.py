@@ -103,7 +103,8 @@ def _apply(
                 _apply(report, kind, now, [guest_id], apply)
             return
         log.exception("guest not settled", guest=str(ids[0]), kind=kind)
-        report.failed.append(ids[0])
+        if ids[0] not in report.failed:  # one guest, for however many reasons they were found
+            report.failed.append(ids[0])
         with transaction(actor=ACTOR, now=now) as tx:
             failed = Event(
                 "lifecycle.settled_row_failed",

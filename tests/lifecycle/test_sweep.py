@@ -128,6 +128,22 @@ def test_j18_a_poisonous_row_holds_up_nobody(
     assert folded(scene.session) == kept(scene.session)
 
 
+def test_a_guest_who_is_found_twice_fails_once(scene: Scene, monkeypatch: pytest.MonkeyPatch):
+    """Their last day and their silence are both over: that is one guest not settled, not two."""
+    acme = scene.partner(inactivity_days=8)
+    jane = scene.active(acme, days=5)
+    scene.later(days=9)
+
+    def choking(_tx, _ends, _note=None):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(settling, "end_sponsorships", choking)
+    assert jobs.run(scene.now).failed == [jane]
+    kinds = {event.data["kind"] for event in scene.events("lifecycle.settled_row_failed")}
+    assert kinds == {"expired", "inactive"}
+    assert last_runs(scene.session)[0].failed == 1
+
+
 def test_runs_are_noted_and_forgotten(scene: Scene, acme: Partner, monkeypatch: pytest.MonkeyPatch):
     """The health page sees the latest; the table does not grow for ever."""
     monkeypatch.setattr(runs, "KEPT_RUNS", 3)
