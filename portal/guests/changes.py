@@ -31,7 +31,8 @@ from portal.guests.rules import (
 )
 from portal.trust.models import Organisation
 
-PERSONAL = ("email", "name", "profile", "email_aside")
+# What tells of the person, a human's words about them too.
+PERSONAL = frozenset({"email", "name", "profile", "email_aside", "state_note"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,15 +190,7 @@ def move(tx: Tx, event: str, moves: Sequence[Move]) -> None:
         require_transition(one.guest.state, one.state)
         values = _values(one)
         rows.append({"guest": one.guest.id, **values})
-        events.append(
-            Event(
-                event,
-                organisation_id=one.guest.organisation_id,
-                guest_id=one.guest.id,
-                reason=family(one.reason),
-                sets={f"guest:{one.guest.id}": values},
-            )
-        )
+        events.append(_event(event, one.guest, values, family(one.reason)))
         seats[one.guest.organisation_id] += _seat(one.state) - _seat(one.guest.state)
         waiting[one.guest.organisation_id] += (one.state == State.PENDING) - (
             one.guest.state == State.PENDING
@@ -252,8 +245,11 @@ def write(
 
 def _event(name: str, guest: GuestRow, values: Mapping[str, Any], reason: str | None) -> Event:
     key = f"guest:{guest.id}"
-    owned = {name: value for name, value in values.items() if name not in PERSONAL}
-    personal = {name: value for name, value in values.items() if name in PERSONAL}
+    # That there is nothing (any more) tells of nobody.
+    personal = {
+        name: value for name, value in values.items() if name in PERSONAL and value is not None
+    }
+    owned = {name: value for name, value in values.items() if name not in personal}
     return Event(
         name,
         organisation_id=guest.organisation_id,

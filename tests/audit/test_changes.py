@@ -162,6 +162,27 @@ def test_erasing_a_person_leaves_the_log(scene: Scene):
     assert all("jane" not in str(event.data) for event in events)
 
 
+def test_l07_what_colleagues_write_of_a_person_can_be_erased_too(scene: Scene):
+    """Reasons are a human's words about somebody: they stand apart like the name they may hold."""
+    acme = scene.partner()
+    jane, john, kim = (scene.active(acme, one) for one in ("jane", "john", "kim"))
+    eve = scene.guest(acme, "eve")
+    with scene.as_staff(acme.sponsor) as tx:
+        people.suspend(tx, jane, "Jane Roe lost a laptop")
+        people.suspend(tx, kim, "Kim Roe is under suspicion", by_admin=True)
+        deciding.end(tx, scene.sponsorship(john).id, acme.sponsor, "John Roe has left us")
+        deciding.reject(tx, scene.sponsorship(eve).id, acme.sponsor, "Eve Roe is unknown here")
+    with scene.as_staff(acme.sponsor) as tx:
+        people.resume(tx, jane)
+        people.remove(tx, jane, "Jane Roe sold the laptop")
+        people.remove(tx, kim, "Kim Roe is guilty")
+    assert all("Roe" not in str(event.data) for event in scene.events())
+    assert sum("Roe" in str(event.personal) for event in scene.events(guest_id=jane)) > 3
+    assert folded(scene.session) == kept(scene.session)
+    about = scene.session.scalars(select(AuditPersonal.person)).all()
+    assert {str(one) for one in (jane, john, kim, eve)} <= set(about)
+
+
 def test_whose_personal_data_it_is(scene: Scene):
     """The person named, else the guest, else who acted, else nobody known."""
     acme = scene.partner()

@@ -82,7 +82,7 @@ class TestHold:
         assert scene.mails("guest.resumed")[0].payload["expires_at"] == until
         (event,) = scene.events("guest.suspended")
         assert event.reason == "human.suspended_by_staff"
-        assert event.data["sets"][f"guest:{jane}"]["state_note"] == "Lost laptop"
+        assert event.personal[f"guest:{jane}"] == {"state_note": "Lost laptop"}
         assert folded(scene.session) == kept(scene.session)
 
     def test_resuming_is_no_vouching(self, scene: Scene, acme: Partner):

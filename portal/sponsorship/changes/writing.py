@@ -16,7 +16,7 @@ from portal.sponsorship.models import Grant, Sponsorship
 from portal.sponsorship.queries import GrantRow, SponsorshipRow
 from portal.sponsorship.rules import Standing, require_step
 
-PERSONAL = ("why", "works_with")
+PERSONAL = ("why", "works_with", "decision_note")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,16 @@ def change(tx: Tx, event: str, changes: Sequence[Change]) -> None:
         values = {**one.values, "state": one.state, "version": one.sponsorship.version + 1}
         shapes.setdefault(tuple(values), []).append({"sponsorship": one.sponsorship.id, **values})
         reason = values.get("state_reason", one.sponsorship.state_reason)
+        key = f"sponsorship:{one.sponsorship.id}"
+        personal = {name: value for name, value in values.items() if name in PERSONAL}
         events.append(
             Event(
                 event,
                 organisation_id=one.sponsorship.organisation_id,
                 guest_id=one.sponsorship.guest_id,
                 reason=family(reason),
-                sets={f"sponsorship:{one.sponsorship.id}": values},
+                sets={key: {name: value for name, value in values.items() if name not in PERSONAL}},
+                personal={key: personal} if personal else {},
             )
         )
     for shape, rows in shapes.items():
