@@ -199,6 +199,8 @@ def test_a03_a_rebrand_locks_nobody_out(scene: Scene, addresses: str):
     assert isinstance(knock("jane"), SignedIn)
     assert scene.row(jane).aside_until == since + 10 * DAY  # signing in again lengthens nothing
     assert len(scene.mails("sponsor.address_changed")) == 2
+    noted = [(event.guest_id, event.at) for event in scene.events("address.kept_aside")]
+    assert noted == [(jane, since), (john, since)]  # in the log, each once
 
     scene.now = since + 10 * DAY
     assert not scene.access(jane).allowed

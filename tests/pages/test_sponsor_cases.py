@@ -50,6 +50,21 @@ def test_i07_nobody_vouches_for_themselves(stage: Stage, column: str):
     assert "(deputy)" not in stage.client.get(f"/sponsor/guests/{stage.jane}").text
 
 
+@SQLITE
+def test_a03_a_sponsor_sees_that_an_address_is_from_elsewhere(stage: Stage):
+    """Since they decided, the company says something else: the page does not say that it is so."""
+    stage.approve(stage.jane, stage.acme.sponsor)
+    page = f"/sponsor/guests/{stage.jane}"
+    same, other = "says the same", "changed to an address outside the known domains"
+    assert same in stage.client.get(page).text
+    stage.scene.later(minutes=5)
+    foreign = stage.scene.identity(stage.acme, email="jane@elsewhere.example")
+    stage.scene.sign_in(stage.acme, foreign)
+    text = stage.client.get(page).text
+    assert same not in text
+    assert text.count(other) == 1
+
+
 def link_in_mail(stage: Stage) -> str:
     """The path that the mail about Jane's request leads to."""
     (row,) = stage.scene.mails("sponsor.request")

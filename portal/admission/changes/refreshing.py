@@ -47,6 +47,8 @@ def refresh(tx: Tx, identity: VerifiedIdentity, provider: ProviderRow, door: Doo
     reason = "flag.address_shared" if shared else None
     if not guest_changes.write_unmoved(tx, "guest.refreshed", guest, values, reason):
         raise LostRace
+    if values.get("email_aside"):
+        _note_aside(tx, guest, values["aside_until"])
     _came_through(tx, provider, door, guest)
     if provider.wanted_claims or door.claims_chose:
         _follow_claims(tx, identity, provider, guest)
@@ -130,6 +132,17 @@ def _address(
     assert identity.email is not None
     _tell_address(tx, identity.email, provider, guest, until.isoformat())
     return {"email_aside": identity.email, "aside_until": until}
+
+
+def _note_aside(tx: Tx, guest: GuestRow, until: datetime) -> None:
+    """Note by its own name that a guest comes with an address from elsewhere, and until when."""
+    event = Event(
+        "address.kept_aside",
+        organisation_id=guest.organisation_id,
+        guest_id=guest.id,
+        sets={f"guest:{guest.id}": {"aside_until": until}},
+    )
+    record(tx, [event])
 
 
 def _tell_address(tx: Tx, email: str, provider: ProviderRow, guest: GuestRow, until: str) -> None:

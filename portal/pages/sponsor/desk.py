@@ -272,5 +272,5 @@ def news(guest: GuestView, since: datetime) -> list[News]:
                 if name in _FIELDS
             ]
         elif event.event == "address.kept_aside":
-            found.append(News(event.at, "an address outside the known domains", None))
+            found.append(News(event.at, "to an address outside the known domains", None))
     return sorted(found, key=lambda one: one.at)
