@@ -107,8 +107,8 @@ DEFENCES: Final = (
     Defence(
         case="J08",
         file="portal/guests/queries.py",
-        old="return [row_of(row) for row in tx.session.execute(query.with_for_update())]",
-        new="return [row_of(row) for row in tx.session.execute(query)]",
+        old="locked += [row_of(row) for row in tx.session.execute(query.with_for_update())]",
+        new="locked += [row_of(row) for row in tx.session.execute(query)]",
         tests=(f"{SWEEPS}::test_j08_two_workers_sweep_at_once[postgresql]",),
     ),
     Defence(

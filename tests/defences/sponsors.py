@@ -78,8 +78,8 @@ DEFENCES: Final = (
     Defence(
         case="I08",
         file="portal/guests/queries.py",
-        old="return [row_of(row) for row in tx.session.execute(query.with_for_update())]",
-        new="return [row_of(row) for row in tx.session.execute(query)]",
+        old="locked += [row_of(row) for row in tx.session.execute(query.with_for_update())]",
+        new="locked += [row_of(row) for row in tx.session.execute(query)]",
         tests=(
             "tests/sponsorship/test_races.py::test_i08_approved_and_rejected_at_the_same_instant[postgresql]",
         ),
