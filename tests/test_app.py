@@ -6,11 +6,13 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 from sqlalchemy import select
+from structlog.testing import capture_logs
 from werkzeug.routing import Rule
 
 from portal.app import create_app
 from portal.audit.models import AuditEvent, AuditPersonal
 from portal.foundation.db import db
+from portal.foundation.logs import path_to_log
 from portal.foundation.settings import Settings
 from portal.pages import not_allowed
 from tests.infra.client import PortalClient
@@ -149,6 +151,25 @@ def test_a_refusal_is_audited_under_the_number_on_the_page(app: Flask, client: P
     with app.app_context():
         personal = db.session.scalars(select(AuditPersonal)).one()
         assert "127.0.0.1" in str(personal.data)
+
+
+@SQLITE
+def test_l05_a_link_that_opens_once_is_in_no_log(app: Flask, client: PortalClient):
+    """A form without its token: log and audit name the page, and not what opens it."""
+    with capture_logs() as said:
+        assert client.post("/staff/link/hush", data={}).status_code == 400
+    (event,) = refusals(app)
+    assert event.data["path"] == "/staff/link/-"
+    assert "hush" not in str(said)
+
+
+@SQLITE
+def test_l05_the_log_knows_every_address_that_opens_once(app: Flask):
+    """Wherever a token stands in an address, it is left out."""
+    rules = [rule.rule for rule in app.url_map.iter_rules() if "token" in rule.arguments]
+    assert rules
+    for rule in rules:
+        assert "hush" not in path_to_log(rule.replace("<token>", "hush")), rule
 
 
 @SQLITE

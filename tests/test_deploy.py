@@ -88,15 +88,16 @@ def test_the_settings_are_valid_once_somebody_has_filled_them_in(monkeypatch):
 
 
 def test_the_proxy_says_who_asks_and_hides_what_it_should():
-    """The one hop of the settings, no header of the client's own, no query in its log."""
+    """The one hop of the settings, no header of the client's own, nothing secret in its log."""
     text = (DEPLOY / "nginx.conf").read_text()
     sent = dict(re.findall(r"proxy_set_header (\S+) (\S+);", text))
     assert sent["X-Forwarded-For"] == "$remote_addr"
     assert sent["X-Forwarded-Host"] == sent["Forwarded"] == '""'
     log_format = re.search(r"log_format portal '(.+)';", text)
     assert log_format
-    assert "$uri" in log_format[1]
-    assert not {"$request", "$request_uri", "$args", "$query_string"} & set(
+    assert "$portal_path" in log_format[1]
+    assert re.search(r"map \$uri \$portal_path {\s+default \$uri;\s+~\^/staff/link/ \S+-;", text)
+    assert not {"$request", "$request_uri", "$uri", "$args", "$query_string"} & set(
         re.findall(r"\$\w+", log_format[1])
     )
     assert re.search(r"ssl_protocols TLSv1\.2 TLSv1\.3;", text)

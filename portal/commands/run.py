@@ -31,8 +31,8 @@ WEB_PROCESSES: Final = 2
 WEB_THREADS: Final = 16
 _SPECIAL: Final = frozenset("'\"#\\")  # to python-dotenv: quotes, comments, escapes
 _LOOPBACK: Final = "http://127.0.0.1:8000"
-# No query string: it holds codes and states of sign-ins.
-_ACCESS_LOG: Final = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
+# No query string: it holds codes and states of sign-ins. The path as `web/access_log` has it.
+ACCESS_LOG: Final = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
 
 
 def settings_or_refuse() -> Settings:
@@ -147,7 +147,8 @@ def gunicorn(settings: Settings) -> list[str]:
         "keep-alive": "15",
         "limit-request-line": "8190",
         "access-logfile": "-",
-        "access-logformat": _ACCESS_LOG,
+        "logger-class": "portal.web.access_log.AccessLog",
+        "access-logformat": ACCESS_LOG,
         "log-level": "warning",
         "worker-tmp-dir": str(shm) if shm.is_dir() and os.access(shm, os.W_OK) else "",
     }

@@ -5,12 +5,23 @@ reference number that its person sees.
 """
 
 import logging
+import re
 import sys
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
 from portal.foundation.settings import Settings
+
+_OPENS_ONCE: Final = re.compile(r"(?<=/link/).+", re.DOTALL)
+
+
+def path_to_log(path: str) -> str:
+    """Return the path of a request without the token of a single-use link.
+
+    Looking at such a link does not use it up, so whoever reads of it could.
+    """
+    return _OPENS_ONCE.sub("-", path)
 
 
 def init_logs(settings: Settings) -> None:

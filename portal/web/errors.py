@@ -22,6 +22,7 @@ from werkzeug.exceptions import (
 )
 
 from portal.foundation.current import house
+from portal.foundation.logs import path_to_log
 from portal.foundation.transaction import new_reference
 
 log = structlog.get_logger(__name__)
@@ -37,7 +38,7 @@ class Refusal:
         code: ``authz``, ``csrf``, ``rate``, ``input.*`` or ``sponsor.*``.
         reference: the number that the person sees.
         method: of the request.
-        path: of the request, without its query.
+        path: of the request, without its query, or what opens once.
         address: the client's.
     """
 
@@ -76,7 +77,11 @@ def refuse() -> NoReturn:
 def report(code: str) -> None:
     """Report a refusal of this request. A report that fails is logged: the refusal stands."""
     refusal = Refusal(
-        code, current_reference(), request.method, request.path, request.remote_addr or ""
+        code,
+        current_reference(),
+        request.method,
+        path_to_log(request.path),
+        request.remote_addr or "",
     )
     log.info("refused", code=code, reference=refusal.reference, path=refusal.path)
     callback: OnRefusal | None = house(current_app).get("on_refusal")
@@ -131,5 +136,6 @@ def _unexpected(error: Exception) -> ResponseReturnValue:
     """Show no trace, log all of it, under the number that the person sees."""
     if current_app.testing and current_app.config.get("PROPAGATE_EXCEPTIONS") is not False:
         raise error
-    log.error("unexpected", reference=current_reference(), path=request.path, exc_info=error)
+    path = path_to_log(request.path)
+    log.error("unexpected", reference=current_reference(), path=path, exc_info=error)
     return error_page(InternalServerError.code)
