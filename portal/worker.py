@@ -80,6 +80,12 @@ class PortalWorker(Worker):
         self.asked_to_stop = True
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
+    def subscribe(self) -> None:
+        """Take no orders through the queue: who can write there could end the worker for good."""
+
+    def check_for_suspension(self, burst: bool) -> None:  # noqa: FBT001 - RQ calls it
+        """Nor a word there that sends it to sleep."""
+
     def main_work_horse(self, job: Job, queue: Queue) -> NoReturn:
         """Perform a job in the forked child, which ends when its worker is killed."""
         processes.die_with_parent(int(self.pid or 0))

@@ -5,11 +5,14 @@ import os
 import pickle
 import signal
 import time
+import zlib
 from pathlib import Path
 
 import psutil
 import pytest
 from flask import Flask
+from rq.command import send_shutdown_command
+from rq.suspension import suspend
 from sqlalchemy import func, select
 
 from portal.foundation.current import house
@@ -89,6 +92,24 @@ def test_j02_a_worker_runs_only_our_jobs(app: Flask, settings: Settings, tmp_pat
     assert failed(settings) == [key]
     with app.app_context():
         assert foreign_jobs() > 0
+
+
+@SQLITE
+def test_j02_a_bomb_is_not_unpacked(app: Flask, settings: Settings, monkeypatch):
+    """A short text that would fill the memory is left packed, counted, and the worker goes on."""
+    bomb = zlib.compress(b"x" * 50_000_000)
+    unpacked: list[int] = []
+    decompress = zlib.decompress
+    monkeypatch.setattr(
+        "rq.job.zlib.decompress", lambda data: unpacked.append(len(data)) or decompress(data)
+    )
+    put(settings, bomb)
+    queue_of(connect(settings)).enqueue(DRAIN)
+    run_waiting(app)
+    assert len(bomb) not in unpacked
+    with app.app_context():
+        assert foreign_jobs() == 1
+    assert queue_of(connect(settings)).finished_job_registry.count == 1
 
 
 @SQLITE
@@ -194,6 +215,23 @@ def test_a_worker_and_a_scheduler_as_processes(settings: Settings, tmp_path: Pat
         assert worker.wait() == 0
         assert [*scheduler.family(), *worker.family()] == []
     assert failed(settings) == []
+
+
+@SQLITE
+@pytest.mark.processes
+def test_j02_a_worker_takes_no_orders_through_the_queue(settings: Settings, tmp_path: Path):
+    """Who can write there can neither end it nor send it to sleep: a unit would let it lie."""
+    redis = connect(settings)
+    with started("worker", variables=environment(settings), folder=tmp_path) as worker:
+        wait_until(lambda: redis.smembers("rq:workers"), "the worker to be there", seconds=40)
+        (key,) = redis.smembers("rq:workers")
+        suspend(redis)
+        send_shutdown_command(redis, key.decode().removeprefix("rq:worker:"))
+        queue_of(redis).enqueue(TIDY)
+        done = queue_of(redis).finished_job_registry
+        wait_until(lambda: done.count >= 1, "a job to be done", seconds=20)
+        worker.process.send_signal(signal.SIGTERM)
+        assert worker.wait() == 0
 
 
 @SQLITE

@@ -20,6 +20,7 @@ from flask import current_app
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
+from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.timeouts import JobTimeoutException
@@ -37,6 +38,7 @@ QUEUE_NAME: Final = "portal"
 JOB_SECONDS: Final = 900
 _WAITING_SECONDS: Final = 60
 _MOST_ARGUMENT: Final = 64  # characters; arguments are ids
+_MOST_FIELD: Final = 16_384  # bytes of anything of a job; the longest is a packed traceback
 _SOCKET_LIMIT: Final = 100  # bytes of a unix socket's path; Linux takes 107, others fewer
 _FOREIGN: Final = "portal:foreign-jobs"
 
@@ -53,7 +55,15 @@ class PortalJob(Job):
     """A job that runs only what is on the list, whatever Redis says."""
 
     def restore(self, raw_data: Any) -> Any:
-        """Read the job; its callbacks and webhooks count for nothing."""
+        """Read the job; its callbacks and webhooks count for nothing.
+
+        Raises:
+            NoSuchJobError: some of it is longer than anything of ours. It may be packed, and
+                unpacked it would fill the memory.
+        """
+        if any(len(value) > _MOST_FIELD for value in raw_data.values()):
+            self._tell("of great length")
+            raise NoSuchJobError(f"{self.id} is no job of the portal")
         restored = super().restore(raw_data)
         self._success_callback_name = self._failure_callback_name = None
         self._stopped_callback_name = None
@@ -68,10 +78,13 @@ class PortalJob(Job):
         )
         if function not in ALLOWED_JOBS or instance is not None or not plain:
             name = str(function)[:200]
-            log.critical("queue.foreign_job", function=name, job=self.id)
-            self.connection.incr(_FOREIGN)
+            self._tell(name)
             raise ForeignJob(f"{name!r} is no job of the portal")
         self._func_name, self._instance, self._args, self._kwargs = function, None, args, kwargs
+
+    def _tell(self, name: str) -> None:
+        log.critical("queue.foreign_job", function=name, job=self.id)
+        self.connection.incr(_FOREIGN)
 
     def perform(self) -> Any:
         """Run the job. From now on a wake-up is a new one: it may tell of what comes after."""
