@@ -1,6 +1,8 @@
 """What a setting must be like: each function returns the sentence against a value, or None."""
 
+import os
 import re
+import ssl
 from collections.abc import Collection
 from difflib import get_close_matches
 from ipaddress import ip_address
@@ -9,11 +11,20 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from limits import parse_many
+from redis import ConnectionPool
+from redis.exceptions import RedisError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 LEAST_SECRET: Final = 32  # characters; 128 bits even when they are hexadecimal digits
 LEAST_VARIETY: Final = 10  # different characters
+_DATABASE_HELP = (
+    "write postgresql://user:PASSWORD@host/name, with %2F and the like for signs of URLs, or "
+    "sqlite:////path/of/a/file"
+)
 LEAST_CONTRAST: Final = 4.5  # WCAG 2.2, 1.4.3
 _WEAK_WORDS = ("changeme", "change-me", "secret", "password", "example", "default", "0123456789")
+_USUAL_PORTS = {("https", 443), ("http", 80)}
 _LOGO_TYPES = {".png", ".jpg", ".jpeg", ".webp", ".svg"}
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _HOST_PORT = re.compile(r"(\[[0-9a-f:]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
@@ -35,6 +46,8 @@ def public_url_fault(url: str, *, development: bool) -> str | None:
         return "write scheme and host alone, as in https://guests.example.org"
     if parts.netloc != parts.netloc.lower() or not parts.netloc.isascii():
         return "write the host in small ASCII letters (xn-- for others)"
+    if parts.netloc.endswith(":") or (parts.scheme, parts.port) in _USUAL_PORTS:
+        return "leave out the usual port: no browser says it"
     return https_fault(url, development=development)
 
 
@@ -53,9 +66,13 @@ def redis_fault(url: str, *, development: bool) -> str | None:
 
     Whoever writes there starts jobs.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"redis", "rediss", "unix"}:
-        return "begin with redis://, rediss:// or unix://"
+    try:
+        parts = urlsplit(url)
+        if parts.scheme not in {"redis", "rediss", "unix"}:
+            return "begin with redis://, rediss:// or unix://"
+        ConnectionPool.from_url(url).make_connection()  # which connects nowhere yet
+    except (ValueError, TypeError, RedisError):
+        return "write rediss://:PASSWORD@host:6379/0, with %2F and the like for signs of URLs"
     if not parts.password and not development:
         return (
             "put a password into it, as in redis://:PASSWORD@host:6379/0 "
@@ -76,9 +93,14 @@ def _is_this_machine(host: str) -> bool:
 def database_fault(url: str) -> str | None:
     """SQLite or PostgreSQL."""
     scheme = url.partition("://")[0]
-    if scheme in {"sqlite", "postgresql", "postgres", "postgresql+psycopg"}:
-        return None
-    return "begin with postgresql:// or sqlite:///"
+    if scheme not in {"sqlite", "postgresql", "postgres", "postgresql+psycopg"}:
+        return "begin with postgresql:// or sqlite:///"
+    try:
+        parts = make_url(url)
+    except (ArgumentError, ValueError):
+        return _DATABASE_HELP
+    in_a_file = not parts.host and parts.database not in {None, "", ":memory:"}
+    return _DATABASE_HELP if scheme == "sqlite" and not in_a_file else None
 
 
 def smtp_fault(url: str) -> str | None:
@@ -120,8 +142,31 @@ def logo_fault(path: str) -> str | None:
 
 
 def file_fault(path: str) -> str | None:
-    """A file that is there."""
-    return None if Path(path).is_file() else f"there is no file {path}"
+    """A file that is there, and may be read."""
+    try:
+        there = Path(path).is_file()
+    except PermissionError:
+        return f"the user that runs the portal may not read {path}"
+    if not there:
+        return f"there is no file {path}"
+    readable = os.access(path, os.R_OK)
+    return None if readable else f"the user that runs the portal may not read {path}"
+
+
+def ca_fault(path: str) -> str | None:
+    """A file of certificates in PEM form."""
+    if fault := file_fault(path):
+        return fault
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:
+        return f"there is no certificate in {path}, or not in PEM form"
+    return None
+
+
+def name_fault(name: str) -> str | None:
+    """A name to be shown beside others."""
+    return None if name.strip() and name.isprintable() else "write one line that can be read"
 
 
 def colour_fault(colour: str) -> str | None:
@@ -134,12 +179,13 @@ def colour_fault(colour: str) -> str | None:
 
 
 def limit_fault(limit: str) -> str | None:
-    """A rate, as Flask-Limiter writes it."""
+    """A rate, as Flask-Limiter writes it; none at all would keep everybody out."""
     try:
-        parse_many(limit)
+        found = parse_many(limit)
     except ValueError:
-        return "write it as in: 60 per minute; 600 per hour"
-    return None
+        found = []
+    fine = found and all(one.amount for one in found)
+    return None if fine else "write it as in: 60 per minute; 600 per hour"
 
 
 def host_list_fault(hosts: tuple[str, ...]) -> tuple[str, ...]:

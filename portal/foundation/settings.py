@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
+from dotenv.parser import parse_stream
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -24,14 +25,15 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from portal.foundation.setting_rules import (
     bind_fault,
+    ca_fault,
     colour_fault,
     contact_fault,
     database_fault,
-    file_fault,
     host_list_fault,
     https_fault,
     limit_fault,
     logo_fault,
+    name_fault,
     proxy_fault,
     public_url_fault,
     redis_fault,
@@ -132,7 +134,9 @@ class Settings(BaseSettings):
     mail_from: str = ""
     """Sender of every mail. Not set: `no-reply@` and the host of the public URL."""
 
-    host_name: Annotated[str, Field(min_length=1, max_length=80)] = "Our company"
+    host_name: Annotated[str, Field(min_length=1, max_length=80), _obeys(name_fault)] = (
+        "Our company"
+    )
     """Name of the host organisation, as guests know it."""
 
     host_domains: Annotated[List, AfterValidator(lambda names: tuple(map(_domain, names)))] = ()
@@ -176,7 +180,7 @@ class Settings(BaseSettings):
     trusted_hops: Annotated[int, Field(ge=0, le=10)] = 0
     """How many reverse proxies of yours add to `X-Forwarded-For` before the portal."""
 
-    ca_file: Annotated[str, _obeys(file_fault)] = ""
+    ca_file: Annotated[str, _obeys(ca_fault)] = ""
     """PEM file of certificate authorities trusted in addition to the public ones."""
 
     egress_proxy: Annotated[str, _obeys(proxy_fault), Field(repr=False)] = ""
@@ -315,14 +319,34 @@ def load_settings() -> Settings:
         BadSettings: with one line for every fault.
     """
     named = os.environ.get(FILE_VARIABLE)
-    if named and not Path(named).is_file():
-        raise BadSettings([f"{FILE_VARIABLE}: there is no file {named}; `portal init` writes one"])
-    settings = Settings.checked(Path(named or DEFAULT_FILE))
+    file = Path(named or DEFAULT_FILE)
+    try:
+        if file.is_file():
+            _require_lines(file)
+        elif named:
+            said = f"{FILE_VARIABLE}: there is no file {named}; `portal init` writes one"
+            raise BadSettings([said])
+        settings = Settings.checked(file)
+    except PermissionError:
+        whose = f"you may not read {file}; be the user that runs the portal"
+        raise BadSettings([f"{FILE_VARIABLE if named else file}: {whose}"]) from None
     if os.environ.get("FLASK_DEBUG", "0").lower() not in {"", "0", "false", "no"} and (
         not settings.development
     ):
         raise BadSettings(["FLASK_DEBUG: unset it (debugging is for PORTAL_ENV=development)"])
     return settings
+
+
+def _require_lines(file: Path) -> None:
+    """Refuse a file of which a line would be passed over."""
+    try:
+        with file.open(encoding="utf-8") as opened:
+            lost = [one.original.line for one in parse_stream(opened) if one.error]
+    except UnicodeDecodeError:
+        raise BadSettings([f"{file}: write it in UTF-8"]) from None
+    if lost:
+        help_ = "write NAME=value, every quote closed"
+        raise BadSettings([f"{file}: line {number}: {help_}" for number in lost])
 
 
 def _development(info: ValidationInfo) -> bool:

@@ -1,5 +1,8 @@
 """Settings: every fault at once, one clear line each."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,6 +34,8 @@ def lines(**values: object) -> list[str]:
         ({"public_url": "https://u@guests.example.org"}, "PORTAL_PUBLIC_URL: write scheme and"),
         ({"public_url": "guests.example.org"}, "PORTAL_PUBLIC_URL: write scheme and"),
         ({"public_url": "https://Guests.example.org"}, "PORTAL_PUBLIC_URL: write the host in"),
+        ({"public_url": "https://guests.example.org:443"}, "PORTAL_PUBLIC_URL: leave out the"),
+        ({"public_url": "https://guests.example.org:"}, "PORTAL_PUBLIC_URL: leave out the"),
         ({"secret_keys": "short"}, "PORTAL_SECRET_KEYS: use 32 random"),
         ({"secret_keys": "a" * 40}, "PORTAL_SECRET_KEYS: use random characters"),
         ({"secret_keys": "changeme-" + SECRET}, "PORTAL_SECRET_KEYS: use random characters"),
@@ -38,7 +43,17 @@ def lines(**values: object) -> list[str]:
         ({"secret_keys": " , "}, "PORTAL_SECRET_KEYS: set at least one"),
         ({"redis_url": "redis://queue:6379/0"}, "PORTAL_REDIS_URL: put a password"),
         ({"redis_url": "http://queue"}, "PORTAL_REDIS_URL: begin with redis://"),
+        ({"redis_url": "rediss://:hush@queue:x/0"}, "PORTAL_REDIS_URL: write rediss://"),
+        ({"redis_url": "rediss://:hush@queue/0?db=x"}, "PORTAL_REDIS_URL: write rediss://"),
+        ({"redis_url": "rediss://:hush@queue/0?no=1"}, "PORTAL_REDIS_URL: write rediss://"),
+        ({"redis_url": "rediss://:hush@[::1"}, "PORTAL_REDIS_URL: write rediss://"),
         ({"database_url": "mysql://x"}, "PORTAL_DATABASE_URL: begin with postgresql://"),
+        ({"database_url": "postgresql://u:p@h:x/d"}, "PORTAL_DATABASE_URL: write postgresql://"),
+        ({"database_url": "sqlite://var/d"}, "PORTAL_DATABASE_URL: write postgresql://"),
+        ({"database_url": "sqlite://"}, "PORTAL_DATABASE_URL: write postgresql://"),
+        ({"database_url": "sqlite:///:memory:"}, "PORTAL_DATABASE_URL: write postgresql://"),
+        ({"host_name": "A\nB"}, "PORTAL_HOST_NAME: write one line"),
+        ({"host_name": "  "}, "PORTAL_HOST_NAME: write one line"),
         ({"clock_offset": 60}, "PORTAL_CLOCK_OFFSET: the clock can only be moved"),
         ({"env": "prod"}, "PORTAL_ENV: input should be 'production' or"),
         ({"colour": "green"}, "PORTAL_COLOUR: write it as #rrggbb"),
@@ -46,8 +61,11 @@ def lines(**values: object) -> list[str]:
         ({"logo": "/nowhere/logo.png"}, "PORTAL_LOGO: there is no file"),
         ({"logo": "/etc/passwd"}, "PORTAL_LOGO: name a PNG"),
         ({"ca_file": "/nowhere/ca.pem"}, "PORTAL_CA_FILE: there is no file"),
+        ({"ca_file": "/etc/passwd"}, "PORTAL_CA_FILE: there is no certificate in /etc/passwd"),
+        ({"ca_file": "a\0b"}, "PORTAL_CA_FILE: there is no file"),
         ({"trusted_hops": 11}, "PORTAL_TRUSTED_HOPS: input should be less"),
         ({"limit_per_address": "lots"}, "PORTAL_LIMIT_PER_ADDRESS: write it as in"),
+        ({"limit_per_account": "0 per minute"}, "PORTAL_LIMIT_PER_ACCOUNT: write it as in"),
         ({"mail_from": "Portal <a@b.example>"}, "PORTAL_MAIL_FROM: enter one bare address"),
         ({"host_domains": "example.org,nothing"}, "PORTAL_HOST_DOMAINS: 'nothing' is no domain"),
         ({"smtp_url": "mail.example.org"}, "PORTAL_SMTP_URL: write smtp://"),
@@ -62,6 +80,7 @@ def test_a_fault_has_its_line(values, begins):
     found = lines(**values)
     assert [line for line in found if begins in line], found
     assert SECRET not in "".join(found)
+    assert "hush" not in "".join(found)
 
 
 def test_w15_every_fault_is_told_at_once():
@@ -209,6 +228,50 @@ def test_a_settings_file_that_is_not_there(monkeypatch):
     monkeypatch.setenv("PORTAL_SETTINGS_FILE", "/nowhere/portal.env")
     with pytest.raises(BadSettings, match="there is no file /nowhere"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PORTAL_HOST_DOMAINS='example.org\n", "line 2: write NAME=value, every quote closed"),
+        (b"PORTAL HOST_NAME=Host\n", "line 2: write NAME=value, every quote closed"),
+        (b"PORTAL_HOST_NAME=H\xf6st\n", "write it in UTF-8"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_not_passed_over(tmp_path: Path, content, said):
+    """What it would have set might be what keeps somebody out."""
+    (tmp_path / "portal.env").write_bytes(b"PORTAL_PUBLIC_URL=https://x.example\n" + content)
+    with pytest.raises(BadSettings) as caught:
+        load_settings()
+    assert caught.value.lines == [f"portal.env: {said}"]
+
+
+@pytest.mark.parametrize("hidden", ["file", "folder"])
+def test_a_settings_file_of_somebody_else(monkeypatch, tmp_path: Path, hidden: str):
+    """Whoever may not read it is told so, and by which name."""
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    file = folder / "portal.env"
+    file.write_text(f"PORTAL_SECRET_KEYS={SECRET}\n")
+    (file if hidden == "file" else folder).chmod(0)
+    monkeypatch.setenv("PORTAL_SETTINGS_FILE", str(file))
+    with nobody(), pytest.raises(BadSettings) as caught:
+        load_settings()
+    assert caught.value.lines == [
+        f"PORTAL_SETTINGS_FILE: you may not read {file}; be the user that runs the portal"
+    ]
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Be a user without privileges, if the tests are run by root."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
 
 
 def test_secrets_are_not_in_the_text_of_the_settings():
