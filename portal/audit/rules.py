@@ -121,7 +121,7 @@ VOCABULARY: Mapping[str, Shape] = MappingProxyType(
         "sign_in.refused": _shape("", "reasons identity_provider"),
         "sign_in.attribute_ignored": _shape("", "claims"),
         "access.refused": _shape("", "path"),
-        "session.ended": _shape("", "why"),
+        "session.ended": _shape("", "why staff"),
         "door.throttled": _shape("", "limit"),
         "address.kept_aside": _shape("guest"),
         "mail.dead": _shape("", "kind"),

@@ -50,7 +50,8 @@ def end(guest_id: UUID | None, email: str | None, everybody: bool, as_json: bool
             ended = end_sessions_of_staff(tx, [staff_id], at)
         else:
             ended = end_all(tx)
-        record(tx, [Event("session.ended", guest_id=guest_id, data={"why": WHY})])
+        whose = {"why": WHY, "staff": staff_id}  # neither a guest's nor an employee's: everybody's
+        record(tx, [Event("session.ended", guest_id=guest_id, data=whose)])
     say_row({"sessions_ended": ended}, as_json, f"{ended} sessions ended.")
 
 

@@ -68,7 +68,7 @@ DECLARED = {
     "sign_in.refused": ("", "reasons identity_provider"),
     "sign_in.attribute_ignored": ("", "claims"),
     "access.refused": ("", "path"),
-    "session.ended": ("", "why"),
+    "session.ended": ("", "why staff"),
     "door.throttled": ("", "limit"),
     "address.kept_aside": ("guest", ""),
     "mail.dead": ("", "kind"),
