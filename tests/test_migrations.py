@@ -5,6 +5,7 @@ Alembic's own comparison misses triggers, CHECKs and the WHERE of partial indexe
 
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -162,6 +163,20 @@ def test_an_embedded_database_gets_its_folder(tmp_path):
     database.upgrade_database(f"sqlite:///{tmp_path}/var/lib/portal.sqlite3")
     assert (tmp_path / "var" / "lib" / "portal.sqlite3").is_file()
     assert (tmp_path / "var" / "lib").stat().st_mode & 0o077 == 0
+
+
+def test_an_embedded_database_is_its_owners_alone(tmp_path):
+    """Also in a folder that somebody made before, which others may look into."""
+    tmp_path.chmod(0o755)
+    file = tmp_path / "portal.sqlite3"
+    database.upgrade_database(f"sqlite:///{file}")
+    with sqlite3.connect(file) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("DELETE FROM outbox")
+        beside = [one for one in tmp_path.iterdir() if one.name.startswith("portal.sqlite3")]
+        assert len(beside) == 3
+        assert [one.name for one in beside if one.stat().st_mode & 0o077] == []
+    connection.close()
 
 
 def test_audit_events_are_append_only(empty, kind):

@@ -1,7 +1,8 @@
 """The schema: bring a database up to date, or back; `portal db upgrade` and the tests call this."""
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from alembic import command
@@ -54,13 +55,23 @@ def _config(connection: Connection) -> Config:
     return config
 
 
+def _make(file: Path) -> None:
+    """Make the file of an embedded database and its folder, both their owner's alone.
+
+    What SQLite puts beside the file gets its mode. Where it cannot be made, connecting says so.
+    """
+    with suppress(OSError):
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
 @contextmanager
 def _connection(url: str) -> Iterator[Connection]:
     """Open a connection of its own; the folder of an embedded database is made at need."""
     where = make_url(url)
     patience = {}
     if where.get_backend_name() == "sqlite" and where.database:
-        Path(where.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(Path(where.database))
         patience["timeout"] = 60  # seconds: another process may be upgrading it
     engine = create_engine(where, poolclass=NullPool, connect_args=patience)
     listen(engine)

@@ -203,8 +203,12 @@ def _unreachable(fault: SQLAlchemyError) -> str:
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
     """Hold the data folder: two portals on one queue socket would take it from each other."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(settings.data_dir / "up.lock", "w") as lock:
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = open(settings.data_dir / "up.lock", "w")  # noqa: SIM115 - held below
+    except OSError as fault:
+        refuse(f"{settings.data_dir} cannot be used: {fault.strerror}; see PORTAL_DATA_DIR")
+    with lock:
         _lock(lock, settings)
         yield
 

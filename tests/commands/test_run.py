@@ -20,6 +20,7 @@ from portal.foundation.settings import Settings, load_settings
 from tests.infra.mailbox import Mailbox
 from tests.infra.ports import free_port, wait_until
 from tests.infra.processes import run, started
+from tests.infra.users import nobody
 from tests.properties.texts import SIGNS
 
 SECRET = "fzQ7x2Lk9mVb4Rt1Yp8Wc3Nd6Hs5Jg0A"
@@ -213,6 +214,18 @@ def test_a_database_that_is_away(ready: Path, monkeypatch):
         assert "The database cannot be reached" in err
         assert "PORTAL_DATABASE_URL" in err
         assert "hush" not in err
+
+
+@pytest.mark.parametrize("command", [["up"], ["web"], ["db", "upgrade"], ["check"]])
+def test_a_data_folder_of_somebody_else(ready: Path, monkeypatch, command: list[str]):
+    """A line that says which, and no trace."""
+    monkeypatch.chdir("/")
+    ready.chmod(0o500)
+    with nobody():
+        code, _, err = portal(*command)
+    assert code == 1
+    assert "Traceback" not in err
+    assert "PORTAL_DATA_DIR" in err or "PORTAL_DATABASE_URL" in err
 
 
 def test_the_web_server_wants_an_upgraded_database(ready: Path):

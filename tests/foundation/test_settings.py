@@ -1,13 +1,11 @@
 """Settings: every fault at once, one clear line each."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from portal.foundation.settings import BadSettings, Settings, load_settings
+from tests.infra.users import nobody
 
 SECRET = "fzQ7x2Lk9mVb4Rt1Yp8Wc3Nd6Hs5Jg0A"
 GOOD = {"public_url": "https://guests.example.org", "secret_keys": SECRET}
@@ -260,18 +258,6 @@ def test_a_settings_file_of_somebody_else(monkeypatch, tmp_path: Path, hidden: s
     assert caught.value.lines == [
         f"PORTAL_SETTINGS_FILE: you may not read {file}; be the user that runs the portal"
     ]
-
-
-@contextmanager
-def nobody() -> Iterator[None]:
-    """Be a user without privileges, if the tests are run by root."""
-    before = os.geteuid()
-    if before == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(before)
 
 
 def test_secrets_are_not_in_the_text_of_the_settings():
