@@ -14,6 +14,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, cast
+from urllib.parse import quote
 
 import structlog
 from flask import current_app
@@ -190,10 +191,10 @@ class EmbeddedQueue:
             socket = self._folder / "queue.sock"
         lines = (
             "port 0",
-            f'unixsocket "{socket}"',
+            f"unixsocket {_quoted(socket)}",
             "unixsocketperm 700",
             f"requirepass {self._password}",
-            f'dir "{data}"',
+            f"dir {_quoted(data)}",
             'save ""',
             "appendonly no",
             "loglevel warning",
@@ -206,7 +207,7 @@ class EmbeddedQueue:
         stdin.write("\n".join(lines).encode())
         stdin.close()
         self._process = process
-        url = f"unix://:{self._password}@{socket}"
+        url = f"unix://:{self._password}@{quote(str(socket))}"
         self._wait(url, process)
         file = _url_file(self._settings)
         file.unlink(missing_ok=True)
@@ -251,6 +252,12 @@ def server_binary() -> str:
         if inside.is_file():
             return str(inside)
     raise RuntimeError("no queue server was found: install valkey-server, or set PORTAL_REDIS_URL")
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as a line of the server's configuration says it."""
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _url_file(settings: Settings) -> Path:

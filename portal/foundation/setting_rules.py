@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from limits import parse_many
 from redis import ConnectionPool
@@ -108,6 +108,8 @@ def smtp_fault(url: str) -> str | None:
     parts = _split(url)
     if parts is None or parts.scheme not in {"smtp", "smtps"}:
         return "write smtp://host:port or smtps://host:port"
+    if not unquote(f"{parts.username}{parts.password}").isascii():  # all that smtplib can say
+        return "choose a user and a password of ASCII characters"
     return None
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from dotenv.parser import parse_stream
 from pydantic import (
@@ -295,7 +295,7 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """SQLAlchemy's URL of the database; psycopg 3 for PostgreSQL."""
         if not self.database_url:
-            return f"sqlite:///{(self.data_dir / 'portal.sqlite3').absolute()}"
+            return f"sqlite:///{quote(str((self.data_dir / 'portal.sqlite3').absolute()))}"
         scheme, _, rest = self.database_url.partition("://")
         return f"{'postgresql+psycopg' if scheme.startswith('postgres') else scheme}://{rest}"
 

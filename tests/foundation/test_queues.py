@@ -251,3 +251,17 @@ def test_the_embedded_server_dies_with_its_parent(settings, tmp_path):
     while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not Path(f"/proc/{child}").exists()
+
+
+@pytest.mark.processes
+def test_an_odd_data_folder_has_its_socket_all_the_same(settings, tmp_path):
+    """Signs of URLs, and those of the server's own file."""
+    odd = tmp_path / "a b#c?d%41\"e'f\\g"
+    own = settings.model_copy(update={"redis_url": "", "data_dir": odd})
+    queue = EmbeddedQueue(own)
+    queue.start()
+    try:
+        assert connect(own).ping()
+        assert (odd / "queue.sock").exists()
+    finally:
+        queue.stop()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from portal.foundation.settings import BadSettings, Settings, load_settings
 from tests.infra.users import nobody
@@ -67,6 +68,8 @@ def lines(**values: object) -> list[str]:
         ({"mail_from": "Portal <a@b.example>"}, "PORTAL_MAIL_FROM: enter one bare address"),
         ({"host_domains": "example.org,nothing"}, "PORTAL_HOST_DOMAINS: 'nothing' is no domain"),
         ({"smtp_url": "mail.example.org"}, "PORTAL_SMTP_URL: write smtp://"),
+        ({"smtp_url": "smtp://u:hush%C3%A4@h"}, "PORTAL_SMTP_URL: choose a user and a password"),
+        ({"smtp_url": "smtp://u:hush\u00e4@h"}, "PORTAL_SMTP_URL: choose a user and a password"),
         ({"bind": "8000"}, "PORTAL_BIND: write address and port"),
         ({"egress_private_hosts": "https://idp"}, "PORTAL_EGRESS_PRIVATE_HOSTS: 'https://idp' is"),
         ({"host_oidc_issuer": "http://idp.example.org"}, "PORTAL_HOST_OIDC_ISSUER: use https"),
@@ -180,6 +183,12 @@ def test_what_is_not_set_has_a_sense(tmp_path):
     assert found.database == f"sqlite:///{tmp_path}/portal.sqlite3"
     assert found.mail_from == "no-reply@guests.example.org"
     assert found.env == "production"
+
+
+def test_an_odd_data_folder_holds_the_database(tmp_path):
+    """Whatever signs of URLs it has in its name."""
+    found = Settings.checked(None, **GOOD, data_dir=tmp_path / "a b#c?d%41")
+    assert make_url(found.database).database == f"{tmp_path}/a b#c?d%41/portal.sqlite3"
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
