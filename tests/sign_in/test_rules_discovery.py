@@ -43,6 +43,14 @@ def read(*, development: bool = False, **changes: Any) -> Metadata | Failure:
     return read_metadata(DOCUMENT | changes, ISSUER, development=development)
 
 
+@pytest.mark.parametrize("name", LISTS)
+def test_words_that_cannot_be_read_are_left_out(name: str):
+    """They reach a terminal and the database: no escape sequence, no half character, no NUL."""
+    found = read(**{name: ["\x1b[2J", "plain", "half \ud800", "\0", "two\nlines", 5]})
+    assert isinstance(found, Metadata)
+    assert getattr(found, LISTS[name]) == ("plain",)
+
+
 def test_the_least_that_a_document_says():
     """Everything else is *not said*, which is not the same as *none*."""
     assert read() == Metadata(

@@ -151,7 +151,8 @@ def _words(document: Mapping[str, object], name: str) -> tuple[str, ...] | None:
     values = document.get(name)
     if not isinstance(values, list):
         return None
-    return tuple(value for value in values[:MOST_VALUES] if isinstance(value, str))
+    words = (one for one in values[:MOST_VALUES] if isinstance(one, str))
+    return tuple(word for word in words if word.isprintable())  # they are shown at a terminal too
 
 
 def _shown(value: object) -> str:
