@@ -59,6 +59,15 @@ def test_a_unit_starts_a_command_that_exists_and_may_do_little_else(unit: Path):
     assert (name, file) == ("PORTAL_SETTINGS_FILE", "/etc/portal/portal.env")
 
 
+@pytest.mark.parametrize("name", ["portal", "portal-web"])
+def test_a_unit_can_bind_a_socket_that_the_proxy_reaches(name: str):
+    """Gunicorn gives a socket of its own to itself, by a call that is a privileged one."""
+    lines = (DEPLOY / "systemd" / f"{name}.service").read_text().splitlines()
+    filters = [line.partition("=")[2] for line in lines if line.startswith("SystemCallFilter=")]
+    assert filters == ["@system-service", "~@privileged", "@chown"]
+    assert "RuntimeDirectory=portal" in lines
+
+
 def test_systemd_takes_the_units(tmp_path: Path):
     """Nothing in them is unknown to systemd, and it finds little left to take away."""
     if shutil.which("systemd-analyze") is None:
