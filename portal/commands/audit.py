@@ -1,12 +1,14 @@
 """`portal audit`: what happened, who did it, and why."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from uuid import UUID
 
 import click
 
 from portal.audit.queries import Entry, Filter, search
-from portal.commands._shared import in_portal, json_option, say_rows
+from portal.audit.rules import VOCABULARY
+from portal.commands._shared import in_portal, json_option, refuse, say_rows
 from portal.foundation.db import db
 from portal.trust.queries import organisations
 
@@ -23,6 +25,10 @@ def audit() -> None:
 @in_portal()
 def list_(reference: str | None, event: str | None, as_json: bool) -> None:
     """List events, oldest first. Times are UTC."""
+    if event is not None and event not in VOCABULARY:
+        close = get_close_matches(event, VOCABULARY, n=1)
+        hint = f": did you mean {close[0]}?" if close else ""
+        refuse(f"There is no event called {event[:80]!r}{hint}")
     session = db.session()
     wanted = Filter(reference=reference and reference.strip().upper(), event=event)
     slugs = {row.id: row.slug for row in organisations(session)}

@@ -112,7 +112,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "app list": Command(),
     "audit list": Command(
         ("--reference", "X", "--event", "guest.removed"),
-        {"reference": NONE_FOUND, "event": NONE_FOUND},
+        {"reference": NONE_FOUND, "event": CHOICE},
     ),
     "check": Command(starts=True),
     "contract add": Command(

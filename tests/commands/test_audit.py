@@ -15,6 +15,7 @@ from portal.foundation import clock
 from portal.foundation.db import uuid7
 from portal.foundation.transaction import Actor, transaction
 from portal.trust.models import Organisation
+from tests.commands.conftest import Shell
 
 GUEST = UUID("0190b5a0-2222-7000-8000-000000000002")
 
@@ -86,6 +87,13 @@ def test_what_was_erased_is_not_shown(history):
 def test_filters(history, words, events):
     """As it was read out on the telephone, too."""
     assert [row["event"] for row in json.loads(run("list", "--json", *words))] == events
+
+
+def test_a_name_that_no_event_has_is_told(history):
+    """A watch with a slip of the pen in it would find nothing for ever."""
+    said = Shell().refused("audit", "list", "--event", "sign_in.refusd", "--json")
+    assert said == "There is no event called 'sign_in.refusd': did you mean sign_in.refused?"
+    assert "'x'" in Shell().refused("audit", "list", "--event", "x")
 
 
 def test_as_a_table(history):
