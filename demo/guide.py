@@ -1,6 +1,8 @@
 """Whom to sign in as, and where: what the demo prints and writes to demo.json."""
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from demo.layout import Layout
@@ -82,9 +84,17 @@ Guests sign in at {layout.portal_url}/sign-in with their work e-mail.
 Acme asks for a login and a password; at Globex and Initech choose who you are:
 {_table(guests)}
 
+At the shell: PORTAL_SETTINGS_FILE={layout.settings_file} {_portal()} guest list
 Everybody, as JSON: {layout.directory / "demo.json"}
 Ctrl-C ends all of it.
 """
+
+
+def _portal() -> Path:
+    """Return the command of this environment, as somebody in this folder would type it."""
+    command = Path(sys.executable).with_name("portal")
+    here = Path.cwd()
+    return command.relative_to(here) if command.is_relative_to(here) else command
 
 
 def _table(people: Sequence[dict[str, str | None]]) -> str:

@@ -94,6 +94,12 @@ def test_demo_comes_up_and_goes_away(folder):
                     assert "sign in" in page.text.lower()
             assert browser.get(f"{facts['mail_url']}/messages.json").json()
 
+        told = folder.with_suffix(".log").read_text()
+        line = next(one for one in told.splitlines() if one.startswith("At the shell: "))
+        typed = line.removeprefix("At the shell: ")
+        assert "anna.weber@acme.example" in subprocess.check_output(
+            typed, shell=True, cwd=ROOT, env=plain_environment(), text=True
+        )
         guests = asked(folder, "guest", "list")
         assert len(guests) == 38
         states = Counter(guest["state"] for guest in guests)
