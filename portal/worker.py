@@ -19,6 +19,7 @@ from flask import Flask
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, Worker
+from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -76,9 +77,14 @@ class PortalWorker(Worker):
         self.asked_to_stop = False
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Finish the job at hand, then stop."""
+        """Finish the job at hand, then stop; also where RQ cannot ask the queue if there is one."""
         self.asked_to_stop = True
-        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+        try:
+            super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+        except RedisError:
+            if not self.horse_pid:
+                raise StopRequested from None
+            self._stop_requested = True
 
     def subscribe(self) -> None:
         """Take no orders through the queue: who can write there could end the worker for good."""
@@ -103,16 +109,17 @@ def work(settings: Settings) -> None:
     while True:
         signal.signal(signal.SIGTERM, _leave)
         signal.signal(signal.SIGINT, _leave)
+        worker = None
         try:
             worker = PortalWorker(app, connect(settings))
             told = False
             worker.work(logging_level="WARNING")
-            if worker.asked_to_stop:
-                return
         except (RedisError, OSError) as fault:
             if not told:
                 log.warning("worker.no_queue", fault=str(fault))
                 told = True
+        if worker is not None and worker.asked_to_stop:
+            return
         signal.signal(signal.SIGTERM, _leave)
         time.sleep(PAUSE)
 

@@ -6,6 +6,7 @@ import pickle
 import signal
 import time
 import zlib
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -31,6 +32,7 @@ from portal.lifecycle.models import SweepRun
 from portal.worker import run_waiting, schedule_of, tick
 from tests.infra.ports import wait_until
 from tests.infra.processes import environment, started
+from tests.infra.queue import running_redis
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -232,6 +234,23 @@ def test_j02_a_worker_takes_no_orders_through_the_queue(settings: Settings, tmp_
         wait_until(lambda: done.count >= 1, "a job to be done", seconds=20)
         worker.process.send_signal(signal.SIGTERM)
         assert worker.wait() == 0
+
+
+@SQLITE
+@pytest.mark.processes
+def test_a_worker_ends_when_it_is_asked_to_though_its_queue_is_gone(
+    settings: Settings, tmp_path: Path
+):
+    """Asked once: by its unit, or by the kernel when `portal up` was killed. It would stay on."""
+    with ExitStack() as queue:
+        own = settings.model_copy(update={"redis_url": queue.enter_context(running_redis())})
+        redis = connect(own)
+        with started("worker", variables=environment(own), folder=tmp_path) as worker:
+            wait_until(lambda: redis.smembers("rq:workers"), "the worker to be there", seconds=40)
+            queue.close()
+            wait_until(lambda: "could not connect" in worker.output, "a word of it", seconds=40)
+            worker.process.send_signal(signal.SIGTERM)
+            assert worker.wait() == 0
 
 
 @SQLITE
