@@ -220,7 +220,6 @@ def _today(world: World) -> None:
         )
         dead = scene.mails()[0]
         ids["letter"] = dead.id
-        tx.session.execute(update(Outbox).values(state="sent", settled_at=scene.now))
         tx.session.execute(
             update(Outbox)
             .where(Outbox.id == dead.id)
