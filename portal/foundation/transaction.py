@@ -31,16 +31,29 @@ Values = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does it: a person, a job, or somebody at the server's shell."""
+    """Who does it: a person, a job, or somebody at the server's shell.
+
+    Attributes:
+        kind: of the four.
+        id: of a person's row.
+        name: of a job, or of an account of the server's.
+        address: from where somebody came of whom nothing else is known yet.
+    """
 
     kind: str
     id: UUID | None = None
     name: str | None = None
+    address: str | None = None
 
     @property
     def text(self) -> str:
         """Return how the audit log names the actor, like ``staff:0190...`` or ``system:sweep``."""
         return f"{self.kind}:{self.id or self.name}" if self.id or self.name else self.kind
+
+    @classmethod
+    def anonymous(cls, address: str | None) -> "Actor":
+        """Return somebody who is not signed in."""
+        return cls("anonymous", address=address)
 
     @classmethod
     def staff(cls, staff_id: UUID) -> "Actor":

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from flask import request
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from portal.admission.changes import LostRace, Result, SignedIn
@@ -9,7 +10,7 @@ from portal.admission.identity import VerifiedIdentity
 from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation import clock
-from portal.foundation.transaction import ANONYMOUS, Tx, transaction, was_deadlock
+from portal.foundation.transaction import Actor, Tx, transaction, was_deadlock
 from portal.sign_in import changes, session
 from portal.sign_in.changes import NewSession, StartedSession
 from portal.trust.queries import ProviderRow
@@ -37,9 +38,10 @@ def let_in(
     Raises:
         LostRace: lost every time.
     """
+    actor = Actor.anonymous(request.remote_addr)
     for turn in range(_TRIES):
         try:
-            with transaction(actor=ANONYMOUS, now=clock.policy_now(), reference=reference) as tx:
+            with transaction(actor=actor, now=clock.policy_now(), reference=reference) as tx:
                 result = decide(tx, turn > 0)
                 started = (
                     _begin(tx, result, identity, row) if isinstance(result, SignedIn) else None

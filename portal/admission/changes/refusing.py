@@ -54,6 +54,7 @@ def refuse(
                         "name": identity.name,
                         "issuer": identity.issuer,
                         "subject": identity.subject,
+                        "address": tx.actor.address,
                     }
                 },
             )
