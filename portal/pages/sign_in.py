@@ -10,7 +10,7 @@ from portal.admission.identity import VerifiedIdentity
 from portal.foundation import clock
 from portal.foundation.current import settings_of
 from portal.foundation.db import db, reading
-from portal.foundation.text import BadText, canonical_email, domain_of
+from portal.foundation.text import canonical_email, domain_of
 from portal.foundation.transaction import ANONYMOUS, Tx, new_reference, transaction
 from portal.pages import arrival, refusals, trial
 from portal.pages.sessions import let_in
@@ -34,7 +34,7 @@ from portal.web.security import safe_next
 
 bp = Blueprint("sign_in", __name__)
 
-TYPED = "typed_address"  # in the signed cookie, so that it stands in no address
+TYPED = "typed"  # address and company, in the signed cookie, so that they stand in no address
 WANTED = "wanted_page"
 
 
@@ -63,7 +63,7 @@ def discover() -> ResponseReturnValue:
         return render_template("sign_in/ask.html", form=form), 422
     email = canonical_email(form.email.data or "")
     organisation = organisation_for_domain(db.session(), domain_of(email))
-    flask.session[TYPED] = email
+    flask.session[TYPED] = [email, organisation.slug if organisation else ""]
     onward = (
         url_for("sign_in.choose", organisation=organisation.slug)
         if organisation
@@ -105,7 +105,7 @@ def start(organisation: str, provider: str) -> ResponseReturnValue:
     errand = Errand(
         next_url=flask.session.get(WANTED),
         select_account=request.args.get("account") == "other",
-        login_hint=_hint(),
+        login_hint=_hint(organisation),
     )
     attempt = new_attempt(errand)
     row = begin_at(organisation, provider, attempt)
@@ -203,8 +203,7 @@ def _remember_wanted() -> None:
         flask.session[WANTED] = wanted
 
 
-def _hint() -> str | None:
-    try:
-        return canonical_email(flask.session.pop(TYPED, ""))
-    except BadText:
-        return None
+def _hint(slug: str) -> str | None:
+    """Return the address that was typed, for the company that it belongs to and no other."""
+    email, of = flask.session.pop(TYPED, None) or ("", "")
+    return email if of == slug else None

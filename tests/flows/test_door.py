@@ -17,7 +17,8 @@ from portal.sponsorship.changes import deciding, people
 from portal.trust import changes as trust
 from portal.trust.queries import enabled_providers, organisation_by_slug
 from tests import factories
-from tests.flows.story import trusting
+from tests.flows.story import START, trusting
+from tests.hostile.provider import CLIENT_ID, CLIENT_SECRET
 from tests.pages.sessions import as_staff
 
 REFERENCE = re.compile(r"Reference <code>([0-9A-Z-]+)</code>")
@@ -302,6 +303,21 @@ def test_a24_whatever_they_are_the_answer_is_one(story):
         text = story.browser().get(path, follow_redirects=True).text
         assert "Acme" not in text
         assert "Zeta" not in text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("company", "told"), [("acme", True), ("globex", False)])
+def test_a24_the_typed_address_is_told_to_its_own_company_alone(app, provider, company, told):
+    """Whoever goes on to another company's link after all has not told it where they work."""
+    story = trusting(app, provider, required_claims={"org": "acme"})
+    at_the_same = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    globex = {"issuer": provider.issuer, "required_claims": {"org": "globex"}, **at_the_same}
+    act(story, lambda tx: factories.partner(tx, "globex", **globex))
+    client = story.browser()
+    client.submit("/sign-in", {"email": "ada@acme.example"})
+    away = client.get(f"/sign-in/{company}/id").location
+    assert ("login_hint=ada%40acme.example" in away) == told
+    assert "login_hint" not in client.get(START).location, "it is told once"
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
