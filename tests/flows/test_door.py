@@ -384,6 +384,24 @@ def test_w04_signing_out_kills_a_copied_cookie(story):
     assert thief.get("/me").location.startswith("/sign-in")
 
 
+@pytest.mark.parametrize("whose", ["guest", "staff"])
+def test_signing_out_is_written_down(story, whose):
+    """Who it was, and that it was their own doing."""
+    client = story.browser()
+    if whose == "guest":
+        story.arrive(client)
+    else:
+        as_staff(story.app, client, story.admin_id)
+    page = "/me" if whose == "guest" else "/admin"
+    client.submit(page, to="/sign-out")
+    (event,) = story.events(event="session.ended")
+    who = story.guest().id if whose == "guest" else story.admin_id
+    assert event.actor == f"{whose}:{who}"
+    assert event.data["why"] == "signed_out"
+    assert (event.guest_id == who) == (whose == "guest")
+    assert event.data.get("staff") == (str(who) if whose == "staff" else None)
+
+
 def test_at_once_works_restricted_until_somebody_decides(app, provider, policy_clock):
     """Restricted access at once with the default offers; not approved in time, suspended."""
     story = trusting(app, provider, policy={"approval": "at-once"})
