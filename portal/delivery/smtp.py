@@ -16,6 +16,7 @@ CONNECT_TIMEOUT: Final = 10.0  # seconds
 # all the same, and would get it again (RFC 5321, 4.5.3.2).
 ANSWER_TIMEOUT: Final = 60.0
 _PERMANENT: Final = 500  # answers from here on are final (RFC 5321, 4.2.1)
+_CLOSING: Final = 421  # it takes nothing more for now and hangs up (RFC 5321, 4.2.3)
 
 
 class Undeliverable(Exception):
@@ -79,7 +80,7 @@ class Postbox:
             raise Undeliverable("mail.unreachable", f"the server hung up: {fault}") from fault
         except smtplib.SMTPRecipientsRefused as fault:
             (code, answer) = next(iter(fault.recipients.values()))
-            raise _answer(code, answer, "the recipient") from fault
+            raise self._answer(code, answer, "the recipient") from fault
         except smtplib.SMTPSenderRefused as fault:
             raise Undeliverable(
                 "mail.sender",
@@ -90,10 +91,18 @@ class Postbox:
         except smtplib.SMTPNotSupportedError as fault:
             raise Undeliverable("mail.refused", str(fault), refused=True) from fault
         except smtplib.SMTPResponseException as fault:
-            raise _answer(fault.smtp_code, fault.smtp_error, "the mail") from fault
+            raise self._answer(fault.smtp_code, fault.smtp_error, "the mail") from fault
         except OSError as fault:
             self._hang_up()
             raise Undeliverable("mail.unreachable", f"the connection broke: {fault}") from fault
+
+    def _answer(self, code: int, answer: bytes | str, what: str) -> Undeliverable:
+        detail = f"the server refused {what}: {code} {_text(answer)}"
+        if code == _CLOSING:
+            self._hang_up()
+            return Undeliverable("mail.later", detail, server=True)
+        refused = code >= _PERMANENT
+        return Undeliverable("mail.refused" if refused else "mail.later", detail, refused=refused)
 
     def _connected(self) -> smtplib.SMTP:
         if self._smtp is None:
@@ -167,12 +176,6 @@ def _tls(settings: Settings, *, known: bool = True) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _answer(code: int, answer: bytes | str, what: str) -> Undeliverable:
-    refused = code >= _PERMANENT
-    detail = f"the server refused {what}: {code} {_text(answer)}"
-    return Undeliverable("mail.refused" if refused else "mail.later", detail, refused=refused)
 
 
 def _text(answer: bytes | str) -> str:

@@ -171,6 +171,21 @@ def test_a_server_that_is_down_costs_one_try(database, make_settings):
     assert error.startswith("the server could not be reached: ")
 
 
+def test_a_server_that_closes_costs_one_try(database, mailbox, policy_clock):
+    """421 is no word on this mail: too many came at once. The next one keeps its tries."""
+    put(*(message(dedupe_key=str(at)) for at in range(3)))
+    mailbox.refuse_with = "421 too many, come back later"
+    assert jobs.drain() == {"sent": 0, "later": 1, "dead": 0}
+    rows = queries.listed(db.session)
+    assert [row.last_error for row in rows if row.last_error] == [
+        "the server refused the mail: 421 too many, come back later"
+    ]
+    assert sorted(row.tries for row in rows) == [0, 0, 1]
+    mailbox.refuse_with = None
+    policy_clock.forward(seconds=61)
+    assert jobs.drain()["sent"] == 3
+
+
 def test_j09_flushall_loses_nothing(database, mailbox, redis_url):
     """The queue held a wake-up only; the schedule's next drain sends what the database holds."""
     put(message())
