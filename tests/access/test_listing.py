@@ -244,6 +244,24 @@ def test_inbox_leaves_out_what_time_decided():
     assert queries.inbox_count(scene.session, acme.sponsor, scene.now) == 0
 
 
+def test_inbox_leaves_out_whom_a_hold_has_removed():
+    """Held for too long a guest is gone; their review is asked of nobody, swept or not."""
+    scene = Scene()
+    acme = scene.partner("acme", review_days=50, grace_days=10)
+    guest = scene.active(acme)
+    scene.later(days=10)
+    with scene.tx() as tx:
+        people.suspend(tx, guest, "Lost laptop")
+    gone_at = scene.row(guest).removes_at
+    assert gone_at is not None
+    scene.now = gone_at - timedelta(microseconds=1)
+    (asked,) = queries.inbox(scene.session, acme.sponsor, scene.now)
+    assert asked.kind == Kind.REVIEW
+    scene.now = gone_at
+    assert queries.inbox(scene.session, acme.sponsor, scene.now) == []
+    assert queries.inbox_count(scene.session, acme.sponsor, scene.now) == 0
+
+
 def test_a_review_waits_for_who_vouches_and_overdue_for_the_others():
     """Asked fourteen days before; the deputy is asked too once the day has passed."""
     scene = Scene()

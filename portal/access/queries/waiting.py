@@ -115,15 +115,11 @@ def _open_questions(
     session: Session, staff_id: UUID, places: list[UUID], now: datetime
 ) -> list[Question]:
     query = _with_guest().where(
-        Sponsorship.organisation_id.in_(places), or_(awaiting(), _review_asked(staff_id, now))
+        Sponsorship.organisation_id.in_(places),
+        or_(awaiting(), _review_asked(staff_id, now)),
+        not_(is_due(now)),
     )
-    found = []
-    for values, inactive_at, state, name, email, organisation in session.execute(query):
-        row = sponsorship_view(values)
-        tired = state == State.ACTIVE and inactive_at is not None and inactive_at <= now
-        if row.end[0] > now and not tired:
-            found.append((row, name, email, organisation))
-    return found
+    return [(sponsorship_view(values), *about) for values, *about in session.execute(query)]
 
 
 def _with_guest() -> Select[*tuple[Any, ...]]:
@@ -131,7 +127,7 @@ def _with_guest() -> Select[*tuple[Any, ...]]:
         sponsorships_with_names()
         .join(Guest, Guest.id == Sponsorship.guest_id)
         .join(Organisation, Organisation.id == Sponsorship.organisation_id)
-        .add_columns(Guest.inactive_at, Guest.state, Guest.name, Guest.email, Organisation.name)
+        .add_columns(Guest.name, Guest.email, Organisation.name)
     )
 
 
@@ -289,5 +285,5 @@ def past_decisions(
     query = query.order_by(Sponsorship.decided_at.desc(), Sponsorship.id.desc()).limit(limit)
     return [
         PastDecision(sponsorship_view(values), name, email, organisation)
-        for values, _, _, name, email, organisation in session.execute(query)
+        for values, name, email, organisation in session.execute(query)
     ]
