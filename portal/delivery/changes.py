@@ -182,11 +182,14 @@ def _still_claimed(message: Claimed) -> tuple[ColumnElement[bool], ...]:
 
 
 def settle_sent(tx: Tx, message: Claimed) -> None:
-    """Note that the mail server took it."""
+    """Note that the mail server took it; what it said of people is kept no longer.
+
+    The row stays: its key sees that nothing is sent twice.
+    """
     tx.session.execute(
         update(Outbox)
         .where(Outbox.id == message.id)
-        .values(state=State.SENT, settled_at=tx.now, last_error=None)
+        .values(state=State.SENT, settled_at=tx.now, last_error=None, payload={})
     )
 
 

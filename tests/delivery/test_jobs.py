@@ -48,6 +48,22 @@ def test_every_kind_is_sent_once(database, mailbox):
     assert LINK in text_of(binding)
 
 
+def test_what_was_sent_is_kept_by_nobody_here(database, mailbox):
+    """Names, addresses, links: once they are with the mail server, their row no longer has them."""
+    put(message(dedupe_key="1"), message("staff.bind_link", dedupe_key="2"))
+    put(message(dedupe_key="3", to="bad@acme.example"))
+    with transaction(actor=WHO, now=clock.policy_now()) as tx:
+        tx.session.execute(text("UPDATE outbox SET kind = 'no.such' WHERE dedupe_key = '3'"))
+    waiting = text("SELECT dedupe_key, payload FROM outbox ORDER BY dedupe_key")
+    before = db.session.execute(waiting).all()
+    assert all(len(row.payload) > 2 for row in before)
+    assert jobs.drain() == {"sent": 2, "later": 1, "dead": 0}
+    db.session.rollback()
+    assert db.session.execute(waiting).all() == [("1", "{}"), ("2", "{}"), tuple(before[2])]
+    put(message(dedupe_key="1"))
+    assert jobs.drain()["sent"] == 0  # the row is there still, so that nothing is sent twice
+
+
 def test_more_than_a_batch(database, mailbox):
     """The drain goes on until nothing is due."""
     many = jobs.BATCH * 2 + 1
