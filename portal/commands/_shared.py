@@ -207,6 +207,8 @@ def known(row: T | None, what: str, name: str, where: str) -> T:
     return row
 
 
+SEVERAL: Final = "May be given several times."
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON with stable keys instead of text."
 )

@@ -8,6 +8,7 @@ import click
 
 from portal.commands._organisation import by_slug, provider_dict
 from portal.commands._shared import (
+    SEVERAL,
     in_portal,
     json_option,
     known,
@@ -50,14 +51,25 @@ def _options(*, required: bool) -> Callable[[Callable[..., None]], Callable[...,
         click.option(
             "--client-secret-stdin", is_flag=True, help="Read the client secret from stdin."
         ),
-        click.option("--client-auth", type=click.Choice(CLIENT_AUTHS)),
-        click.option("--scope", "scopes", help="Scope to ask for.", **several),
         click.option(
-            "--claim", "claims", metavar="FIELD=CLAIM", help="Which claim fills a field.", **several
+            "--client-auth",
+            type=click.Choice(CLIENT_AUTHS),
+            help="How the portal proves itself at the provider.",
+        ),
+        click.option("--scope", "scopes", help=f"Scope to ask for. {SEVERAL}", **several),
+        click.option(
+            "--claim",
+            "claims",
+            metavar="FIELD=CLAIM",
+            help=f"Which claim fills a field. {SEVERAL}",
+            **several,
         ),
         click.option("--subject-claim", help="Which claim knows the person: sub, or oid with tid."),
         click.option(
-            "--require", metavar="CLAIM=VALUE", help="Claim demanded of everybody.", **several
+            "--require",
+            metavar="CLAIM=VALUE",
+            help=f"Claim demanded of everybody. {SEVERAL}",
+            **several,
         ),
         click.option(
             "--addresses",

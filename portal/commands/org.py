@@ -12,6 +12,7 @@ from portal.commands import _organisation
 from portal.commands._organisation import by_slug
 from portal.commands._shared import (
     DAY,
+    SEVERAL,
     in_portal,
     json_option,
     one_end,
@@ -84,22 +85,39 @@ def _options(*, required: bool) -> Callable[[Callable[..., None]], Callable[...,
     several: dict[str, Any] = {"multiple": True}
     plain = [
         click.option("--name", required=required, help="As people know it."),
-        click.option("--domain", "domains", required=required, help="E-mail domain.", **several),
+        click.option(
+            "--domain", "domains", required=required, help=f"E-mail domain. {SEVERAL}", **several
+        ),
         click.option("--contract-reference", required=required, help="Of its contract."),
         click.option("--contract-start", type=DAY, required=required, help="First day."),
         click.option("--contract-end", type=DAY, help="Last day, inclusive."),
         click.option("--open-ended", is_flag=True, help="The contract has no last day."),
         click.option("--time-zone", required=required, help="IANA name, like Europe/Berlin."),
-        click.option("--sponsor", "sponsors", required=required, help="E-mail.", **several),
+        click.option(
+            "--sponsor", "sponsors", required=required, help=f"E-mail. {SEVERAL}", **several
+        ),
         click.option("--deputy", help="E-mail of who stands in; empty: nobody."),
         click.option("--lead", help="Sponsor who is always asked first; empty: nobody."),
-        click.option("--approval", type=click.Choice([*APPROVALS, DEFAULT])),
+        click.option(
+            "--approval",
+            type=click.Choice([*APPROVALS, DEFAULT]),
+            help="Whether a sponsor approves first, or a guest has access at once.",
+        ),
         *(
-            click.option(f"--{name.replace('_', '-')}", type=Number(), help=_number_help(name))
+            click.option(
+                f"--{name.replace('_', '-')}",
+                type=Number(),
+                metavar=f"NUMBER|{DEFAULT}",
+                help=_number_help(name),
+            )
             for name in _NUMBERS
         ),
-        click.option("--accepted-acr", help="Sign-in strength; empty: no demand.", **several),
-        click.option("--accepted-amr", help="Sign-in method; empty: no demand.", **several),
+        click.option(
+            "--accepted-acr", help=f"Sign-in strength; empty: no demand. {SEVERAL}", **several
+        ),
+        click.option(
+            "--accepted-amr", help=f"Sign-in method; empty: no demand. {SEVERAL}", **several
+        ),
         click.option(
             "--unlisted/--listed", default=None, help="Whether the door finds it by domain."
         ),

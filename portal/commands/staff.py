@@ -22,7 +22,9 @@ def staff() -> None:
 @staff.command()
 @click.argument("email")
 @click.option("--name", required=True, help="As colleagues and guests read it.")
-@click.option("--role", type=click.Choice(ROLES), default="sponsor", show_default=True)
+@click.option(
+    "--role", type=click.Choice(ROLES), default="sponsor", show_default=True, help="What they do."
+)
 @click.option("--subject", help="Who they are at the host's provider; otherwise a link is mailed.")
 @json_option
 @in_portal()
