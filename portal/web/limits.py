@@ -86,6 +86,10 @@ def degraded() -> bool:
 def client_network() -> str:
     """Return the client's address; of an IPv6 one the /64."""
     said = request.remote_addr or "unknown"
+    if said.startswith("["):  # some proxies say the client's port too
+        said = said[1:].partition("]")[0]
+    elif said.count(":") == 1:
+        said = said.partition(":")[0]
     try:
         address = ip_address(said)
     except ValueError:

@@ -92,8 +92,12 @@ def test_static_files_and_probes_are_not_counted(make_kit, redis_url):
         ("192.0.2.7", "192.0.2.7"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7:50123", "192.0.2.7"),
+        ("[2001:db8:1:2::7]:50123", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2::7]", "2001:db8:1:2::/64"),
         ("", "unknown"),
         ("unix:", "unknown"),
+        ("[", "unknown"),
     ],
 )
 def test_a_client_is_its_network(kit, address, network):
