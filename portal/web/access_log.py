@@ -1,4 +1,4 @@
-"""What gunicorn writes of each request: one line of ASCII, without what opens a door."""
+"""What gunicorn writes of requests: a line of ASCII each, without what opens a door."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -24,3 +24,15 @@ class AccessLog(Logger):  # type: ignore[misc] # gunicorn has no types
         parts: dict[str, Any] = super().atoms(resp, req, environ, request_time)
         path = quote(environ.get("PATH_INFO", ""), safe=_PLAIN, encoding="latin-1")
         return {**parts, "U": path_to_log(path)}
+
+    def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Tell of a request that could not be read, without its query."""
+        super().warning(_quiet(msg), *args, **kwargs)
+
+    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Tell of a request that failed, without its query."""
+        super().exception(msg, *map(_quiet, args), **kwargs)
+
+
+def _quiet(said: Any) -> Any:
+    return path_to_log(said.partition("?")[0]) if isinstance(said, str) else said

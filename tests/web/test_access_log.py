@@ -51,6 +51,22 @@ def test_a_link_that_opens_once_is_not_in_it():
     assert line_of("/staff/link/hush") == '192.0.2.7 "GET /staff/link/-" 200 6 5ms'
 
 
+def test_what_the_server_says_of_a_broken_request_holds_no_secret(caplog):
+    """It quotes the line, or the address: neither the query nor what opens once."""
+    logger = AccessLog(Config())
+    logger.error_log.addHandler(caplog.handler)
+    logger.warning("Invalid request from ip=192.0.2.7: 'GET /x/callback?code=hush HTTP/1.1'")
+    logger.warning("Invalid request from ip=192.0.2.7: 'GET /staff/link/hush\xff HTTP/1.1'")
+    try:
+        int("no number")
+    except ValueError:
+        logger.exception("Error handling request %s", "/x/callback?code=hush")
+    logger.error_log.removeHandler(caplog.handler)
+    assert len(caplog.messages) == 3
+    assert all("GET /" in said or "/x/callback" in said for said in caplog.messages)
+    assert "hush" not in caplog.text
+
+
 def test_the_web_server_writes_it_so(settings):
     """It is told to."""
     assert "--logger-class=portal.web.access_log.AccessLog" in gunicorn(settings)
