@@ -18,12 +18,12 @@ for (const time of document.querySelectorAll("time[data-show]")) {
 for (const button of document.querySelectorAll("button[data-copy]")) {
   if (!navigator.clipboard) break;
   button.hidden = false;
-  const words = button.innerHTML;
+  const words = [...button.childNodes];
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(button.dataset.copy);
     button.textContent = "Copied";
     button.setAttribute("aria-live", "polite");
-    setTimeout(() => { button.innerHTML = words; }, 2000);
+    setTimeout(() => { button.replaceChildren(...words); }, 2000);
   });
 }
 

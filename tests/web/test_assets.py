@@ -104,3 +104,10 @@ def test_vendored_files_bring_their_licence():
     """MIT asks for it."""
     for vendored in (files.folder("static") / "vendor").iterdir():
         assert (vendored / "LICENSE").is_file(), vendored.name
+
+
+def test_the_script_makes_no_markup():
+    """What it writes is text, whoever wrote it before (ASVS 3.2.2)."""
+    script = (files.folder("static") / "portal.js").read_text()
+    for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+        assert way not in script
