@@ -24,17 +24,18 @@ from portal.web.guards import current_viewer
 
 _SCHEMES: Final = {"unix": "redis+unix"}
 _SIGN_IN: Final = "sign-in"
+_MEMORY: Final = "memory://"  # of one process
 
 P = ParamSpec("P")
 
 
 class PortalLimiter(Limiter):
-    """Flask-Limiter, telling whether it has lost its storage."""
+    """Flask-Limiter, telling whether it has no storage that all processes share."""
 
     @property
     def degraded(self) -> bool:
         """Whether it counts in this process's memory, and halves what is allowed."""
-        return bool(self._storage_dead)
+        return bool(self._storage_dead) or self._storage_uri == _MEMORY
 
 
 def init_limits(app: Flask) -> None:
@@ -78,7 +79,7 @@ def limited_sign_in(view: Callable[P, ResponseReturnValue]) -> Callable[P, Respo
 
 
 def degraded() -> bool:
-    """Say whether the limits of this process have lost their storage, for the health page."""
+    """Say whether the limits of this process are its own alone, for the health page."""
     limiter: PortalLimiter = house(current_app)["limiter"]
     return limiter.degraded
 
@@ -134,6 +135,6 @@ def _is_free() -> bool:
 
 def _storage(url: str | None) -> str:
     if url is None:
-        return "memory://"
+        return _MEMORY
     scheme, _, rest = url.partition("://")
     return f"{_SCHEMES.get(scheme, scheme)}://{rest}"

@@ -71,6 +71,14 @@ def test_j09_without_redis_the_limits_are_stricter_and_never_off(make_kit, tmp_p
         assert limits.degraded()
 
 
+def test_j09_where_there_is_no_redis_at_all_it_is_the_same(make_kit):
+    """A web server by itself, without a queue in its settings or its folder."""
+    kit = make_kit(limit_per_address="6 per minute")
+    assert statuses(kit.client(), "/form", 5) == [200, 200, 200, 429, 429]
+    with kit.app.test_request_context("/"):
+        assert limits.degraded()
+
+
 def test_with_redis_nothing_is_degraded(make_kit, redis_url):
     """Health says so."""
     kit = make_kit(redis_url=redis_url, env="development")
