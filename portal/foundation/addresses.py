@@ -4,6 +4,7 @@ What a partner tells us to fetch may only stand on the public internet. Exceptio
 operator's: hosts named in the settings, the host's own identity provider, loopback in development.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -18,6 +19,8 @@ _INTERNET: Final = IPv6Network("2000::/3")  # all that IANA has given out of IPv
 # Set aside by IANA, which not every Python knows: protocols (a cloud's metadata stands at
 # 192.0.0.192), relays of 6to4, documentation.
 _SET_ASIDE: Final = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
+# Browsers and proxies take a name that ends in a number for an address: 127.1, 0x7f.1.
+_NAME: Final = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+(?![0-9]+$|0x[0-9a-f]*$)[a-z0-9-]{1,63}")
 
 Address = IPv4Address | IPv6Address
 
@@ -92,6 +95,8 @@ class Rules:
                 raise Blocked(f"port {port} is not one on which identity providers stand")
             if literal is None and ("." not in host or host.endswith((".localhost", ".internal"))):
                 raise Blocked(f"{host} is a name of an internal network")
+            if literal is None and not _NAME.fullmatch(host):
+                raise Blocked(f"{host} is no name of a host")
         if literal is not None:
             self.require(target, [literal], owner)
         return target

@@ -29,6 +29,12 @@ BLOCKED = [
     "https://127.1/",
     "https://2130706433/",
     "https://0x7f000001/",
+    "https://0x7f.0.0.1/",
+    "https://0177.0.0.0x1/",
+    "https://169.254.43518/",
+    "https://%31%32%37.0.0.1/",
+    "https://login.acme.example%2eevil.example/",
+    "https://login..acme.example/",
     "https://localhost/",
     "https://idp.localhost/",
     "https://10.0.0.1/",
@@ -79,10 +85,7 @@ def test_f01_nothing_is_fetched_from_inside(address, monkeypatch):
     assert refused(egress, address) == "net.blocked"
 
 
-NUMBERS = ("127.1", "2130706433", "0x7f")  # other spellings of an address: the resolver tells
-
-
-@pytest.mark.parametrize("address", [a for a in BLOCKED if not any(n in a for n in NUMBERS)])
+@pytest.mark.parametrize("address", BLOCKED)
 def test_f01_it_is_refused_when_it_is_configured(address):
     """What can be seen in the address alone is seen without the network."""
     egress = Egress(settings(), lambda *_: pytest.fail("asked the network"))
