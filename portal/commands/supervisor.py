@@ -107,7 +107,8 @@ class Supervisor:
         deadline = time.monotonic() + PATIENCE
         for part in (*reversed(others), first):
             if part.process is not None:
-                processes.stop(part.process, max(0.1, deadline - time.monotonic()))
+                left = max(0.1, deadline - time.monotonic())
+                processes.stop(part.process, left, asked=part is not first)
             part.cleanup()
 
 

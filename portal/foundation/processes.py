@@ -36,10 +36,17 @@ def start(
     )
 
 
-def stop(process: "subprocess.Popen[bytes]", seconds: float) -> None:
-    """Ask a child to end; after *seconds* end it and whatever is left of its group."""
+def stop(process: "subprocess.Popen[bytes]", seconds: float, *, asked: bool = False) -> None:
+    """Ask a child to end; after *seconds* end it and whatever is left of its group.
+
+    Args:
+        process: the child.
+        seconds: how long it may take.
+        asked: whether it was asked already; some take a second time for haste.
+    """
     if process.poll() is None:
-        process.terminate()
+        if not asked:
+            process.terminate()
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:

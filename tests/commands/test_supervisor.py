@@ -130,6 +130,38 @@ def test_who_does_not_listen_is_ended(monkeypatch, tmp_path: Path):
     assert part.process.returncode == -signal.SIGKILL
 
 
+# Writes down each time that it is asked to stop, and stops a while after the first.
+COUNTING = [
+    sys.executable,
+    "-c",
+    (
+        "import pathlib, signal, sys, time\n"
+        "asked, file = [], pathlib.Path(sys.argv[1])\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (asked.append(1), file.write_text(str(asked))))\n"
+        "file.touch()\n"
+        "while not asked: time.sleep(0.05)\n"
+        "until = time.monotonic() + float(sys.argv[2])\n"
+        "while time.monotonic() < until: time.sleep(0.05)\n"
+    ),
+]
+
+
+def test_nobody_is_asked_to_stop_twice(tmp_path: Path):
+    """A worker takes a second time for haste, and drops the job at hand."""
+    files = [tmp_path / name for name in ("queue", "worker", "scheduler")]
+    parts = [
+        Part(file.name, partial(processes.start, [*COUNTING, str(file), seconds]))
+        for file, seconds in zip(files, ("0", "1.5", "0.5"), strict=True)
+    ]
+
+    def ask_to_stop() -> None:
+        wait_until(lambda: all(file.exists() for file in files), "the parts to listen")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert Supervisor(parts, print).run(ask_to_stop) == 0
+    assert [file.read_text() for file in files] == ["[1]"] * 3
+
+
 def test_a_child_dies_with_its_parent(tmp_path: Path):
     """Also when the parent was killed and could do nothing about it."""
     program = (
