@@ -4,6 +4,7 @@ import functools
 import getpass
 import json
 import logging
+import os
 import re
 import sys
 import unicodedata
@@ -23,6 +24,7 @@ from portal.foundation.current import current_settings, house
 from portal.foundation.db import db, init_database
 from portal.foundation.refused import Refused
 from portal.foundation.settings import BadSettings, Settings, load_settings
+from portal.foundation.text import BadText, clean_name
 from portal.foundation.transaction import Actor, Tx, transaction
 
 P = ParamSpec("P")
@@ -45,6 +47,7 @@ _OPTIONS: Final[Mapping[str, str]] = {
     "body": "FILE",
     "entitlement": "APP/SLUG",
 }
+_LONGEST_USER: Final = 64
 _VERY_LONG: Final = re.compile(r"\S{120,}")
 # These stand for the whole thing that was named, not for an input.
 _NO_OPTION: Final = frozenset({"organisation", "state", "guest"})
@@ -175,12 +178,13 @@ def database_fault(fault: OperationalError | ProgrammingError) -> str:
 
 
 def shell_actor() -> Actor:
-    """Return who works at this shell, for the audit log."""
+    """Return who works at this shell, for the audit log; behind sudo the person, not the user."""
     try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = "unknown"
-    return Actor.shell(user)
+        said = os.environ.get("SUDO_USER") or getpass.getuser()
+        user = clean_name(said[:_LONGEST_USER], _LONGEST_USER)
+    except (KeyError, OSError, BadText):
+        user = ""
+    return Actor.shell(user or "unknown")
 
 
 def writing() -> AbstractContextManager[Tx]:

@@ -217,6 +217,7 @@ def test_rows_have_two_voices():
 
 def test_the_actor_is_whoever_works_at_the_shell(monkeypatch: pytest.MonkeyPatch):
     """For the audit log; a user without a name is one too."""
+    monkeypatch.delenv("SUDO_USER", raising=False)
     monkeypatch.setattr("getpass.getuser", lambda: "ada")
     assert shell_actor().text == "shell:ada"
 
@@ -225,3 +226,20 @@ def test_the_actor_is_whoever_works_at_the_shell(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr("getpass.getuser", unknown)
     assert shell_actor().text == "shell:unknown"
+
+
+def test_the_actor_is_the_person_behind_sudo(monkeypatch: pytest.MonkeyPatch):
+    """Everybody at the server becomes the one user that runs the portal."""
+    monkeypatch.setattr("getpass.getuser", lambda: "portal")
+    monkeypatch.setenv("SUDO_USER", "ada")
+    assert shell_actor().text == "shell:ada"
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"), [("a\x1b[2Jb", "a[2Jb"), ("\udcff", "unknown"), ("x" * 500, "x" * 64)]
+)
+def test_an_actor_is_a_short_text(monkeypatch: pytest.MonkeyPatch, said: str, kept: str):
+    """Anything can stand in the environment, and not anything in the log."""
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    monkeypatch.setattr("getpass.getuser", lambda: said)
+    assert shell_actor().text == f"shell:{kept}"
