@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from portal.access.queries import GuestFilter
 from portal.access.queries.listing import find
+from portal.audit.queries import PAGE as LOG_PAGE
 from portal.audit.queries import Filter, search
 from portal.foundation.db import db
 from portal.guests.rules import State
@@ -142,23 +143,23 @@ Look = Callable[[Session, Partner], object]
 MIDDLE = EVENTS // 2
 NOON = BEGIN + timedelta(seconds=10 * MIDDLE)
 LOOKS: dict[str, tuple[Look, int]] = {
-    "the first page": (lambda s, _: search(s, Filter()), PAGE),
-    "a page from the middle": (lambda s, _: search(s, Filter(), before=MIDDLE), PAGE),
-    "the last page": (lambda s, _: search(s, Filter(), before=PAGE + 1), PAGE),
+    "the first page": (lambda s, _: search(s, Filter()), LOG_PAGE),
+    "a page from the middle": (lambda s, _: search(s, Filter(), before=MIDDLE), LOG_PAGE),
+    "the last page": (lambda s, _: search(s, Filter(), before=LOG_PAGE + 1), LOG_PAGE),
     "what is rare": (lambda s, _: search(s, Filter(event="mail.dead"), limit=5), 5),
     "of an event, from the middle": (
-        lambda s, _: search(s, Filter(event="guest.reckoned"), before=MIDDLE), PAGE,
+        lambda s, _: search(s, Filter(event="guest.reckoned"), before=MIDDLE), LOG_PAGE,
     ),
     "of an organisation": (
-        lambda s, acme: search(s, Filter(organisation_id=acme.id), before=MIDDLE), PAGE,
+        lambda s, acme: search(s, Filter(organisation_id=acme.id), before=MIDDLE), LOG_PAGE,
     ),
-    "until a day": (lambda s, _: search(s, Filter(until=NOON)), PAGE),
+    "until a day": (lambda s, _: search(s, Filter(until=NOON)), LOG_PAGE),
     "an event until a day": (
-        lambda s, _: search(s, Filter(event="guest.reckoned", until=NOON)), PAGE,
+        lambda s, _: search(s, Filter(event="guest.reckoned", until=NOON)), LOG_PAGE,
     ),
-    "since a day": (lambda s, _: search(s, Filter(since=NOON)), PAGE),
+    "since a day": (lambda s, _: search(s, Filter(since=NOON)), LOG_PAGE),
     "of a reference": (lambda s, _: search(s, Filter(reference=f"R{MIDDLE}")), 1),
-    "oldest first": (lambda s, _: search(s, Filter(), limit=PAGE, oldest_first=True), PAGE),
+    "oldest first": (lambda s, _: search(s, Filter(), limit=LOG_PAGE, oldest_first=True), LOG_PAGE),
 }  # fmt: skip
 
 

@@ -60,7 +60,7 @@ DEFENCES: Final = (
     Defence(
         case="J02",
         file=QUEUES,
-        old="            self.connection.incr(_FOREIGN)\n",
+        old="        self.connection.incr(_FOREIGN)\n",
         new="",
         tests=(f"{WORKER}::test_j02_a_worker_runs_only_our_jobs[sqlite]",),
     ),
