@@ -206,6 +206,28 @@ class TestOrganisation:
             assert changes.end_organisation(tx, acme.id, None) == 0
         assert folded(scene.session) == kept(scene.session)
 
+    @pytest.mark.parametrize("begun", [True, False], ids=["running", "begins later"])
+    def test_ended_in_the_course_of_a_day_that_is_said_again(self, scene: Scene, *, begun: bool):
+        """The form about the contract, sent as it came, lets nobody in until midnight."""
+        acme = scene.partner(last_day=scene.day(300))
+        later = scene.contract(acme, "C-2", first_day=scene.day(1), last_day=scene.day(9))
+        contract_id = acme.contract_id if begun else later
+        scene.active(acme)
+        with scene.tx() as tx:
+            changes.end_organisation(tx, acme.id, None)
+            standing = contract_facts(tx.session, contract_id)
+        assert (standing.ends_at, standing.last_day) == (scene.now, scene.day(0 if begun else 1))
+        scene.later(hours=1)
+        before, told = kept(scene.session), scene.mail_kinds()
+        move_contract(scene, contract_id, standing.last_day)
+        assert (kept(scene.session), scene.mail_kinds()) == (before, told)
+        move_contract(scene, contract_id, scene.day(20))  # another day is another decision
+        with scene.tx() as tx:
+            assert contract_facts(tx.session, contract_id).ends_at != standing.ends_at
+        with pytest.raises(Refused), scene.tx() as tx:
+            changes.change_contract(tx, contract_id, last_day=scene.day(20), open_ended=True)
+        assert folded(scene.session) == kept(scene.session)
+
     def test_ended_again_on_the_same_day(self, scene: Scene):
         """The first end was a mistake and was taken back: the second one is told as well."""
         acme = scene.partner(last_day=scene.day(300))

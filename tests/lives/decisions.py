@@ -399,6 +399,8 @@ class Oracle:
         if last_day is not None and last_day < contract.first_day:
             return "refused last_day"
         ended = contract.ends is not None and contract.ends <= self.now
+        if ended and last_day == contract.last_day:
+            return "ok"  # said again: it stays ended, be it in the course of that day
         ends = midnight_after(last_day) if last_day else None
         # What still runs ends now at the earliest; what has ended may be corrected.
         contract.ends = ends if ends is None or ended else max(ends, self.now)

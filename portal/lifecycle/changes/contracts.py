@@ -31,12 +31,16 @@ BATCH = 500
 def change_contract(tx: Tx, contract_id: UUID, *, last_day: date | None, open_ended: bool) -> None:
     """Move a contract's end. What its old end did already stays done.
 
+    One that was ended in the course of its last day stays ended if that day is said again.
+
     Raises:
         Refused: the days are out of order.
     """
     check_year("last_day", last_day)
     settle_contract(tx, contract_id)
     conclude_contract(tx, contract_id)
+    if not open_ended and _has_ended_on(tx, contract_id, last_day):
+        return
     trust_changes.set_contract(
         tx,
         contract_id,
@@ -46,6 +50,13 @@ def change_contract(tx: Tx, contract_id: UUID, *, last_day: date | None, open_en
     )
     settle_contract(tx, contract_id)
     conclude_contract(tx, contract_id)
+
+
+def _has_ended_on(tx: Tx, contract_id: UUID, last_day: date | None) -> bool:
+    """Say whether this is the last day of a contract that has ended: a form sent as it came."""
+    contract = contract_facts(tx.session, contract_id)
+    ended = contract.ends_at is not None and contract.ends_at <= tx.now
+    return ended and contract.last_day == last_day
 
 
 def _not_before(tx: Tx, contract_id: UUID, last_day: date | None) -> datetime | None:
