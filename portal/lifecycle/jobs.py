@@ -5,15 +5,16 @@ killed one rolls back. A poisonous row is settled alone, reported, and the other
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 
 from portal.admission.changes import delete_expired as delete_arrivals
 from portal.audit.changes import record
+from portal.audit.queries import Filter, search
 from portal.audit.rules import Event
 from portal.foundation import clock
 from portal.foundation.db import db
@@ -105,14 +106,17 @@ def _apply(
         log.exception("guest not settled", guest=str(ids[0]), kind=kind)
         if ids[0] not in report.failed:  # one guest, for however many reasons they were found
             report.failed.append(ids[0])
-        with transaction(actor=ACTOR, now=now) as tx:
-            failed = Event(
-                "lifecycle.settled_row_failed",
-                guest_id=ids[0],
-                reason="lifecycle.failed",
-                data={"kind": kind, "error": type(error).__name__},
-            )
-            record(tx, [failed])
+        _note_failed(ids[0], {"kind": kind, "error": type(error).__name__}, now)
+
+
+def _note_failed(guest_id: UUID, why: Mapping[str, str], now: datetime) -> None:
+    """Note in the log that a guest could not be settled: once a day, not at every sweep."""
+    name = "lifecycle.settled_row_failed"
+    lately = Filter(event=name, guest_id=guest_id, since=now - timedelta(days=1))
+    with transaction(actor=ACTOR, now=now) as tx:
+        if any(entry.data == why for entry in search(tx.session, lately)):
+            return
+        record(tx, [Event(name, guest_id=guest_id, reason="lifecycle.failed", data=why)])
 
 
 def _end_contract(report: Report, contract_id: UUID, now: datetime, batch: int) -> None:

@@ -144,6 +144,29 @@ def test_a_guest_who_is_found_twice_fails_once(scene: Scene, monkeypatch: pytest
     assert last_runs(scene.session)[0].failed == 1
 
 
+def test_a_poisonous_row_does_not_fill_the_log(scene: Scene, monkeypatch: pytest.MonkeyPatch):
+    """It fails at every sweep until somebody mends it, and is noted once a day."""
+    acme = scene.partner()
+    jane = scene.active(acme, days=5)
+    scene.later(days=6)
+    error: type[Exception] = ZeroDivisionError
+
+    def choking(_tx, _ends, _note=None):
+        raise error
+
+    monkeypatch.setattr(settling, "end_sponsorships", choking)
+    for _ in range(5):
+        assert jobs.run(scene.now).failed == [jane]
+        scene.later(hours=5)
+    assert len(scene.events("lifecycle.settled_row_failed")) == 1
+    error = KeyError  # another fault is news
+    jobs.run(scene.now)
+    assert len(scene.events("lifecycle.settled_row_failed")) == 2
+    scene.later(days=1, seconds=1)
+    jobs.run(scene.now)
+    assert len(scene.events("lifecycle.settled_row_failed")) == 3
+
+
 def test_runs_are_noted_and_forgotten(scene: Scene, acme: Partner, monkeypatch: pytest.MonkeyPatch):
     """The health page sees the latest; the table does not grow for ever."""
     monkeypatch.setattr(runs, "KEPT_RUNS", 3)
