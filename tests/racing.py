@@ -8,6 +8,7 @@ from threading import Thread
 from typing import Any
 
 from flask import Flask, current_app
+from sqlalchemy import text
 
 from portal.foundation.current import house
 from portal.foundation.db import db, init_database
@@ -33,6 +34,18 @@ def beside(work: Callable[[], object]) -> tuple[Thread, list[Exception]]:
                 db.session.remove()
 
     return Thread(target=run), faults
+
+
+_WAITING = text(
+    "select count(*) from pg_stat_activity"
+    " where datname = current_database() and wait_event_type = 'Lock'"
+)
+
+
+def somebody_waits() -> bool:
+    """Say whether somebody waits for a lock in this test's database, which is PostgreSQL's."""
+    with db.engine.connect() as connection:
+        return bool(connection.scalar(_WAITING))
 
 
 def race(

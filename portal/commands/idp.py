@@ -147,7 +147,7 @@ def set_(organisation: str, slug: str, as_json: bool, **given: Any) -> None:
     before, retest = provider_dict(row), False
     with writing() as tx:
         if said:
-            changes.locked_provider(tx, row.id)
+            changes.lock_siblings(tx, row.id, said.get("issuer"))
             retest = changes.change_identity_provider(
                 tx,
                 row.id,

@@ -20,20 +20,13 @@ from portal.trust.queries import connection_for
 from tests.commands.conftest import Shell
 from tests.infra.ports import wait_until
 from tests.pages.sessions import as_staff
-from tests.racing import beside
+from tests.racing import beside, somebody_waits
 
 
 def waiting(app) -> bool:
     """Say whether somebody waits for a lock in this test's database."""
-    with app.app_context(), db.engine.connect() as connection:
-        return bool(
-            connection.scalar(
-                text(
-                    "select count(*) from pg_stat_activity"
-                    " where datname = current_database() and wait_event_type = 'Lock'"
-                )
-            )
-        )
+    with app.app_context():
+        return somebody_waits()
 
 
 def turn_off(app) -> None:

@@ -4,32 +4,21 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from portal.admission.changes import Arrived, arriving
-from portal.foundation.db import db
 from portal.lifecycle.changes import end_organisation, hand_over_all
 from portal.sponsorship.queries import open_by_sponsor
 from portal.staff.changes import remove
 from tests.infra.ports import wait_until
-from tests.racing import beside
+from tests.racing import beside, somebody_waits
 from tests.scene import Partner, Scene, folded, kept
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-_WAITING = text(
-    "select count(*) from pg_stat_activity"
-    " where datname = current_database() and wait_event_type = 'Lock'"
-)
 
 
 @pytest.fixture
 def scene(database) -> Scene:
     return Scene()
-
-
-def somebody_waits() -> bool:
-    with db.engine.connect() as connection:
-        return bool(connection.scalar(_WAITING))
 
 
 def accepted_while(scene: Scene, partner: Partner, work: Callable[[], object], monkeypatch):

@@ -1,11 +1,10 @@
 """Case I07: no sponsor is asked about themselves, whoever chooses whom to ask."""
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import update
 
 from portal.admission.changes import SignedIn, TurnedAway
 from portal.admission.rules import Refusal
-from portal.foundation.db import db
 from portal.guests.changes import write
 from portal.guests.queries import lock
 from portal.guests.rules import Reason, State
@@ -19,7 +18,7 @@ from portal.staff.models import Staff
 from portal.trust import changes as trust
 from tests.factories import HOUSE
 from tests.infra.ports import wait_until
-from tests.racing import beside
+from tests.racing import beside, somebody_waits
 from tests.scene import Partner, Scene, folded, kept
 
 COLUMNS = pytest.mark.parametrize("column", ["email", "email_aside"])
@@ -122,17 +121,6 @@ def test_i07_news_of_a_knock_goes_to_somebody_else(scene: Scene, acme: Partner, 
     become(scene, jane, "ada", column)
     assert isinstance(scene.knock(acme, scene.identity(acme)), TurnedAway)
     assert [mail.to for mail in scene.mails("sponsor.knocked")] == ["ben@host.example"]
-
-
-_WAITING = text(
-    "select count(*) from pg_stat_activity"
-    " where datname = current_database() and wait_event_type = 'Lock'"
-)
-
-
-def somebody_waits() -> bool:
-    with db.engine.connect() as connection:
-        return bool(connection.scalar(_WAITING))
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

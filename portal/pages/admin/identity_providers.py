@@ -189,7 +189,7 @@ def save(slug: str, idp: str) -> ResponseReturnValue:
 
     def change(tx: Tx) -> None:
         nonlocal retest
-        changes.locked_provider(tx, provider.id)
+        changes.lock_siblings(tx, provider.id, form.issuer.data)
         require_seen(form, _seen(provider_by_id(tx.session, provider.id)))
         said = _said(form)
         values = {name: getattr(said, name) for name in said.__dataclass_fields__}

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 
 from portal.audit.changes import record
 from portal.audit.rules import Event
@@ -34,6 +34,22 @@ _SETTINGS = tuple(ProviderSettings.__dataclass_fields__)
 def locked_provider(tx: Tx, provider_id: UUID) -> IdentityProvider:
     """Return an identity provider's row, read again under lock."""
     return _locked(tx, IdentityProvider.id == provider_id)[0]
+
+
+def lock_siblings(tx: Tx, provider_id: UUID, issuer: str | None = None) -> None:
+    """Lock an identity provider and the others on its issuer, in the order of their ids.
+
+    Call it before the one is locked alone: two admins who change two of them at once would wait
+    for each other.
+
+    Args:
+        tx: the open transaction.
+        provider_id: which.
+        issuer: the one that it gets, whose others count too.
+    """
+    own = select(IdentityProvider.issuer).where(IdentityProvider.id == provider_id)
+    issuers = [one for one in (tx.session.scalar(own), issuer) if one is not None]
+    _locked(tx, or_(IdentityProvider.id == provider_id, IdentityProvider.issuer.in_(issuers)))
 
 
 def _locked(tx: Tx, which: ColumnElement[bool]) -> Sequence[IdentityProvider]:
@@ -164,6 +180,7 @@ def change_identity_provider(
     Raises:
         Refused: with the first field that is wrong, or because it would make strangers of people.
     """
+    lock_siblings(tx, provider_id, changes.get("issuer"))
     row = locked_provider(tx, provider_id)
     was = _settings(row)
     now = check_provider(replace(was, **changes), house)
@@ -304,6 +321,7 @@ def enable(tx: Tx, provider_id: UUID) -> None:
         Refused: no connection test has passed, or another provider on this issuer takes the same
             people.
     """
+    lock_siblings(tx, provider_id)
     row = locked_provider(tx, provider_id)
     if row.tested_at is None:
         raise Refused("state", "Test the connection first: enabling needs a test that passed")
