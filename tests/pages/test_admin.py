@@ -13,6 +13,7 @@ from flask import Flask, render_template
 
 from portal.audit.changes import record
 from portal.audit.rules import VOCABULARY, Event
+from portal.foundation.current import house
 from portal.foundation.db import db
 from portal.guests.rules import Reason, State
 from portal.lifecycle import changes as lifecycle
@@ -84,6 +85,20 @@ def _events(app: Flask, number: int) -> None:
             with factories.writing() as tx:
                 record(tx, [Event("mail.dead", reason='=HYPERLINK("x")', data={"kind": "@x"})])
         db.session.remove()
+
+
+@pytest.mark.parametrize("seconds", [60, 600, 3600])
+def test_the_jobs_stand_still_when_sweeps_are_missing(app, admin, policy_clock, seconds: int):
+    """After ten minutes, or three sweeps where they are set to come more seldom."""
+    still, late = "The jobs stand still", max(600, 3 * seconds)
+    house(app)["settings"] = house(app)["settings"].model_copy(update={"sweep_seconds": seconds})
+    assert still in admin.get("/admin").text
+    with app.app_context():
+        sweep()
+    for past, told in ((0, False), (late - 60, False), (120, True)):
+        policy_clock.forward(seconds=past)
+        text = admin.get("/admin").text
+        assert (still in text, f"No sweep for {late // 60} minutes" in text) == (told, told)
 
 
 def test_the_export_is_what_the_filters_show(app, admin):

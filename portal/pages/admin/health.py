@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.delivery import changes
@@ -12,6 +12,7 @@ from portal.delivery.jobs import send_test
 from portal.delivery.queries import counts, dead, oldest_waiting, standing_since
 from portal.delivery.smtp import Undeliverable
 from portal.foundation import clock
+from portal.foundation.current import settings_of
 from portal.foundation.db import db
 from portal.lifecycle.queries import RunRow, count_due, last_runs
 from portal.pages.acting import act
@@ -20,6 +21,7 @@ from portal.web.guards import for_admin, me
 from portal.web.limits import degraded
 
 LATE = timedelta(minutes=10)
+MISSED = 3  # sweeps, where they are set to come seldom
 
 bp = Blueprint("health", __name__, url_prefix="/admin/health")
 
@@ -47,7 +49,12 @@ def show() -> ResponseReturnValue:
 
 def stands_still(runs: Sequence[RunRow], now: datetime) -> bool:
     """Say whether the jobs do: the latest sweep, newest first, is long ago or was never."""
-    return not runs or now - runs[0].began_at > LATE
+    return not runs or now - runs[0].began_at > patience()
+
+
+def patience() -> timedelta:
+    """Return how long no sweep may have come before the jobs are said to stand still."""
+    return max(LATE, MISSED * timedelta(seconds=settings_of(current_app).sweep_seconds))
 
 
 @bp.post("/test-mail")

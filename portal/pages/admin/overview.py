@@ -12,7 +12,7 @@ from portal.delivery.queries import counts, standing_since
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.lifecycle.queries import coming, count_due, guests_under_contract, last_runs
-from portal.pages.admin.health import stands_still
+from portal.pages.admin.health import patience, stands_still
 from portal.trust.queries import contracts, eligible_sponsors, organisations
 from portal.web.guards import for_admin
 
@@ -45,6 +45,7 @@ def overview() -> ResponseReturnValue:
         sponsorless=[row for row in rows if not eligible_sponsors(session, row.id)],
         last_run=runs[0] if runs else None,
         stopped=stands_still(runs, now),
+        minutes=patience() // timedelta(minutes=1),
         due=sum(count_due(session, now).values()),
         outbox=counts(session),
         mail_stands=standing_since(session, now),
