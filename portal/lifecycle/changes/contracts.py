@@ -152,7 +152,7 @@ def _tell(tx: Tx, organisation_id: UUID, reference: str, count: int, once: str) 
         "contract": reference,
         "count": count,
     }
-    # Not whoever has left: they are named still, until an admin names others.
+    # Not whoever may decide there no longer, though they be named still.
     sponsor_ids = [one.staff_id for one in eligible_sponsors(tx.session, organisation_id)]
     told: list[tuple[str, Person]] = [
         ("sponsor.contract_ended", person)
