@@ -21,25 +21,11 @@ from portal.lifecycle.jobs import sweep
 from portal.sponsorship.changes import people
 from portal.staff.queries import listed
 from portal.trust import changes as trust
-from portal.trust.queries import contracts, organisation_by_slug, policy_for, sponsors
+from portal.trust.queries import organisation_by_slug, policy_for, sponsors
 from tests import factories
 from tests.infra.client import PortalClient
 from tests.pages.sessions import as_staff
-from tests.pages.stage import Stage, hidden, said, today_in, token_of
-
-
-@pytest.fixture
-def admin(app: Flask, client: PortalClient) -> PortalClient:
-    """An admin's browser, on a portal that trusts Acme."""
-    with app.app_context():
-        with factories.writing() as tx:
-            staff_id = factories.admin(tx)
-            factories.partner(tx, "acme")
-            factories.offer(tx, organisation_by_slug(tx.session, "acme").id)
-        db.session.remove()
-    as_staff(app, client, staff_id)
-    return client
-
+from tests.pages.stage import Stage, said, today_in, token_of
 
 PAGES = [
     "/admin",
@@ -402,37 +388,6 @@ def test_a_domain_that_is_a_sponsors_own(stage: Stage):
 
 
 ACME = "/admin/organisations/acme"
-# What a colleague sends, and what was filled in before.
-REPLACED = {
-    f"{ACME}/edit": ({"domain": "acme.example\nlabs.example"}, {"domain": "acme.example"}),
-    f"{ACME}/sponsors": ({"deputy": "eve@host.example"}, {"deputy": ""}),
-    f"{ACME}/policy": ({"most_guests": "7"}, {"most_guests": "8"}),
-    f"{ACME}/providers/id/edit": ({"require": "hd=acme.example"}, {"require": ""}),
-    f"{ACME}/contracts/C": ({"last_day": "2040-01-01"}, {"last_day": "2041-01-01"}),
-    "/admin/policy": ({"most_guests": "7"}, {"most_guests": "8"}),
-    "/admin/terms": ({"body": "Be careful."}, {"body": "Be quick."}),
-}
-
-
-@pytest.mark.parametrize("where", REPLACED)
-def test_a_stale_form_does_not_undo_what_a_colleague_did(app, admin, where: str):
-    """Whoever sends what they opened before is told so; opened anew, it is carried out."""
-    with app.app_context():
-        with factories.writing() as tx:
-            factories.staff(tx, "eve@host.example")
-            acme = organisation_by_slug(tx.session, "acme")
-            page = where.replace("/C", f"/{contracts(tx.session, acme.id)[0].id}")
-        db.session.remove()
-    theirs, mine = REPLACED[where]
-    before = hidden(admin, page, "seen")
-    assert admin.submit(page, theirs).status_code == 303
-    after, done = hidden(admin, page, "seen"), admin.get("/admin/audit/export.jsonl").text
-    answer = admin.submit(page, {**mine, "seen": before})
-    assert answer.status_code == 422
-    assert "This was changed since you opened it" in answer.text
-    assert admin.get("/admin/audit/export.jsonl").text == done
-    assert before != after == hidden(admin, page, "seen")
-    assert admin.submit(page, mine).status_code == 303
 
 
 @pytest.mark.parametrize(

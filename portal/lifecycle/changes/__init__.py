@@ -4,6 +4,7 @@ from portal.lifecycle.changes.contracts import (
     change_contract,
     conclude_contract,
     end_organisation,
+    hold_end,
     settle_contract,
 )
 from portal.lifecycle.changes.organisations import (
@@ -27,6 +28,7 @@ __all__ = [
     "end_organisation",
     "hand_over_all",
     "hand_over_lost",
+    "hold_end",
     "let_go",
     "name_sponsors",
     "note_run",

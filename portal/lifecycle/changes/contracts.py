@@ -37,8 +37,7 @@ def change_contract(tx: Tx, contract_id: UUID, *, last_day: date | None, open_en
         Refused: the days are out of order.
     """
     check_year("last_day", last_day)
-    settle_contract(tx, contract_id)
-    conclude_contract(tx, contract_id)
+    hold_end(tx, contract_id)
     if not open_ended and _has_ended_on(tx, contract_id, last_day):
         return
     trust_changes.set_contract(
@@ -48,6 +47,11 @@ def change_contract(tx: Tx, contract_id: UUID, *, last_day: date | None, open_en
         open_ended=open_ended,
         ends_at=_not_before(tx, contract_id, last_day),
     )
+    hold_end(tx, contract_id)
+
+
+def hold_end(tx: Tx, contract_id: UUID) -> None:
+    """Carry out what a contract's end has done by now, and keep it where it is until the commit."""
     settle_contract(tx, contract_id)
     conclude_contract(tx, contract_id)
 
@@ -82,8 +86,7 @@ def end_organisation(tx: Tx, organisation_id: UUID, last_day: date | None) -> in
     check_year("last_day", last_day)
     ended = 0
     for contract in contracts(tx.session, organisation_id):
-        settle_contract(tx, contract.id)
-        conclude_contract(tx, contract.id)
+        hold_end(tx, contract.id)
         today = local_day(tx.now, contract.time_zone)
         last = max(last_day or today, contract.first_day)
         check_days(contract.first_day, last, open_ended=False)
@@ -95,8 +98,7 @@ def end_organisation(tx: Tx, organisation_id: UUID, last_day: date | None) -> in
             continue
         trust_changes.set_contract(tx, contract.id, last_day=last, ends_at=ends_at)
         ended += 1
-        settle_contract(tx, contract.id)
-        conclude_contract(tx, contract.id)
+        hold_end(tx, contract.id)
     return ended
 
 

@@ -143,6 +143,7 @@ def move_contract(slug: str, contract_id: UUID) -> ResponseReturnValue:
     form = ContractEndForm()
 
     def change(tx: Tx) -> None:
+        lifecycle.hold_end(tx, contract_id)
         require_seen(form, _end_of(contract_by_id(tx.session, contract_id)))
         lifecycle.change_contract(
             tx,
@@ -273,6 +274,7 @@ def set_policy(slug: str) -> ResponseReturnValue:
     form = PolicyForm()
 
     def change(tx: Tx) -> None:
+        changes.lock_policy(tx, row.id)
         require_seen(form, _version(policy_row(tx.session, row.id)))
         changes.set_policy(tx, row.id, _values(form))
 
@@ -295,6 +297,7 @@ def set_defaults() -> ResponseReturnValue:
     form = PolicyForm()
 
     def change(tx: Tx) -> None:
+        changes.lock_policy(tx, None)
         require_seen(form, _version(policy_row(tx.session, None)))
         values = _values(form)
         for name in MAY_BE_EMPTY:

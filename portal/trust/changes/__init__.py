@@ -20,7 +20,7 @@ from portal.trust.changes.organisations import (
     set_domains,
     suspend,
 )
-from portal.trust.changes.policies import set_policy
+from portal.trust.changes.policies import lock_policy, set_policy
 from portal.trust.changes.providers import (
     add_identity_provider,
     attest_strength,
@@ -47,6 +47,7 @@ __all__ = [
     "enable",
     "encrypt_again",
     "ensure_defaults",
+    "lock_policy",
     "lock_siblings",
     "name_sponsors",
     "note_connection_test",

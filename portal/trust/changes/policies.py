@@ -16,6 +16,16 @@ from portal.trust.queries import policy_row
 from portal.trust.rules import POLICY_FIELDS, check_policy
 
 
+def lock_policy(tx: Tx, organisation_id: UUID | None) -> None:
+    """Keep the newest version of a policy, or of the defaults (``None``), the newest."""
+    if organisation_id is not None:
+        locked_organisation(tx, organisation_id)
+    else:
+        tx.session.execute(
+            select(Policy.id).where(Policy.organisation_id.is_(None)).with_for_update()
+        )
+
+
 def set_policy(tx: Tx, organisation_id: UUID | None, values: Mapping[str, Any]) -> bool:
     """Write the next version of a policy.
 
@@ -33,12 +43,7 @@ def set_policy(tx: Tx, organisation_id: UUID | None, values: Mapping[str, Any]) 
         Refused: a value out of range, or a default taken away.
     """
     checked = check_policy(values, own=organisation_id is not None)
-    if organisation_id is not None:
-        locked_organisation(tx, organisation_id)
-    else:
-        tx.session.execute(
-            select(Policy.id).where(Policy.organisation_id.is_(None)).with_for_update()
-        )
+    lock_policy(tx, organisation_id)
     before = policy_row(tx.session, organisation_id)
     old = before.values if before else dict.fromkeys(POLICY_FIELDS)
     changed = [name for name, value in checked.items() if value != old[name]]
