@@ -7,7 +7,7 @@ from html import unescape
 import pytest
 
 from tests.infra.client import PortalClient
-from tests.pages.stage import Stage, said
+from tests.pages.stage import Stage, said, token_of
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -28,6 +28,22 @@ def test_who_vouches_reads_of_themselves_as_you(stage: Stage, jane: str):
     assert "On the word of sam-acme until" in theirs
     assert "Since sam-acme decided," in theirs
     assert "sam-acme's word ends" in theirs
+
+
+def test_whoever_turned_somebody_down_reads_of_themselves_as_you(stage: Stage):
+    """On the decision, also when it is sent once more, and in the guest's history."""
+    ben, refused = stage.another(stage.ben), {"reject-reason": "We do not know them"}
+    tab = token_of(stage.client, stage.page)
+    assert stage.client.submit(stage.page, refused, to="/reject").status_code == 303
+    mine, theirs = said(stage.client, stage.page), said(ben, stage.page)
+    assert "You turned Jane Roe down" in mine
+    assert "sam-acme turned Jane Roe down" in theirs
+    again = {**refused, "csrf_token": tab}
+    late = stage.client.post(f"{stage.page}/reject", data=again)
+    assert "What you sent now came later" in late.text
+    guest = f"/sponsor/guests/{stage.jane}"
+    assert "turned down by you on" in said(stage.client, guest)
+    assert "turned down by sam-acme on" in said(ben, guest)
 
 
 def test_a_danger_names_whom_it_touches(stage: Stage, jane: str):

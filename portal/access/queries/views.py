@@ -48,6 +48,7 @@ class SponsorshipView:
     at_once: bool
     approve_by: datetime | None
     decided_at: datetime | None
+    decider_id: UUID | None
     decided_by: str | None
     decided_by_name: str | None
     decision_note: str | None
@@ -298,6 +299,7 @@ _JOINED: dict[str, ColumnElement[Any]] = {
     "time_zone": _CONTRACT.c.time_zone,
     "contract_begins_at": _CONTRACT.c.begins_at,
     "contract_ends_at": _CONTRACT.c.ends_at,
+    "decider_id": _SPONSORSHIP.c.decided_by,
     "decided_by": _DECIDER.c.email,
     "decided_by_name": _DECIDER.c.name,
 }

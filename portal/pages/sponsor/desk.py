@@ -26,7 +26,6 @@ from portal.pages.sponsor.forms import (
     VouchForm,
 )
 from portal.pages.sponsor.rights import seen_of
-from portal.pages.viewer import StaffViewer, current
 from portal.sponsorship.queries import GrantRow
 from portal.sponsorship.rules import Standing, latest_last_day
 from portal.trust.queries import (
@@ -102,12 +101,6 @@ def review_asked(sponsorship: SponsorshipView, now: datetime) -> bool:
         and sponsorship.review_due_at is not None
         and (asked_at is None or asked_at <= now)
     )
-
-
-def _is_me(email: str | None) -> bool:
-    """Say whether an employee's address is the reader's own."""
-    asking = current()
-    return isinstance(asking, StaffViewer) and asking.staff.email == email
 
 
 class Desk:
@@ -202,7 +195,6 @@ class Desk:
             organisation=self.organisation,
             one=one,
             mine=one is not None and one.sponsor_id == me().id,
-            decided_by_me=one is not None and _is_me(one.decided_by),
             asked=one is not None and review_asked(one, self.now),
             proposed=[grant for grant in self._grants(one) if grant.state == "proposed"],
             waiting=self._waiting(),
