@@ -121,6 +121,14 @@ def end_of(sponsorship: OpenSponsorship) -> tuple[datetime, Reason]:
     return min(ends, key=lambda end: end[0])
 
 
+def word_ends(sponsorship: OpenSponsorship) -> datetime:
+    """Return until when a sponsor's word and the contract reach, whatever a review may stop.
+
+    Of access given at once: until when it waits for that word.
+    """
+    return end_of(replace(sponsorship, lapses_at=None, review_ends_at=None))[0]
+
+
 def is_live(sponsorship: OpenSponsorship, now: datetime) -> bool:
     """Say whether a sponsorship carries access now."""
     return (

@@ -20,6 +20,7 @@ from portal.sponsorship.rules import (
     latest_expiry,
     require_step,
     still_open,
+    word_ends,
 )
 from tests.sponsorship.dates import (
     ACTIVE,
@@ -119,6 +120,21 @@ param = pytest.param
 def test_end_of(sponsorship, expected):
     """The earliest date ends it; within an instant what removes is not hidden by what suspends."""
     assert end_of(sponsorship) == expected
+
+
+@pytest.mark.parametrize(
+    ("sponsorship", "expected"),
+    [
+        param(OPEN_ENDED, NOW + 100 * DAY, id="last day"),
+        param(REVIEWED, NOW + 100 * DAY, id="a review may be answered"),
+        param(REQUESTED, NOW + 100 * DAY, id="a request, as far as it was asked"),
+        param(replace(REVIEWED, contract_ends_at=NOW + DAY), NOW + DAY, id="contract"),
+        param(AT_ONCE, NOW + 7 * DAY, id="nobody has vouched yet"),
+    ],
+)
+def test_word_ends(sponsorship, expected):
+    """So far access goes if whoever is asked meanwhile says yes."""
+    assert word_ends(sponsorship) == expected
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ from portal.sponsorship.changes.writing import Change
 from portal.sponsorship.queries import (
     SponsorshipRow,
     get,
+    open_of,
     open_rows,
     organisation_names,
     staff_people,
@@ -46,9 +47,11 @@ from portal.sponsorship.queries import (
 from portal.sponsorship.rules import (
     Review,
     Standing,
+    end_of,
     expiry_of,
     review_after,
     review_when_moved,
+    word_ends,
 )
 from portal.trust.queries import contract_facts, eligible_sponsors, policy_for, standing_offers
 from portal.trust.rules import Refused
@@ -182,6 +185,8 @@ def pass_on(
     )
     people = staff_people(tx.session, {to for _, to in rows} | ({by} if by else set()))
     names = organisation_names(tx.session, {row.organisation_id for row, _ in rows})
+    # A contract may have been shortened since the days were chosen.
+    standing = {one.id: one for own in open_of(tx.session, guests).values() for one in own}
     put(
         tx,
         [
@@ -193,8 +198,8 @@ def pass_on(
                     "guest_name": display_name(guests[row.guest_id]),
                     "organisation": names[row.organisation_id],
                     "by": people[by].name if by else "",
-                    "ends_at": row.expires_at.isoformat(),
-                    "lapses_at": row.lapses_at.isoformat() if row.lapses_at else None,
+                    "ends_at": word_ends(standing[row.id]).isoformat(),
+                    "lapses_at": end_of(standing[row.id])[0].isoformat() if row.lapses_at else None,
                     "sponsorship_id": str(row.id),
                 },
             )

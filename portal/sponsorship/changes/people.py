@@ -26,8 +26,8 @@ from portal.sponsorship.changes.telling import (
     tell_suspended,
 )
 from portal.sponsorship.models import Sponsorship
-from portal.sponsorship.queries import open_rows, organisation_names, staff_people
-from portal.sponsorship.rules import Standing, expiry_of, latest_last_day
+from portal.sponsorship.queries import open_of, open_rows, organisation_names, staff_people
+from portal.sponsorship.rules import Standing, expiry_of, latest_last_day, word_ends
 from portal.trust.queries import policy_for, running_contract
 from portal.trust.rules import Refused
 
@@ -92,7 +92,8 @@ def resume(tx: Tx, guest_id: UUID, *, by_admin: bool = False) -> State:
         return State.REMOVED
     if not guest.hold:
         raise Refused("guest", _WHY_NOT_RESUME[guest.tombstone])
-    if any(row.state == Standing.ACTIVE for row in open_rows(tx.session, [guest_id])):
+    standing = open_of(tx.session, [guest_id]).get(guest_id, ())
+    if words := [word_ends(one) for one in standing if one.state == Standing.ACTIVE]:
         policy = policy_for(tx.session, guest.organisation_id)
         inactive_at = tx.now + timedelta(days=policy.inactivity_days)
         values = {"inactive_at": inactive_at}
@@ -102,7 +103,7 @@ def resume(tx: Tx, guest_id: UUID, *, by_admin: bool = False) -> State:
         names = organisation_names(tx.session, [guest.organisation_id])
         payload = {
             "organisation": names[guest.organisation_id],
-            "expires_at": guest.expires_at.isoformat(),
+            "expires_at": max(words).isoformat(),
         }
         tell_guest(tx, guest, "guest.resumed", payload)
         return State.ACTIVE
