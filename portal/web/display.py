@@ -5,7 +5,7 @@ instant is shown in UTC, by name, and a small script turns it into the viewer's 
 """
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -51,14 +51,16 @@ def last_day(day: date, zone: str) -> str:
 
 
 def ends(instant: datetime, zone: str) -> str:
-    """Return an end, in its zone, as a last day where it falls on midnight.
+    """Return an end, in its zone, as a last day where the next day begins with it.
 
     Args:
         instant: the first moment at which it is over; aware.
         zone: IANA time zone that the end was meant in.
     """
     local = instant.astimezone(ZoneInfo(zone))
-    if (local.hour, local.minute, local.second) == (0, 0, 0):
+    # Midnight, or where the clocks jump over it the instant of the jump.
+    begins = datetime.combine(local.date(), time(), local.tzinfo).astimezone(UTC)
+    if begins == instant.astimezone(UTC):
         return last_day(local.date() - timedelta(days=1), zone)
     return f"{long_date(local.date())}, {local:%H:%M} {city(zone)}"
 

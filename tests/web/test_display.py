@@ -1,10 +1,12 @@
 """How dates, numbers and states are shown."""
 
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import render_template_string
 
+from portal.trust.rules import contract_end
 from portal.web.display import (
     ago,
     city,
@@ -42,6 +44,21 @@ def test_a_last_day_has_its_zone():
 def test_j13_an_end_is_shown_as_its_last_day(at, shown):
     """Also on the days that have 23 or 25 hours."""
     assert ends(at, "Europe/Berlin") == shown
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "shown"),
+    [
+        (date(2027, 9, 4), "America/Santiago", "4 September 2027, 24:00 Santiago"),
+        (date(2027, 3, 13), "America/Havana", "13 March 2027, 24:00 Havana"),
+        (date(2027, 11, 6), "America/Havana", "6 November 2027, 24:00 Havana"),
+    ],
+)
+def test_j13_an_end_where_the_clocks_jump_over_midnight(day, zone, shown):
+    """The day after begins at one there, or has its midnight twice: the last day is the same."""
+    end = contract_end(day, ZoneInfo(zone))
+    assert ends(end, zone) == shown
+    assert ends(end + timedelta(hours=1), zone) != shown
 
 
 def test_an_instant_is_named_utc_and_can_be_turned():
