@@ -251,6 +251,14 @@ def test_a_guest_reads_when(render):
     assert "until 1 March 2027, 23:00 UTC at the latest" in text_of(render("guest.resumed"))
 
 
+@pytest.mark.parametrize("part", ["plain", "html"])
+def test_an_approval_is_one_sponsors_word(part, render):
+    """Another's word may reach further: the mail does not say that access ends with this one."""
+    text = text_of(render("guest.approved"), part)
+    assert "Ada Byron vouches for you until 1 March 2027, 24:00 in the time zone" in text
+    assert "access ends then, unless somebody else vouches for you longer" in text
+
+
 def test_what_is_handed_over_says_by_whom_and_until_when(render):
     """A colleague by name; where one has left, a sentence without a hole in it."""
     text = text_of(render("sponsor.handed_over"))
