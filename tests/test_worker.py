@@ -224,10 +224,10 @@ def test_a_worker_and_a_scheduler_as_processes(settings: Settings, tmp_path: Pat
 def test_j02_a_worker_takes_no_orders_through_the_queue(settings: Settings, tmp_path: Path):
     """Who can write there can neither end it nor send it to sleep: a unit would let it lie."""
     redis = connect(settings)
+    suspend(redis)
     with started("worker", variables=environment(settings), folder=tmp_path) as worker:
         wait_until(lambda: redis.smembers("rq:workers"), "the worker to be there", seconds=40)
         (key,) = redis.smembers("rq:workers")
-        suspend(redis)
         send_shutdown_command(redis, key.decode().removeprefix("rq:worker:"))
         queue_of(redis).enqueue(TIDY)
         done = queue_of(redis).finished_job_registry

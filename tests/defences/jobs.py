@@ -67,6 +67,27 @@ DEFENCES: Final = (
     Defence(
         case="J02",
         file=QUEUES,
+        old="if any(len(value) > _MOST_FIELD for value in raw_data.values()):",
+        new="if False:",
+        tests=(f"{WORKER}::test_j02_a_bomb_is_not_unpacked[sqlite]",),
+    ),
+    Defence(
+        case="J02",
+        file="portal/worker.py",
+        old="    def subscribe(self) -> None:",
+        new="    def takes_no_orders(self) -> None:",
+        tests=(f"{WORKER}::test_j02_a_worker_takes_no_orders_through_the_queue[sqlite]",),
+    ),
+    Defence(
+        case="J02",
+        file="portal/worker.py",
+        old="    def check_for_suspension(self, burst: bool) -> None:",
+        new="    def stays_awake(self, burst: bool) -> None:",
+        tests=(f"{WORKER}::test_j02_a_worker_takes_no_orders_through_the_queue[sqlite]",),
+    ),
+    Defence(
+        case="J02",
+        file=QUEUES,
         old="        self._success_callback_name = self._failure_callback_name = None\n",
         new="",
         tests=(f"{QTESTS}::test_j02_callbacks_and_webhooks_of_a_job_are_dropped",),
@@ -210,6 +231,13 @@ DEFENCES: Final = (
         tests=(
             "tests/audit/test_changes.py::test_l04_a_database_that_takes_no_event_takes_no_change",
         ),
+    ),
+    Defence(
+        case="L05",
+        file="portal/foundation/logs.py",
+        old='    return _OPENS_ONCE.sub("-", path)',
+        new="    return path",
+        tests=("tests/test_app.py::test_l05_a_link_that_opens_once_is_in_no_log[sqlite]",),
     ),
     Defence(
         case="L05",

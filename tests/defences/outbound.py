@@ -34,6 +34,27 @@ DEFENCES: Final = (
     Defence(
         case="F01",
         file=ADDRESSES,
+        old="        address not in _INTERNET or ",
+        new="        ",
+        tests=(f"{FETCHES}::test_f01_it_is_refused_when_it_is_configured[https://[fec0::8]/]",),
+    ),
+    Defence(
+        case="F01",
+        file=ADDRESSES,
+        old="    return address.is_global and not address.is_reserved and not set_aside",
+        new="    return address.is_global and not address.is_reserved",
+        tests=(f"{FETCHES}::test_f01_it_is_refused_when_it_is_configured[https://192.88.99.1/]",),
+    ),
+    Defence(
+        case="F01",
+        file=ADDRESSES,
+        old="if literal is None and not _NAME.fullmatch(host):",
+        new="if False:",
+        tests=(f"{FETCHES}::test_f01_it_is_refused_when_it_is_configured[https://127.1/]",),
+    ),
+    Defence(
+        case="F01",
+        file=ADDRESSES,
         old="            if port not in USUAL_PORTS:",
         new="            if False:",
         tests=(

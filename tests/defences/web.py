@@ -160,6 +160,13 @@ DEFENCES: Final = (
         tests=(f"{WEB}::test_w10_a_foreign_host_is_turned_away",),
     ),
     Defence(
+        case="W10",
+        file=SECURITY,
+        old='if prefix := environ.get("SCRIPT_NAME"):',
+        new='if prefix := "":',
+        tests=(f"{WEB}::test_w10_a_request_gives_our_addresses_no_prefix",),
+    ),
+    Defence(
         case="W12",
         file=SECURITY,
         old="\"form-action 'self'; frame-ancestors 'none'; base-uri 'none'\"",
