@@ -13,6 +13,7 @@ from portal.delivery.rules import (
     MOST_TRIES_REFUSED,
     PATHS,
     SECRET_FIELDS,
+    STANDSTILL,
     Shape,
     State,
 )
@@ -113,5 +114,6 @@ def test_how_long_a_message_is_tried():
         timedelta(minutes=10),
         timedelta(minutes=1),
         timedelta(hours=1),
-    ) == (LEASE, FIRST_PAUSE, LONGEST_PAUSE)
+        timedelta(hours=1),
+    ) == (LEASE, FIRST_PAUSE, LONGEST_PAUSE, STANDSTILL)
     assert (MOST_TRIES, MOST_TRIES_REFUSED) == (100, 5)

@@ -66,5 +66,6 @@ def test_what_a_failure_carries():
     assert failure.failure == Failure(R.NONCE, "the nonce is of another sign-in")
     assert (failure.reason, failure.detail) == (R.NONCE, "the nonce is of another sign-in")
     assert (failure.attempt_id, failure.purpose) == (None, None)
+    assert SignInFailure(Failure(R.STATE, "used"), "trial").purpose == "trial"
     failure.attempt_id = UUID(int=1)
     assert failure.attempt_id == UUID(int=1)

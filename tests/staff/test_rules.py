@@ -11,6 +11,7 @@ from portal.staff.rules import (
     BIND_LINK_LIFE,
     BREAK_GLASS_SESSION,
     LINK_PATH,
+    MOMENT,
     ROLES,
     SIGN_IN_LINK_LIFE,
     KnownStaff,
@@ -267,6 +268,7 @@ def test_how_long_links_and_emergencies_last():
     assert timedelta(days=7) == BIND_LINK_LIFE
     assert timedelta(minutes=15) == SIGN_IN_LINK_LIFE
     assert timedelta(hours=1) == BREAK_GLASS_SESSION
+    assert timedelta(minutes=1) == MOMENT
 
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
