@@ -73,7 +73,7 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
         "guest.rejected": _shape("organisation"),
         "guest.suspended": _shape("organisation reason since"),
         "guest.resumed": _shape("organisation expires_at"),
-        "guest.removed": _shape("organisation reason since"),
+        "guest.removed": _shape("organisation reason since waited"),
         "guest.lapsed": _shape("organisation"),
         "guest.let_back": _shape("organisation"),
         "admin.contract_ended": _shape("organisation contract count"),

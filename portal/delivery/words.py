@@ -112,6 +112,7 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "count": int,
         "most_new_per_hour": int,
         "at_once": bool,
+        "waited": bool,
         "url": str,
         "guest_id": identifier,
         "sponsorship_id": identifier,

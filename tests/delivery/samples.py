@@ -70,6 +70,7 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
         "organisation": "Acme",
         "reason": "contract_ended",
         "since": "2027-03-01T23:00:00Z",
+        "waited": False,
     },
     "guest.lapsed": {"organisation": "Acme"},
     "guest.let_back": {"organisation": "Acme"},

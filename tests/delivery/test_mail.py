@@ -259,6 +259,23 @@ def test_an_approval_is_one_sponsors_word(part, render):
     assert "access ends then, unless somebody else vouches for you longer" in text
 
 
+@pytest.mark.parametrize("part", ["plain", "html"])
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [
+        ("contract_ended", "the contract that you came under has ended"),
+        ("sponsor_left", "nobody is left here who could decide about it"),
+        ("expired", "the last day that it could be for has passed"),
+    ],
+)
+def test_whoever_only_waited_reads_of_their_request(part, render, reason: str, why: str):
+    """They never had the access that others lose, nor anybody who vouched for them."""
+    mail = render("guest.removed", reason=reason, waited=True)
+    assert f"Your request ended on 1 March 2027, 23:00 UTC: {why}." in text_of(mail, part)
+    assert "access" not in mail["Subject"].split(" to ")[0]
+    assert "Your access" not in text_of(mail, part)
+
+
 def test_what_is_handed_over_says_by_whom_and_until_when(render):
     """A colleague by name; where one has left, a sentence without a hole in it."""
     text = text_of(render("sponsor.handed_over"))

@@ -40,7 +40,7 @@ DECLARED = {
     "guest.rejected": ("organisation", ""),
     "guest.suspended": ("organisation reason since", ""),
     "guest.resumed": ("organisation expires_at", ""),
-    "guest.removed": ("organisation reason since", ""),
+    "guest.removed": ("organisation reason since waited", ""),
     "guest.lapsed": ("organisation", ""),
     "guest.let_back": ("organisation", ""),
     "admin.contract_ended": ("organisation contract count", ""),

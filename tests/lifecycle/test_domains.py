@@ -83,7 +83,8 @@ def test_nobody_is_left(scene: Scene, ada: UUID):
     ]
     assert {scene.sponsorship(one).state for one in (jane, john)} == {Standing.ENDED}
     assert [mail.to for mail in scene.mails("guest.suspended")] == ["jane@acme.example"]
-    assert [mail.to for mail in scene.mails("guest.removed")] == ["john@acme.example"]
+    (removed,) = scene.mails("guest.removed")
+    assert (removed.to, removed.payload["waited"]) == ("john@acme.example", True)
     assert not scene.access(jane).allowed
     assert folded(scene.session) == kept(scene.session)
 

@@ -105,6 +105,8 @@ def test_what_falls_due(scene: Scene, what: str):
     assert scene.seats(acme) == (int(suspended), 0)
     kinds = [mail.kind for mail in scene.mails()[mailed:]]
     assert kinds.count(to_guest) == 1
+    told = [mail.payload.get("waited") for mail in scene.mails("guest.removed")]
+    assert told == ([what == "expired_request"] if to_guest == "guest.removed" else [])
     if to_sponsor is not None:
         assert kinds.count(to_sponsor) == 1
     names = [event.event for event in scene.events(guest_id=jane)][-3:]

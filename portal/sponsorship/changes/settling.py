@@ -93,7 +93,7 @@ def settle(tx: Tx, guest_ids: Iterable[UUID]) -> dict[UUID, GuestRow]:
         for key, due in steps.items()
         if (own := [step for step in due if isinstance(step, GuestMoves)])
     }
-    _tell(tx, [(now[key], step) for key, step in last.items()], list(rows.values()))
+    _tell(tx, [(guests[key], step) for key, step in last.items()], list(rows.values()))
     return now
 
 
@@ -172,7 +172,7 @@ def _columns(guest: GuestRow, step: GuestMoves) -> dict[str, object]:
 def _tell(
     tx: Tx, moved: Sequence[tuple[GuestRow, GuestMoves]], sponsorships: Sequence[SponsorshipRow]
 ) -> None:
-    """Tell each guest, and whoever vouched or was asked, once."""
+    """Tell each guest, as before the move, and whoever vouched or was asked, once."""
     if not moved:
         return
     organisations = organisation_names(tx.session, {guest.organisation_id for guest, _ in moved})
@@ -196,6 +196,7 @@ def _messages(
         "organisation": organisation,
         "reason": str(step.reason),
         "since": step.at.isoformat(),
+        "waited": guest.state == State.PENDING,
         "guest_id": str(guest.id),
         "guest_name": guest.name or guest.email or "",
         "guest_email": guest.email or "",
@@ -215,6 +216,6 @@ def _messages(
     return messages
 
 
-def _told(kind: str, about: Mapping[str, str]) -> dict[str, str]:
+def _told(kind: str, about: Mapping[str, object]) -> dict[str, object]:
     """Return what a mail of this kind says of it."""
     return {key: about[key] for key in KINDS[kind].required}

@@ -7,7 +7,7 @@ from uuid import UUID
 from portal.delivery.changes import Message, put
 from portal.foundation.transaction import Tx
 from portal.guests.queries import GuestRow
-from portal.guests.rules import Reason
+from portal.guests.rules import Reason, State
 from portal.sponsorship.queries import organisation_names, staff_people
 from portal.trust.rules import ContractFacts
 
@@ -25,12 +25,13 @@ def tell_guest(tx: Tx, guest: GuestRow, kind: str, payload: Mapping[str, object]
 
 
 def tell_removed(tx: Tx, guest: GuestRow, reason: Reason) -> None:
-    """Tell a guest that access has ended."""
+    """Tell a guest, as before, that access has ended; whoever only waited for it, the request."""
     names = organisation_names(tx.session, [guest.organisation_id])
     payload = {
         "organisation": names[guest.organisation_id],
         "reason": str(reason),
         "since": tx.now.isoformat(),
+        "waited": guest.state == State.PENDING,
     }
     tell_guest(tx, guest, "guest.removed", payload)
 
