@@ -62,8 +62,12 @@ def set_navigation_counts(app: Flask, counts: Counts) -> None:
     house(app)["navigation_counts"] = counts
 
 
-def navigation() -> list[Shown]:
-    """Return what this viewer's pages have on top; nothing on the page of an error."""
+def navigation(place: str | None = None) -> list[Shown]:
+    """Return what this viewer's pages have on top; nothing on the page of an error.
+
+    Args:
+        place: the address that the page has, where a form that failed shows it at its own.
+    """
     if g.get("plain_page"):
         return []
     viewer = current_viewer()
@@ -72,7 +76,7 @@ def navigation() -> list[Shown]:
     items = _items(viewer)
     find: Counts | None = house(current_app).get("navigation_counts")
     counts = find(viewer) if find and any(item.count for item in items) else {}
-    here = _current(items)
+    here = _current(items, place or request.path)
     return [
         Shown(
             item.label,
@@ -99,8 +103,8 @@ def _items(viewer: Viewer) -> tuple[Item, ...]:
     )
 
 
-def _current(items: tuple[Item, ...]) -> Item | None:
-    """Return the item with the longest address that this page lies at or below."""
-    path = request.path.rstrip("/") or "/"
+def _current(items: tuple[Item, ...], place: str) -> Item | None:
+    """Return the item with the longest address that a page lies at or below."""
+    path = place.rstrip("/") or "/"
     below = [item for item in items if path == item.path or path.startswith(f"{item.path}/")]
     return max(below, key=lambda item: len(item.path), default=None)

@@ -46,6 +46,15 @@ def test_whoever_turned_somebody_down_reads_of_themselves_as_you(stage: Stage):
     assert "turned down by sam-acme on" in said(ben, guest)
 
 
+def test_a_form_that_failed_stays_where_the_guest_is(stage: Stage, jane: str):
+    """Its own address lies below the decisions; the page is still the guest's."""
+    for fields, to in (({"extend-last_day": ""}, "/last-day"), ({"end-reason": ""}, "/end")):
+        answer = stage.client.submit(jane, fields, to=to)
+        assert answer.status_code == 422
+        marked = re.findall(r'href="([^"]+)" aria-current="page"', answer.text)
+        assert marked == ["/sponsor/guests"], to
+
+
 def test_a_danger_names_whom_it_touches(stage: Stage, jane: str):
     """The milder one first; the worst is the last thing on the page."""
     page = said(stage.client, jane)
