@@ -77,9 +77,10 @@ def come_back(
     Raises:
         SignInFailure: with its reason.
     """
+    purpose = kept.purpose if kept else None
     answer = read_answer(request.args.to_dict(flat=False))
     if isinstance(answer, Failure):
-        raise SignInFailure(answer)
+        raise SignInFailure(answer, purpose)
     attempt = check_attempt(
         kept,
         browser_secret=session.browser_secret(),
@@ -88,7 +89,7 @@ def come_back(
     )
     let_go()
     if isinstance(attempt, Failure):
-        raise SignInFailure(attempt, kept.purpose if kept else None)
+        raise SignInFailure(attempt, purpose)
     identity = oidc.finish(
         providers(),
         connection,

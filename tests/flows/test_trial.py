@@ -43,6 +43,16 @@ def test_an_attempt_that_is_over_says_so(story: Story):
     assert "the attempt has been used already" in client.get(STEPS).text
 
 
+def test_an_answer_that_cannot_be_read_says_so(story: Story):
+    """It brings the state of the test: that it is one is known before anything is checked."""
+    client = story.browser()
+    as_staff(story.app, client, story.admin_id)
+    back = story.depart(client, f"{STEPS}/try")
+    answer = client.get(f"{back}&code=another")
+    assert (answer.status_code, answer.location) == (303, STEPS)
+    assert "The test sign-in failed: " in client.get(STEPS).text
+
+
 def test_a_provider_that_cannot_be_spoken_with(story: Story):
     """Before anybody has left."""
     client = story.browser()
