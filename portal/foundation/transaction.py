@@ -34,7 +34,7 @@ class Actor:
     """Who does it: a person, a job, or somebody at the server's shell.
 
     Attributes:
-        kind: of the four.
+        kind: ``staff``, ``guest``, ``system``, ``shell`` or ``anonymous``.
         id: of a person's row.
         name: of a job, or of an account of the server's.
         address: from where somebody came of whom nothing else is known yet.

@@ -8,12 +8,18 @@ from sqlalchemy.exc import DBAPIError
 
 from portal.foundation import clock
 from portal.foundation.refused import Refused
-from portal.foundation.transaction import Actor, Tx, transaction, was_deadlock
+from portal.foundation.transaction import ANONYMOUS, Actor, Tx, transaction, was_deadlock
 from portal.web.errors import current_reference
 from portal.web.forms import PortalForm
-from portal.web.guards import me
+from portal.web.guards import current_viewer, me
 
 T = TypeVar("T")
+
+
+def whoever() -> Actor:
+    """Return who asks, guest or employee; nobody where nobody is signed in."""
+    viewer = current_viewer()
+    return Actor(viewer.kind, viewer.id) if viewer else ANONYMOUS
 
 
 def act(change: Callable[[Tx], T]) -> T:

@@ -7,9 +7,9 @@ from typing import Final
 from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation import clock
-from portal.foundation.transaction import ANONYMOUS, Actor, transaction
+from portal.foundation.transaction import transaction
+from portal.pages.acting import whoever
 from portal.web.errors import Refusal
-from portal.web.guards import current_viewer
 
 MOST_A_MINUTE: Final = 600  # of one process: a flood is logged, but does not fill the database
 
@@ -21,12 +21,11 @@ def write_down(refusal: Refusal) -> None:
     """Record a refusal under the number that the person sees."""
     if is_flood():
         return
-    viewer = current_viewer()
-    actor = Actor(viewer.kind, viewer.id) if viewer else ANONYMOUS
+    actor = whoever()
     with transaction(actor=actor, now=clock.policy_now(), reference=refusal.reference) as tx:
         event = Event(
             "access.refused",
-            guest_id=viewer.id if viewer and viewer.kind == "guest" else None,
+            guest_id=actor.id if actor.kind == "guest" else None,
             reason=refusal.code,
             data={"path": refusal.path[:200]},
             personal={"seen": {"address": refusal.address, "method": refusal.method}},

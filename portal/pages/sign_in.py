@@ -13,8 +13,9 @@ from portal.foundation import clock
 from portal.foundation.current import settings_of
 from portal.foundation.db import db, reading
 from portal.foundation.text import canonical_email, domain_of
-from portal.foundation.transaction import ANONYMOUS, Actor, Tx, new_reference, transaction
+from portal.foundation.transaction import Tx, new_reference, transaction
 from portal.pages import arrival, refusals, trial
+from portal.pages.acting import whoever
 from portal.pages.sessions import let_in
 from portal.sign_in import changes, session
 from portal.sign_in.attempt import Errand, OpenAttempt, Purpose
@@ -30,7 +31,7 @@ from portal.trust.queries import (
     organisation_for_domain,
 )
 from portal.web.forms import EmailField, PortalForm
-from portal.web.guards import Viewer, current_viewer, for_anyone
+from portal.web.guards import for_anyone
 from portal.web.limits import limited_sign_in
 from portal.web.security import safe_next
 
@@ -166,11 +167,10 @@ def _admit(
 @for_anyone
 def sign_out() -> ResponseReturnValue:
     """End the session, here and everywhere its cookie was copied to."""
-    token, viewer = session.session_token(), current_viewer()
+    token = session.session_token()
     if token is not None:
-        actor = Actor(viewer.kind, viewer.id) if viewer else ANONYMOUS
-        with transaction(actor=actor, now=clock.policy_now()) as tx:
-            _end(tx, token, viewer)
+        with transaction(actor=whoever(), now=clock.policy_now()) as tx:
+            _end(tx, token)
     response = redirect(url_for("sign_in.signed_out"), 303)
     session.sign_out(response)
     return response
@@ -183,11 +183,11 @@ def signed_out() -> ResponseReturnValue:
     return render_template("sign_in/signed_out.html")
 
 
-def _end(tx: Tx, token: str, viewer: Viewer | None) -> None:
+def _end(tx: Tx, token: str) -> None:
     if not changes.end_session(tx, token, clock.protocol_now()):
         return
-    guest = viewer.id if viewer and viewer.kind == "guest" else None
-    staff = viewer.id if viewer and viewer.kind == "staff" else None
+    guest = tx.actor.id if tx.actor.kind == "guest" else None
+    staff = tx.actor.id if tx.actor.kind == "staff" else None
     ended = Event("session.ended", guest_id=guest, data={"why": "signed_out", "staff": staff})
     record(tx, [ended])
 
