@@ -11,6 +11,7 @@ from portal.guests.changes import write
 from portal.guests.queries import lock
 from portal.guests.rules import Reason, State
 from portal.lifecycle import changes as lifecycle
+from portal.sponsorship.changes import people
 from tests.infra.client import PortalClient
 from tests.infra.mailbox import text_of
 from tests.pages.sessions import as_guest
@@ -48,6 +49,25 @@ def test_i07_nobody_vouches_for_themselves(stage: Stage, column: str):
     assert "(deputy)" not in stage.client.get(stage.page).text
     assert stage.client.submit(stage.page, day, to="/approve").status_code == 303
     assert "(deputy)" not in stage.client.get(f"/sponsor/guests/{stage.jane}").text
+
+
+@SQLITE
+@pytest.mark.parametrize("column", ["email", "email_aside"])
+def test_i07_no_admin_lifts_their_own_suspension(stage: Stage, column: str):
+    """An admin who is the guest asks another one; it is written down who tried."""
+    stage.approve(stage.jane, stage.acme.sponsor)
+    eve, ada = (stage.scene.staff(name, role="admin") for name in ("eve", "ada"))
+    become(stage, **{column: "eve@host.example"})
+    stage.scene.run(people.suspend, stage.jane, "Left", by_admin=True, by=ada)
+    page = f"/admin/guests/{stage.jane}"
+    answer = stage.another(eve).submit(page, to="/resume")
+    assert answer.status_code == 422
+    assert "Ask another admin" in answer.text
+    assert stage.scene.row(stage.jane).hold
+    (refused,) = stage.scene.events("access.refused")
+    assert (refused.reason, refused.actor) == ("sponsor.self", f"staff:{eve}")
+    assert stage.another(ada).submit(page, to="/resume").status_code == 303
+    assert not stage.scene.row(stage.jane).hold
 
 
 @SQLITE

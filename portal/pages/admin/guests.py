@@ -15,7 +15,9 @@ from portal.pages.admin.forms import GuestFilterForm, ReasonForm
 from portal.pages.admin.who import names_in
 from portal.pages.ahead import ahead
 from portal.sponsorship.changes import people
+from portal.sponsorship.changes.bounds import Oneself
 from portal.trust.queries import organisation_by_slug
+from portal.web.errors import report
 from portal.web.guards import for_admin
 
 NOBODY = UUID(int=0)
@@ -111,12 +113,16 @@ def resume(guest_id: UUID) -> ResponseReturnValue:
     """Lift a human's hold."""
     view = _wanted(guest_id)
     form = ReasonForm(prefix="suspend-")
-    if try_act(
-        form,
-        lambda tx: people.resume(tx, guest_id, by_admin=True),
-        lambda state: f"The suspension of {view.display_name} is lifted. {_AFTER_HOLD[state]}",
-    ):
-        return _back(guest_id)
+    try:
+        if try_act(
+            form,
+            lambda tx: people.resume(tx, guest_id, by_admin=True),
+            lambda state: f"The suspension of {view.display_name} is lifted. {_AFTER_HOLD[state]}",
+        ):
+            return _back(guest_id)
+    except Oneself:
+        report(Oneself.code)
+        form.refuse(field="", message="This is you. Ask another admin to lift it")
     return _page(view, suspend=form, status=422)
 
 

@@ -81,9 +81,12 @@ def resume(tx: Tx, guest_id: UUID, *, by_admin: bool = False) -> State:
         where a sponsor has yet to let them back.
 
     Raises:
+        Oneself: the guest is the employee who asks.
         Refused: nobody holds the guest, or an admin does and none asks.
     """
     guest = _settled(tx, guest_id)
+    if tx.actor.kind == "staff" and tx.actor.id is not None:
+        require_another(tx, guest_id, tx.actor.id)
     if not by_admin:
         _require_no_admins_hold(guest)
     if guest.state == State.REMOVED and guest.state_reason == Reason.SUSPENDED_BY_ADMIN:
