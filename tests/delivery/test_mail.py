@@ -276,6 +276,27 @@ def test_whoever_only_waited_reads_of_their_request(part, render, reason: str, w
     assert "Your access" not in text_of(mail, part)
 
 
+@pytest.mark.parametrize(
+    ("kind", "lacking"),
+    [
+        ("guest.removed", ("since", "waited")),
+        ("guest.resumed", ("expires_at",)),
+        ("sponsor.handed_over", ("ends_at", "lapses_at")),
+    ],
+)
+@pytest.mark.parametrize("part", ["plain", "html"])
+def test_a_mail_of_an_earlier_version_is_sent_without_what_it_lacks(
+    database, settings, part, kind, lacking
+):
+    """It waited through the upgrade: fewer dates, and no gap in a sentence."""
+    message = claimed(kind)
+    for field in lacking:
+        del message.payload[field]
+    wire = compose(settings, message).as_bytes()
+    text = text_of(message_from_bytes(wire, policy=policy.default), part)
+    assert not re.search(r"None| on [:.,]|again: | {2}[a-z]", text.partition("Reference")[0])
+
+
 def test_what_is_handed_over_says_by_whom_and_until_when(render):
     """A colleague by name; where one has left, a sentence without a hole in it."""
     text = text_of(render("sponsor.handed_over"))
