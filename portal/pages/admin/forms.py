@@ -6,7 +6,6 @@ from typing import Any
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # not in the stubs
 
 from portal.foundation.text import canonical_domain, canonical_email
-from portal.pages.admin.seen import Seen
 from portal.trust.rules import RANGES
 from portal.web.forms import (
     CheckField,
@@ -18,6 +17,7 @@ from portal.web.forms import (
     NumberField,
     PortalForm,
     SecretField,
+    Seen,
     SelectOneField,
     TextField,
 )

@@ -2,18 +2,10 @@
 
 import hashlib
 
-from wtforms import HiddenField
-
 from portal.audit.rules import plain
 from portal.foundation.refused import Refused
 from portal.foundation.text import canonical_json
-from portal.web.forms import PortalForm
-
-
-class Seen(PortalForm):
-    """A form filled with what stands, which it replaces as a whole."""
-
-    seen = HiddenField()
+from portal.web.forms import Seen
 
 
 def seen_of(*standing: object) -> str:

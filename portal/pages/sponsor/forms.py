@@ -6,14 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from markupsafe import Markup
-from wtforms import HiddenField, ValidationError
+from wtforms import ValidationError
 
 from portal.sponsorship.queries import GrantRow
 from portal.sponsorship.rules import Bound, Latest
 from portal.trust.queries import EligibleSponsor, OfferRow
 from portal.trust.rules import EffectivePolicy
 from portal.web.display import city, long_date
-from portal.web.forms import ChecksField, DateField, NoteField, PortalForm, SelectOneField
+from portal.web.forms import ChecksField, DateField, NoteField, PortalForm, Seen, SelectOneField
 
 REASON_LIMIT = 500
 
@@ -98,12 +98,6 @@ class ApproveForm(LastDayForm, MayUseForm):
 
 class VouchForm(LastDayForm, MayUseForm):
     """Vouch for somebody of one's own accord."""
-
-
-class Seen(PortalForm):
-    """A form that holds what was seen, so that nobody's newer decision is overwritten."""
-
-    seen = HiddenField()
 
 
 class ExtendForm(LastDayForm, Seen):

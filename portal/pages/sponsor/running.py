@@ -11,12 +11,11 @@ from portal.foundation import clock
 from portal.foundation.refused import Refused
 from portal.foundation.transaction import Tx
 from portal.pages.sponsor.desk import Desk
-from portal.pages.sponsor.forms import Seen
 from portal.pages.sponsor.rights import Stale, decide, require_seen, their_sponsorship
 from portal.sponsorship.changes import deciding
 from portal.sponsorship.changes.deciding import Lost
 from portal.web.display import last_day as last_day_words
-from portal.web.forms import PortalForm
+from portal.web.forms import PortalForm, Seen
 from portal.web.guards import for_sponsor
 
 bp = Blueprint("running", __name__, url_prefix="/sponsor/decisions")

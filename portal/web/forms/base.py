@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from flask import Flask, request
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, Field, RadioField, SelectField, TextAreaField
+from wtforms import BooleanField, Field, HiddenField, RadioField, SelectField, TextAreaField
 
 from portal.foundation.refused import Refused
 from portal.web.forms.fields import ChecksField
@@ -58,6 +58,12 @@ class PortalForm(FlaskForm):  # type: ignore[misc]
                 at = f"{field.id}-0"
             found += [(at, str(message)) for message in _flat(field.errors)]
         return found
+
+
+class Seen(PortalForm):
+    """A form that holds what it was filled in about, so that nobody's newer change is undone."""
+
+    seen = HiddenField()
 
 
 def init_forms(app: Flask) -> None:
