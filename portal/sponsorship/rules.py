@@ -106,9 +106,10 @@ def end_of(sponsorship: OpenSponsorship) -> tuple[datetime, Reason]:
     """Return the first instant at which a sponsorship no longer carries access, and why.
 
     At the same instant the contract's end counts before the last day, the last day before the
-    rest: what removes at once must not be hidden behind what merely suspends.
+    rest: what removes at once must not be hidden behind what merely suspends. Where nobody has
+    vouched yet, its last day is the end of waiting and no end of anybody's word.
     """
-    ends = [(sponsorship.expires_at, Reason.EXPIRED)]
+    ends = [(sponsorship.expires_at, _why_over(sponsorship))]
     if sponsorship.contract_ends_at is not None:
         ends.insert(0, (sponsorship.contract_ends_at, Reason.CONTRACT_ENDED))
     if sponsorship.state == Standing.REQUESTED and sponsorship.lapses_at is not None:
@@ -119,6 +120,12 @@ def end_of(sponsorship: OpenSponsorship) -> tuple[datetime, Reason]:
         if sponsorship.approve_by is not None:
             ends.append((sponsorship.approve_by, Reason.NOT_APPROVED))
     return min(ends, key=lambda end: end[0])
+
+
+def _why_over(sponsorship: OpenSponsorship) -> Reason:
+    if sponsorship.state == Standing.REQUESTED:
+        return Reason.LAPSED
+    return Reason.EXPIRED if sponsorship.approve_by is None else Reason.NOT_APPROVED
 
 
 def word_ends(sponsorship: OpenSponsorship) -> datetime:

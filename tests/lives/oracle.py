@@ -73,9 +73,10 @@ class Word:
 
     def end(self) -> tuple[datetime, str]:
         """When it ends by itself and why: the earliest; of the same instant the first of these."""
+        undecided = "lapsed" if self.state == "requested" else "not_approved"
         dates = [
             (self.contract.ends, "contract_ended"),
-            (self.expires, "expired"),
+            (self.expires, undecided if self.awaits else "expired"),
             (self.lapses, "lapsed"),
             (self.review.ends, "review_missed"),
             (self.approve_by, "not_approved"),

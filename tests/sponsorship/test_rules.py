@@ -87,7 +87,7 @@ param = pytest.param
         param(REQUESTED, (NOW + 14 * DAY, Reason.LAPSED), id="nobody decides"),
         param(
             replace(REQUESTED, expires_at=NOW + 14 * DAY),
-            (NOW + 14 * DAY, Reason.EXPIRED),
+            (NOW + 14 * DAY, Reason.LAPSED),
             id="request and last day together",
         ),
         param(
@@ -97,8 +97,18 @@ param = pytest.param
         ),
         param(
             replace(REQUESTED, lapses_at=None),
-            (NOW + 100 * DAY, Reason.EXPIRED),
+            (NOW + 100 * DAY, Reason.LAPSED),
             id="a request without a date to lapse",
+        ),
+        param(
+            replace(REQUESTED, expires_at=NOW + 5 * DAY),
+            (NOW + 5 * DAY, Reason.LAPSED),
+            id="the longest stay is shorter than the wait",
+        ),
+        param(
+            replace(AT_ONCE, expires_at=NOW + 5 * DAY),
+            (NOW + 5 * DAY, Reason.NOT_APPROVED),
+            id="the longest stay is shorter than the days for approval",
         ),
         param(
             replace(REQUESTED, review_ends_at=NOW + DAY, approve_by=NOW + DAY),

@@ -274,8 +274,8 @@ AWAKE = replace(IN, inactive_at=NOW + 900 * DAY)
             (replace(REQUESTED, expires_at=NOW + DAY),),
             NOW + DAY,
             (
-                ends(ONE, Reason.EXPIRED, NOW + DAY),
-                moves(REMOVED, Reason.EXPIRED, NOW + DAY),
+                ends(ONE, Reason.LAPSED, NOW + DAY),
+                moves(REMOVED, Reason.LAPSED, NOW + DAY),
             ),
             id="the longest stay is shorter than the wait",
         ),

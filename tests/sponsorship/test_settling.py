@@ -64,7 +64,7 @@ ENDS = {
         "sponsor.guest_suspended",
     ),
     "lapsed": (State.REMOVED, Reason.LAPSED, "guest.lapsed", "sponsor.request_lapsed"),
-    "expired_request": (State.REMOVED, Reason.EXPIRED, "guest.removed", None),
+    "expired_request": (State.REMOVED, Reason.LAPSED, "guest.lapsed", "sponsor.request_lapsed"),
     "contract_ended": (State.REMOVED, Reason.CONTRACT_ENDED, "guest.removed", None),
 }
 
