@@ -252,6 +252,18 @@ def test_a_guest_reads_when(render):
 
 
 @pytest.mark.parametrize("part", ["plain", "html"])
+def test_where_a_domain_was_taken_away_no_address_is_new(part, render):
+    """The company says what it always said: it is the host that no longer knows the domain."""
+    same = render("sponsor.address_changed", new="jane.roe@acme.example")
+    told = same["Subject"] + text_of(same, part)
+    assert "new address" not in told.lower()
+    assert "no longer among those that Acme has here" in told
+    other = render("sponsor.address_changed")
+    assert "has a new address" in other["Subject"]
+    assert "New address:" in text_of(other, part)
+
+
+@pytest.mark.parametrize("part", ["plain", "html"])
 def test_an_approval_is_one_sponsors_word(part, render):
     """Another's word may reach further: the mail does not say that access ends with this one."""
     text = text_of(render("guest.approved"), part)
