@@ -48,7 +48,7 @@ _LAST_DAY: Final = (
     *map(nasty.Nasty, ("tomorrow", "9999-12-31", "2027-03-01\0", nasty.MARKUP, "", "2026-11-01")),
     nasty.Nasty("2027-03-02"),  # a day after the contract
 )
-_DECIDED: Final = "Your own decision came later"
+_DECIDED: Final = "came later, and nothing of it was saved"
 _OVERTAKEN: Final = "Something was decided meanwhile"
 
 
