@@ -69,15 +69,30 @@ def name_sponsors(
             raise Refused("deputy", "Choose a deputy who is not one of the sponsors")
         wanted[deputy] = ("deputy", False)
     held = domains(tx.session, organisation_id)
+    _keep_employees(tx, organisation_id, set(wanted))
     for staff_id, (role, _) in wanted.items():
         _require_able(tx, staff_id, role, held, organisation.name)
     _apply(tx, organisation_id, wanted)
 
 
+def _keep_employees(tx: Tx, organisation_id: UUID, wanted: set[UUID]) -> None:
+    """Keep whoever is named anew an employee until the commit: who lets them go waits for it.
+
+    Whoever is named already is kept by that row, which who lets them go locks.
+    """
+    named = select(OrganisationSponsor.staff_id).where(
+        OrganisationSponsor.organisation_id == organisation_id
+    )
+    anew = wanted - set(tx.session.scalars(named))
+    tx.session.execute(
+        select(Staff.id).where(Staff.id.in_(anew)).order_by(Staff.id).with_for_update(read=True)
+    )
+
+
 def _require_able(
     tx: Tx, staff_id: UUID, field: str, held: frozenset[str], organisation: str
 ) -> None:
-    row = tx.session.get_one(Staff, staff_id)
+    row = tx.session.get_one(Staff, staff_id, populate_existing=True)
     if row.state != "active":
         raise Refused(field, f"{row.email} has left: choose somebody else")
     if not row.is_sponsor:
