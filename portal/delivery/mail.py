@@ -16,7 +16,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, select_autoescape
 
 from portal.delivery.changes import Claimed, opened
-from portal.delivery.rules import KINDS, PATHS, is_one_address
+from portal.delivery.rules import PATHS, SINCE_ADDED, is_one_address
 from portal.delivery.smtp import Undeliverable
 from portal.delivery.words import one_line, shown
 from portal.foundation.crypto import Undecryptable
@@ -44,8 +44,7 @@ def compose(settings: Settings, message: Claimed) -> EmailMessage:
 
 
 def _words(settings: Settings, message: Claimed, payload: Mapping[str, Any]) -> dict[str, Any]:
-    # A mail that an earlier version wrote lacks what one of today says as well.
-    lacking = dict.fromkeys(KINDS[message.kind].required)
+    lacking = dict.fromkeys(SINCE_ADDED.get(message.kind, ()))
     values = {**lacking, "reference": one_line(message.reference), **shown(payload)}
     return {
         "host_name": one_line(settings.host_name),

@@ -116,6 +116,15 @@ PATHS: Mapping[str, str | None] = MappingProxyType(
     }
 )
 
+# What a mail does not say that has waited since an earlier version wrote it.
+SINCE_ADDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "guest.removed": ("since", "waited"),
+        "guest.resumed": ("expires_at",),
+        "sponsor.handed_over": ("ends_at", "lapses_at"),
+    }
+)
+
 # Payload fields that open a door: encrypted where they lie, like every other secret at rest.
 SECRET_FIELDS: Mapping[str, frozenset[str]] = MappingProxyType(
     {"staff.bind_link": frozenset({"url"})}

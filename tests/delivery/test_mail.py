@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from portal.delivery.mail import compose
-from portal.delivery.rules import KINDS
+from portal.delivery.rules import KINDS, SINCE_ADDED
 from portal.delivery.smtp import Undeliverable
 from portal.foundation import crypto
 from tests.delivery.samples import LINK, PAYLOADS, SPONSORSHIP, claimed
@@ -288,21 +288,12 @@ def test_whoever_only_waited_reads_of_their_request(part, render, reason: str, w
     assert "Your access" not in text_of(mail, part)
 
 
-@pytest.mark.parametrize(
-    ("kind", "lacking"),
-    [
-        ("guest.removed", ("since", "waited")),
-        ("guest.resumed", ("expires_at",)),
-        ("sponsor.handed_over", ("ends_at", "lapses_at")),
-    ],
-)
+@pytest.mark.parametrize("kind", SINCE_ADDED)
 @pytest.mark.parametrize("part", ["plain", "html"])
-def test_a_mail_of_an_earlier_version_is_sent_without_what_it_lacks(
-    database, settings, part, kind, lacking
-):
+def test_a_mail_of_an_earlier_version_is_sent_without_what_it_lacks(database, settings, part, kind):
     """It waited through the upgrade: fewer dates, and no gap in a sentence."""
     message = claimed(kind)
-    for field in lacking:
+    for field in SINCE_ADDED[kind]:
         del message.payload[field]
     wire = compose(settings, message).as_bytes()
     text = text_of(message_from_bytes(wire, policy=policy.default), part)

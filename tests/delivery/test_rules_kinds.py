@@ -13,6 +13,7 @@ from portal.delivery.rules import (
     MOST_TRIES_REFUSED,
     PATHS,
     SECRET_FIELDS,
+    SINCE_ADDED,
     STANDSTILL,
     Shape,
     State,
@@ -101,6 +102,16 @@ def test_a_mail_leads_to_one_page():
 def test_what_opens_a_door_is_encrypted():
     """The link that binds a staff member is the one secret that is ever mailed."""
     assert dict(SECRET_FIELDS) == {"staff.bind_link": frozenset({"url"})}
+
+
+def test_what_mails_of_an_earlier_version_lack():
+    """Three kinds say more by now; anything else that is lacking is a mistake."""
+    assert dict(SINCE_ADDED) == {
+        "guest.removed": ("since", "waited"),
+        "guest.resumed": ("expires_at",),
+        "sponsor.handed_over": ("ends_at", "lapses_at"),
+    }
+    assert all(KINDS[kind].required.issuperset(added) for kind, added in SINCE_ADDED.items())
 
 
 def test_states_are_stored_by_these_words():
