@@ -42,14 +42,14 @@ def own() -> Iterator[HostileProvider]:
     provider.close()
 
 
-@pytest.fixture(params=[{}])
+@pytest.fixture
 def house(make_settings, own: HostileProvider, request: pytest.FixtureRequest) -> Iterator[Flask]:
     app = create_app(
         make_settings(
             host_oidc_issuer=own.issuer,
             host_oidc_client_id=CLIENT_ID,
             host_oidc_client_secret=CLIENT_SECRET,
-            **request.param,
+            **getattr(request, "param", {}),
         )
     )
     app.testing = True
