@@ -102,19 +102,18 @@ def keep_deciders(tx: Tx, organisation_id: UUID, staff_ids: Iterable[UUID]) -> N
 
 def lock_named(tx: Tx, organisation_id: UUID) -> None:
     """Lock who is named for an organisation, before any guest: decisions of theirs are awaited."""
-    tx.session.execute(
-        select(OrganisationSponsor.id)
-        .where(OrganisationSponsor.organisation_id == organisation_id)
-        .order_by(OrganisationSponsor.id)
-        .with_for_update()
-    )
+    _lock(tx, OrganisationSponsor.organisation_id == organisation_id)
 
 
 def lock_named_of(tx: Tx, staff_id: UUID) -> None:
     """Lock for whom an employee is named, before any guest, as ``lock_named`` does."""
+    _lock(tx, OrganisationSponsor.staff_id == staff_id)
+
+
+def _lock(tx: Tx, which: ColumnElement[bool]) -> None:
     tx.session.execute(
         select(OrganisationSponsor.id)
-        .where(OrganisationSponsor.staff_id == staff_id)
+        .where(which)
         .order_by(OrganisationSponsor.id)
         .with_for_update()
     )
