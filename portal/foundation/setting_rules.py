@@ -181,7 +181,7 @@ def colour_fault(colour: str) -> str | None:
 
 
 def limit_fault(limit: str) -> str | None:
-    """A rate, as Flask-Limiter writes it; none at all would keep everybody out."""
+    """A rate, as the library ``limits`` writes it; none at all would keep everybody out."""
     try:
         found = parse_many(limit)
     except ValueError:

@@ -192,7 +192,7 @@ class Settings(BaseSettings):
     or their port unusual. Only an operator says so, never a partner."""
 
     limit_per_address: Limit = "3000 per minute"
-    """Most requests of one client address; a whole company may stand behind one."""
+    """Most requests from one client address of people who are not signed in."""
 
     limit_sign_in_per_address: Limit = "60 per minute; 600 per hour"
     """Most addresses asked about, and single-use links tried, from one client address."""

@@ -1,20 +1,25 @@
 """Rate limits, counted in Redis; without it in memory, at half of everything, and never off.
 
-The limits of the settings hold for a client network and for a signed-in person; signing in has a
-tighter one. An IPv6 client is known by its /64, since it has all of it to itself.
+A request counts once: for the person who is signed in, else for the client's network, so that
+colleagues behind one address take nothing from each other. What may be guessed at has a tighter
+limit beside it. An IPv6 client is known by its /64, since it has all of it to itself.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
-from functools import wraps
+from datetime import datetime, timedelta
+from functools import lru_cache, wraps
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final, ParamSpec
 
-from flask import Flask, Response, current_app, request
+import structlog
+from flask import Flask, current_app, request
 from flask.typing import ResponseReturnValue
-from flask_limiter import ApplicationLimit, Limiter
-from limits import parse_many
-from redis import RedisError
+from limits import RateLimitItem, parse_many
+from limits.storage import MemoryStorage, RedisStorage
+from limits.strategies import FixedWindowRateLimiter
+from redis import ConnectionPool, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from werkzeug.exceptions import TooManyRequests
 
 from portal.foundation import clock
@@ -22,47 +27,58 @@ from portal.foundation.current import house, settings_of
 from portal.foundation.queues import redis_url
 from portal.web.guards import current_viewer
 
-_SCHEMES: Final = {"unix": "redis+unix"}
+log = structlog.get_logger(__name__)
+
 _SIGN_IN: Final = "sign-in"
-_MEMORY: Final = "memory://"  # of one process
+_FREE: Final = frozenset(
+    {"assets.static", "assets.brand_css", "assets.logo", "probes.alive", "probes.ready"}
+)
+_ASK_AGAIN: Final = timedelta(seconds=10)  # after Redis did not answer: it may take a second each
 
 P = ParamSpec("P")
 
 
-class PortalLimiter(Limiter):
-    """Flask-Limiter, telling whether it has no storage that all processes share."""
+class Counters:
+    """Where requests are counted: in Redis, for all processes, or in this one's memory."""
+
+    def __init__(self, url: str | None) -> None:
+        """Count in the Redis of a URL, if there is one."""
+        self._own = FixedWindowRateLimiter(MemoryStorage())
+        self._shared = None if url is None else FixedWindowRateLimiter(_redis(url))
+        self._away_until: datetime | None = None
 
     @property
     def degraded(self) -> bool:
-        """Whether it counts in this process's memory, and halves what is allowed."""
-        return bool(self._storage_dead) or self._storage_uri == _MEMORY
+        """Whether it counts in memory, and halves what is allowed."""
+        return self._shared is None or self._away_until is not None
+
+    def wait(self, limits: str, *who: str) -> int | None:
+        """Count a request.
+
+        Args:
+            limits: as the settings write them: ``60 per minute; 600 per hour``.
+            who: for whom it counts.
+
+        Returns:
+            The seconds until the next one is let through, where this one is too many; else None.
+        """
+        now = clock.protocol_now()
+        if self._shared and (self._away_until is None or self._away_until <= now):
+            try:
+                found = _wait(self._shared, allowed(limits), who, now)
+            except RedisError as error:
+                log.warning("limits.degraded", error=str(error))
+                self._away_until = now + _ASK_AGAIN
+            else:
+                self._away_until = None
+                return found
+        return _wait(self._own, halved(limits), who, now)
 
 
 def init_limits(app: Flask) -> None:
-    """Limit every route of an application but static files and probes."""
-    settings = settings_of(app)
-    limiter = PortalLimiter(
-        key_func=client_network,
-        application_limits=[
-            ApplicationLimit(
-                lambda: _allowed(settings.limit_per_address), key_function=client_network
-            ),
-            ApplicationLimit(
-                lambda: _allowed(settings.limit_per_account),
-                key_function=_account,
-                exempt_when=lambda: current_viewer() is None,
-            ),
-        ],
-        storage_uri=_storage(redis_url(settings)),
-        storage_options={"socket_connect_timeout": 1, "socket_timeout": 1},
-        strategy="fixed-window",
-        in_memory_fallback_enabled=True,
-        key_prefix="portal",
-    )
-    limiter.request_filter(_is_free)
-    limiter.init_app(app)
-    house(app)["limiter"] = limiter
-    app.after_request(_say_when)
+    """Limit every request of an application but static files and probes."""
+    house(app)["limits"] = Counters(redis_url(settings_of(app)))
+    app.before_request(_count)
 
 
 def limited_sign_in(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
@@ -70,18 +86,16 @@ def limited_sign_in(view: Callable[P, ResponseReturnValue]) -> Callable[P, Respo
 
     @wraps(view)
     def limited(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
-        limiter: PortalLimiter = house(current_app)["limiter"]
-        allowed = _allowed(settings_of(current_app).limit_sign_in_per_address)
-        with limiter.shared_limit(allowed, scope=_SIGN_IN, key_func=client_network):
-            return view(*args, **kwargs)
+        most = settings_of(current_app).limit_sign_in_per_address
+        _refuse_over(most, _SIGN_IN, client_network())
+        return view(*args, **kwargs)
 
     return limited
 
 
 def degraded() -> bool:
     """Say whether the limits of this process are its own alone, for the health page."""
-    limiter: PortalLimiter = house(current_app)["limiter"]
-    return limiter.degraded
+    return _counters().degraded
 
 
 def client_network() -> str:
@@ -100,41 +114,62 @@ def client_network() -> str:
     return said
 
 
-def halved(limits: str) -> str:
+@lru_cache
+def allowed(limits: str) -> tuple[RateLimitItem, ...]:
+    """Return the limits that a setting writes."""
+    return tuple(parse_many(limits))
+
+
+@lru_cache
+def halved(limits: str) -> tuple[RateLimitItem, ...]:
     """Return limits of half the amount each, one at least."""
-    return "; ".join(
-        f"{max(1, limit.amount // 2)} per {limit.multiples} {limit.GRANULARITY.name}"
-        for limit in parse_many(limits)
+    return tuple(
+        type(one)(max(1, one.amount // 2), one.multiples, one.namespace) for one in allowed(limits)
     )
 
 
-def _say_when(response: Response) -> Response:
-    """Tell whoever was too fast when to come back (RFC 9110, 10.2.3), in seconds."""
-    limiter: PortalLimiter = house(current_app)["limiter"]
-    breached = limiter.current_limit
-    if response.status_code == TooManyRequests.code and breached is not None:
-        wait = breached.limit.get_expiry()
-        with suppress(RedisError):  # the storage may be gone by now: then the whole window
-            wait = breached.reset_at - int(clock.protocol_now().timestamp())
-        response.headers["Retry-After"] = str(max(1, wait))
-    return response
+def _count() -> None:
+    if request.endpoint in _FREE:
+        return
+    settings = settings_of(current_app)
+    # An address that leads nowhere looks nobody up.
+    viewer = current_viewer() if request.endpoint else None
+    if viewer is not None:
+        _refuse_over(settings.limit_per_account, viewer.kind, str(viewer.id))
+    else:
+        _refuse_over(settings.limit_per_address, client_network())
 
 
-def _allowed(limits: str) -> str:
-    return halved(limits) if degraded() else limits
+def _refuse_over(limits: str, *who: str) -> None:
+    """Answer 429 where it is too much, and say when to come back (RFC 9110, 10.2.3)."""
+    seconds = _counters().wait(limits, *who)
+    if seconds is not None:
+        raise TooManyRequests(retry_after=seconds)
 
 
-def _account() -> str:
-    viewer = current_viewer()
-    return f"{viewer.kind}:{viewer.id}" if viewer else ""
+def _counters() -> Counters:
+    counters: Counters = house(current_app)["limits"]
+    return counters
 
 
-def _is_free() -> bool:
-    return request.path in {"/healthz", "/readyz", "/brand.css", "/brand/logo"}
+def _wait(
+    limiter: FixedWindowRateLimiter,
+    limits: tuple[RateLimitItem, ...],
+    who: tuple[str, ...],
+    now: datetime,
+) -> int | None:
+    for limit in limits:
+        if not limiter.hit(limit, *who):
+            reset, _ = limiter.get_window_stats(limit, *who)
+            return max(1, round(reset - now.timestamp()))
+    return None
 
 
-def _storage(url: str | None) -> str:
-    if url is None:
-        return _MEMORY
-    scheme, _, rest = url.partition("://")
-    return f"{_SCHEMES.get(scheme, scheme)}://{rest}"
+def _redis(url: str) -> RedisStorage:
+    pool = ConnectionPool.from_url(
+        url,
+        socket_connect_timeout=1,
+        socket_timeout=1,
+        retry=Retry(NoBackoff(), 1),  # once, for a connection that was closed meanwhile
+    )
+    return RedisStorage("redis://", connection_pool=pool, key_prefix="portal")

@@ -142,8 +142,8 @@ DEFENCES: Final = (
     Defence(
         case="J09",
         file=LIMITS,
-        old="        in_memory_fallback_enabled=True,",
-        new="        in_memory_fallback_enabled=False, swallow_errors=True,",
+        old="        return _wait(self._own, halved(limits), who, now)",
+        new="        return None",
         tests=(
             "tests/web/test_limits.py::test_j09_without_redis_the_limits_are_stricter_and_never_off",
         ),
@@ -151,8 +151,8 @@ DEFENCES: Final = (
     Defence(
         case="J09",
         file=LIMITS,
-        old="    return halved(limits) if degraded() else limits",
-        new="    return limits",
+        old="        return _wait(self._own, halved(limits), who, now)",
+        new="        return _wait(self._own, allowed(limits), who, now)",
         tests=(
             "tests/web/test_limits.py::test_j09_without_redis_the_limits_are_stricter_and_never_off",
         ),
