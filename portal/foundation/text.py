@@ -11,6 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 import idna
@@ -98,6 +99,7 @@ def canonical_domain(text: str) -> str:
     return domain
 
 
+@lru_cache(maxsize=1024)  # the same few at every sign-in; of 253 characters at most
 def _canonical_label(label: str) -> str:
     try:
         encoded = idna.encode(

@@ -10,6 +10,7 @@ import mimetypes
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 
 from flask import Blueprint, Flask, Response, abort, current_app, request
@@ -55,8 +56,9 @@ def _read(path: Path, _changed: int) -> Asset:
 
 def _asset(path: Path) -> Asset | None:
     try:
-        return _read(path, path.stat().st_mtime_ns) if path.is_file() else None
-    except OSError:
+        found = path.stat()
+        return _read(path, found.st_mtime_ns) if S_ISREG(found.st_mode) else None
+    except (OSError, ValueError):  # a name with NUL in it is no name
         return None
 
 
