@@ -15,6 +15,7 @@ from portal.foundation.db import db
 from portal.foundation.logs import path_to_log
 from portal.foundation.settings import Settings
 from portal.pages import not_allowed
+from portal.web.limits import FREE
 from tests.infra.client import PortalClient
 from tests.pages.inside import Inside
 from tests.pages.sessions import as_guest, as_staff
@@ -45,6 +46,12 @@ def test_it_is_not_ready_without_its_queue(make_settings: Callable[..., Settings
     app = create_app(make_settings(redis_url=f"unix://:x@{tmp_path}/none.sock"))
     answer = app.test_client().get("/readyz")
     assert (answer.status_code, answer.text) == (503, "the queue does not answer\n")
+
+
+@SQLITE
+def test_what_is_not_counted_is_what_there_is(app: Flask):
+    """An endpoint that was renamed would be counted again, without a word."""
+    assert set(app.view_functions) >= FREE
 
 
 @SQLITE

@@ -30,7 +30,7 @@ from portal.web.guards import current_viewer
 log = structlog.get_logger(__name__)
 
 _SIGN_IN: Final = "sign-in"
-_FREE: Final = frozenset(
+FREE: Final = frozenset(
     {"assets.static", "assets.brand_css", "assets.logo", "probes.alive", "probes.ready"}
 )
 _ASK_AGAIN: Final = timedelta(seconds=10)  # after Redis did not answer: it may take a second each
@@ -129,7 +129,7 @@ def halved(limits: str) -> tuple[RateLimitItem, ...]:
 
 
 def _count() -> None:
-    if request.endpoint in _FREE:
+    if request.endpoint in FREE:
         return
     settings = settings_of(current_app)
     # An address that leads nowhere looks nobody up.
