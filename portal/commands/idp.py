@@ -137,18 +137,19 @@ def set_(organisation: str, slug: str, as_json: bool, **given: Any) -> None:
 
     --scope and --require say all of them, an empty --require takes them away; --claim changes one
     field, FIELD= empties it. A new secret disables nothing; another issuer, client id or subject
-    claim must be tested and enabled again.
+    claim must be tested and enabled again. That, and a further required claim, ends the sessions
+    that came through it.
     """
     row = _by_slugs(organisation, slug)
     secret = _secret(given)
     said = _said(given, row.claim_map)
     if not said and secret is None:
         raise click.UsageError("Say what to change, such as --name NAME or --client-id ID")
-    before, retest = provider_dict(row), False
+    before, anew = provider_dict(row), False
     with writing() as tx:
         if said:
             changes.lock_siblings(tx, row.id, said.get("issuer"))
-            retest = changes.change_identity_provider(
+            anew = changes.change_identity_provider(
                 tx,
                 row.id,
                 said,
@@ -157,13 +158,15 @@ def set_(organisation: str, slug: str, as_json: bool, **given: Any) -> None:
             )
         if secret is not None:
             changes.replace_secret(tx, row.id, secret)
-        if retest:
+        if anew:
             end_sessions_of_provider(tx, row.id, clock.protocol_now())
-    if retest:
+    if anew:
         _end_late(row)
     row = _by_slugs(organisation, slug)
     after = provider_dict(row)
     done = f"{row.name} is changed; it is {row.state}."
+    if anew:
+        done += " Sessions that came through it have ended."
     if not row.tested_at:
         done += f" Next: portal idp test {organisation} {slug}"
     if secret is None and after == before:

@@ -178,7 +178,8 @@ class TestSet:
         with writing() as tx:
             factories.partner(tx, "beta")
         said = shell("idp", "set", "beta", "id", "--client-id", "other")
-        assert said == "id sign-in is changed; it is draft. Next: portal idp test beta id\n"
+        done = "id sign-in is changed; it is draft. Sessions that came through it have ended."
+        assert said == f"{done} Next: portal idp test beta id\n"
 
     def test_known_people_make_it_a_planned_move(self, shell: Shell):
         """Strangers would walk past tombstones (architecture 2.6)."""

@@ -155,6 +155,37 @@ def test_another_client_id_ends_what_came_through_the_old_one(story):
     assert arriving.get("/arrival").status_code == 410
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("by", ["page", "command"])
+def test_a_further_required_claim_ends_what_came_in_without_it(story, by):
+    """Whoever might be refused from now on is out, wherever they stand; fewer claims end none."""
+    known, away, arriving, admin = (story.browser() for _ in range(4))
+    story.arrive(known)
+    back = story.depart(away)
+    story.provider.person = {**story.provider.person, "sub": "new", "email": "new@acme.example"}
+    assert story.knock(arriving).location == "/arrival"
+    as_staff(story.app, admin, story.admin_id)
+
+    def require(*claims: str) -> None:
+        if by == "page":
+            edit = "/admin/organisations/acme/providers/id/edit"
+            assert admin.submit(edit, {"require": "\n".join(claims)}).status_code == 303
+            return
+        with story.app.app_context():
+            wanted = [word for claim in claims for word in ("--require", claim)]
+            assert Shell().json("idp", "set", "acme", "id", *wanted)["state"] == "enabled"
+            db.session.remove()
+
+    require("hd=acme.example", "org=7")
+    assert known.get("/me").status_code == 303
+    assert away.get(back).status_code == 403
+    assert arriving.get("/arrival").status_code == 410
+    story.provider.person = {**story.provider.person, "hd": "acme.example", "org": "7"}
+    assert story.arrive(arriving).location == "/me"
+    require("hd=acme.example")
+    assert arriving.get("/me").status_code == 200
+
+
 def test_an_arrival_is_over_with_its_provider(story):
     """Whoever stands on the arrival page signs in anew, also when the provider is back by then."""
     client = story.browser()

@@ -182,32 +182,38 @@ def _seen(provider: ProviderRow | None) -> str:
 @bp.post("/<idp>/edit")
 @for_admin
 def save(slug: str, idp: str) -> ResponseReturnValue:
-    """Change it; another issuer, client or subject claim must be tested again."""
+    """Change it; nobody stays in who might not come in any more."""
     row, provider = _wanted(slug, idp)
     form, end = ProviderForm(), _end_sessions(provider)
-    retest = False
+    anew = False
 
     def change(tx: Tx) -> None:
-        nonlocal retest
+        nonlocal anew
         changes.lock_siblings(tx, provider.id, form.issuer.data)
         require_seen(form, _seen(provider_by_id(tx.session, provider.id)))
         said = _said(form)
         values = {name: getattr(said, name) for name in said.__dataclass_fields__}
-        retest = changes.change_identity_provider(
+        anew = changes.change_identity_provider(
             tx,
             provider.id,
             values,
             house=house_of(settings_of(current_app)),
             people=known_people(tx.session, row.id, provider.issuer),
         )
-        if retest:
+        if anew:
             end(tx)
 
-    if form.validate_on_submit() and try_act(form, change, "The identity provider is changed"):
-        if retest:
+    if form.validate_on_submit() and try_act(form, change, lambda _: _CHANGED[anew]):
+        if anew:
             act(end)  # once more, as when it is disabled
         return _back(row, provider)
     return _form_page(row, provider, form, 422)
+
+
+_CHANGED = {
+    False: "The identity provider is changed",
+    True: "The identity provider is changed. Sessions that came through it have ended",
+}
 
 
 @bp.post("/<idp>/secret")

@@ -17,6 +17,7 @@ from portal.trust.models import IdentityProvider
 from portal.trust.rules import (
     House,
     ProviderSettings,
+    asks_more,
     changed_state,
     check_company,
     check_move,
@@ -175,7 +176,8 @@ def change_identity_provider(
         people: how many guests, of any state, are known by a subject of this provider.
 
     Returns:
-        Whether it has to be tested again.
+        Whether nobody stays in who came through it before: it is another connection, or requires
+        what they have not shown. The caller ends its sessions.
 
     Raises:
         Refused: with the first field that is wrong, or because it would make strangers of people.
@@ -198,7 +200,7 @@ def change_identity_provider(
         changed = sets[key(IdentityProvider, row.id)]
         data = {"was": {name: old[name] for name in changed if name in _SETTINGS}}
         _record(tx, "identity_provider.changed", row.organisation_id, sets, data)
-    return retest
+    return retest or asks_more(was, now)
 
 
 def subject_types(findings: object) -> tuple[str, ...]:

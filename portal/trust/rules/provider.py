@@ -306,6 +306,11 @@ def loses_test(was: ProviderSettings, now: ProviderSettings) -> bool:
     )
 
 
+def asks_more(was: ProviderSettings, now: ProviderSettings) -> bool:
+    """Return whether an edit requires a claim that whoever came in so far may not have had."""
+    return not now.required_claims.items() <= was.required_claims.items()
+
+
 def changed_state(state: str, *, retest: bool) -> str:
     """Return an identity provider's state after an edit; an untested one is never enabled."""
     return "draft" if retest and state == "enabled" else state

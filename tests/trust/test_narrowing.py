@@ -1,0 +1,30 @@
+"""A provider that requires more than before: who came in by less has shown too little."""
+
+from dataclasses import replace
+
+import pytest
+
+from portal.trust.rules import ProviderSettings, asks_more
+
+SETTINGS = ProviderSettings(name="Acme", issuer="https://id.acme.example", client_id="portal")
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "expected"),
+    [
+        ({}, {}, False),
+        ({}, {"hd": "acme.example"}, True),
+        ({"hd": "acme.example"}, {"hd": "acme.example"}, False),
+        ({"hd": "acme.example"}, {"hd": "acme.example", "org": "7"}, True),
+        ({"hd": "acme.example", "org": "7"}, {"hd": "acme.example"}, False),
+        ({"hd": "acme.example"}, {"hd": "other.example"}, True),
+        ({"hd": "acme.example"}, {"org": "7"}, True),
+        ({"hd": "acme.example"}, {}, False),
+    ],
+)
+def test_a_claim_that_was_not_required_before_asks_more(
+    was: dict[str, str], now: dict[str, str], *, expected: bool
+):
+    """Whoever came in so far has shown what was required, and nothing else."""
+    before, after = (replace(SETTINGS, required_claims=claims) for claims in (was, now))
+    assert asks_more(before, after) is expected
