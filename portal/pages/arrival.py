@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField
 
 from portal.admission import changes as admission
-from portal.admission.changes import Arrived, LostRace, Result, SignedIn, TurnedAway
+from portal.admission.changes import Arrived, Result, SignedIn, TurnedAway
 from portal.admission.changes.arriving import LIFE, Acceptance
 from portal.admission.queries import OpenArrival, open_arrival
 from portal.foundation import clock
@@ -14,7 +14,7 @@ from portal.foundation.current import settings_of
 from portal.foundation.db import db
 from portal.foundation.transaction import Tx, new_reference
 from portal.pages import refusals
-from portal.pages.sessions import let_in
+from portal.pages.sessions import Overtaken, let_in
 from portal.sign_in import session
 from portal.web.forms import CheckField, NoteField, PortalForm, TextField
 from portal.web.guards import for_anyone
@@ -64,8 +64,10 @@ def accept() -> ResponseReturnValue:
 
     try:
         result, started = let_in(arrival.identity, arrival.provider, reference, decide)
-    except LostRace:  # this very arrival was accepted meanwhile: a doubled click
-        return render_template("sign_in/arrival_over.html"), 410
+    except Overtaken as failure:
+        if _found() is None:  # this very arrival was accepted meanwhile: a doubled click
+            return render_template("sign_in/arrival_over.html"), 410
+        return refusals.failed(failure, arrival.provider)
     if isinstance(result, TurnedAway):
         return refusals.turned_away(result, arrival.provider, reference)
     assert isinstance(result, SignedIn)

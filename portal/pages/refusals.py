@@ -20,7 +20,7 @@ from portal.foundation.transaction import ANONYMOUS, new_reference, transaction
 from portal.pages.not_allowed import is_flood
 from portal.sign_in import changes
 from portal.sign_in.attempt import Purpose
-from portal.sign_in.rules import Side, SignInFailure
+from portal.sign_in.rules import Side, SignInFailure, SignInReason
 from portal.trust.queries import ProviderRow
 
 _TEMPLATES = {
@@ -71,6 +71,8 @@ def failed(failure: SignInFailure, row: ProviderRow | None) -> ResponseReturnVal
         reference=reference,
         staff=row is None,
     )
+    if failure.reason is SignInReason.OVERTAKEN:
+        return page, 503
     return page, 502 if failure.side is Side.PARTNER else 403
 
 

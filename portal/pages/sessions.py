@@ -1,7 +1,9 @@
 """Begin a session for somebody who has just come in, in the transaction that let them in."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
+import structlog
 from flask import request
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -13,9 +15,47 @@ from portal.foundation import clock
 from portal.foundation.transaction import Actor, Tx, transaction, was_deadlock
 from portal.sign_in import changes, session
 from portal.sign_in.changes import NewSession, StartedSession
+from portal.sign_in.rules import Failure, SignInFailure, SignInReason
 from portal.trust.queries import ProviderRow
 
 _TRIES = 3
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+class Overtaken(SignInFailure):
+    """A sign-in lost every race, and nothing was written: begun anew it will go through."""
+
+    def __init__(self) -> None:
+        super().__init__(Failure(SignInReason.OVERTAKEN, "others were faster every time"))
+
+
+def once_more(carry_out: Callable[[bool], T]) -> T:
+    """Run the transaction of a sign-in, once more for each race that it loses.
+
+    Args:
+        carry_out: the whole transaction; told whether a race was lost, so that it settles first.
+
+    Raises:
+        Overtaken: it lost every time.
+    """
+    lost: Exception | None = None
+    for _ in range(_TRIES):
+        try:
+            return carry_out(lost is not None)
+        except (LostRace, DBAPIError) as fault:
+            if not _was_race(fault):
+                raise
+            lost = fault
+    if not isinstance(lost, LostRace):  # so often it may be a defect that only looks like a race
+        log.warning("sign_in.overtaken", exc_info=lost)
+    raise Overtaken from lost
+
+
+def _was_race(fault: Exception) -> bool:
+    return isinstance(fault, LostRace | IntegrityError) or was_deadlock(fault)
 
 
 def let_in(
@@ -36,26 +76,18 @@ def let_in(
         What came of it, and the session of whoever is in.
 
     Raises:
-        LostRace: lost every time.
+        Overtaken: lost every time.
     """
     actor = Actor.anonymous(request.remote_addr)
-    for turn in range(_TRIES):
-        try:
-            with transaction(actor=actor, now=clock.policy_now(), reference=reference) as tx:
-                result = decide(tx, turn > 0)
-                started = (
-                    _begin(tx, result, identity, row) if isinstance(result, SignedIn) else None
-                )
-        except (LostRace, DBAPIError) as fault:
-            if turn + 1 == _TRIES or not _was_race(fault):
-                raise
-        else:
-            return result, started
-    raise AssertionError("unreachable")
 
+    def carry_out(lost: bool) -> tuple[Result, StartedSession | None]:  # noqa: FBT001 - see above
+        with transaction(actor=actor, now=clock.policy_now(), reference=reference) as tx:
+            result = decide(tx, lost)
+            if isinstance(result, SignedIn):
+                return result, _begin(tx, result, identity, row)
+            return result, None
 
-def _was_race(fault: Exception) -> bool:
-    return isinstance(fault, LostRace | IntegrityError) or was_deadlock(fault)
+    return once_more(carry_out)
 
 
 def _begin(

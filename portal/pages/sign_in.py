@@ -16,7 +16,7 @@ from portal.foundation.text import canonical_email, domain_of
 from portal.foundation.transaction import Tx, new_reference, transaction
 from portal.pages import arrival, refusals, trial
 from portal.pages.acting import whoever
-from portal.pages.sessions import let_in
+from portal.pages.sessions import Overtaken, let_in
 from portal.sign_in import changes, session
 from portal.sign_in.attempt import Errand, OpenAttempt, Purpose
 from portal.sign_in.connection import Connection, partner_connection
@@ -150,7 +150,11 @@ def _admit(
         return admission.knock(tx, identity, row, hosts, attempt.next_url)
 
     reference = new_reference()
-    result, started = let_in(identity, row, reference, decide)
+    try:
+        result, started = let_in(identity, row, reference, decide)
+    except Overtaken as failure:
+        failure.attempt_id = attempt.id
+        raise
     match result:
         case TurnedAway():
             return refusals.turned_away(result, row, reference)

@@ -6,6 +6,7 @@ import flask
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from portal.admission.changes import LostRace
 from portal.admission.identity import Unknown, VerifiedIdentity, claim_values
 from portal.audit.changes import record
 from portal.audit.rules import Event
@@ -19,7 +20,7 @@ from portal.foundation.transaction import ANONYMOUS, Actor, Tx, new_reference, t
 from portal.lifecycle.changes import hand_over_all, hand_over_lost
 from portal.pages import refusals
 from portal.pages.not_allowed import is_flood
-from portal.pages.sessions import strength_of
+from portal.pages.sessions import Overtaken, once_more, strength_of
 from portal.sign_in import changes, session
 from portal.sign_in.attempt import ATTEMPT_LIFE, Errand, OpenAttempt, Purpose
 from portal.sign_in.changes import NewSession, StartedSession
@@ -90,9 +91,12 @@ def _admit(
 ) -> ResponseReturnValue:
     reference = new_reference()
     try:
-        decision, started = _decide(attempt, identity, connection, reference)
-    except Refused:  # a new employee in two tabs at once: the other one made the row
-        decision, started = _decide(attempt, identity, connection, reference)
+        decision, started = once_more(
+            lambda _lost: _decide(attempt, identity, connection, reference)
+        )
+    except Overtaken as failure:
+        failure.attempt_id = attempt.id
+        raise
     flask.session.pop(LINK, None)  # answered: the next sign-in of this browser is about nobody's
     if started is None:
         page = render_template(
@@ -111,14 +115,17 @@ def _decide(
     with transaction(actor=ANONYMOUS, now=clock.policy_now(), reference=reference) as tx:
         at = clock.protocol_now()
         changes.use_up(tx, attempt.id, at)
-        decision = staff_changes.arrive(
-            tx,
-            claims_of(identity, connection, settings),
-            source_of(settings),
-            at=at,
-            strength=strength_of(identity),
-            link_id=attempt.staff_link_id,
-        )
+        try:
+            decision = staff_changes.arrive(
+                tx,
+                claims_of(identity, connection, settings),
+                source_of(settings),
+                at=at,
+                strength=strength_of(identity),
+                link_id=attempt.staff_link_id,
+            )
+        except Refused as taken:  # a new employee in two tabs at once: the other one made the row
+            raise LostRace from taken
         _carry(tx, decision)
         if decision.outcome is Outcome.REFUSED:
             record(tx, [_refusal(decision, identity)])

@@ -9,14 +9,14 @@ from flask import current_app
 from sqlalchemy import select
 
 from portal.admission import changes as admission
-from portal.admission.changes import Arrived, LostRace, Result, SignedIn, TurnedAway
+from portal.admission.changes import Arrived, Result, SignedIn, TurnedAway
 from portal.admission.changes.arriving import Acceptance
 from portal.admission.queries import open_arrival
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.transaction import Tx, new_reference, single_write
 from portal.guests.rules import State
-from portal.pages.sessions import let_in
+from portal.pages.sessions import Overtaken, let_in
 from portal.sign_in import changes
 from portal.sign_in.attempt import Errand, NewAttempt
 from portal.sign_in.models import Session
@@ -62,7 +62,7 @@ def come_in(scene: Scene, partner: Partner, subject: str) -> str:
             return admission.accept(tx, arrival, HOST_DOMAINS, said, settling=lost)
 
         result, _ = let_in(identity, arrival.provider, new_reference(), accept)
-    except (changes.AttemptUsed, LostRace):
+    except (changes.AttemptUsed, Overtaken):
         return LATE
     return type(result).__name__
 

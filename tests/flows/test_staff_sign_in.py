@@ -18,6 +18,7 @@ from portal.guests.rules import State
 from portal.pages.staff_sign_in import LINK
 from portal.sign_in import changes as sessions
 from portal.staff import changes
+from portal.staff.changes import people
 from portal.staff.models import Staff, StaffLink
 from portal.staff.queries import listed
 from tests.factories import PUBLIC_URL
@@ -28,6 +29,7 @@ from tests.infra.client import PortalClient
 from tests.infra.ports import wait_until
 from tests.pages.inside import Inside
 from tests.pages.stage import token_of
+from tests.racing import beside
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -211,4 +213,33 @@ def test_a_new_employee_comes_in_two_tabs_at_once(
     assert late == [303]
     with house.app_context():
         assert len(listed(db.session())) == 1
+        db.session.remove()
+
+
+@POSTGRESQL
+def test_a_new_address_that_a_colleague_gets_at_this_moment(
+    house: Flask, scene: Inside, own: HostileProvider, monkeypatch
+):
+    """Each keeps their own, as where it was taken long ago, and nobody meets an error."""
+    bind(scene, scene.staff("ada"), own)
+    held_by_other, turns = people._held_by_other, []
+
+    def late(*arguments):
+        held = held_by_other(*arguments)
+        if not turns:
+            other, faults = beside(lambda: scene.staff("eve", email="eve@host.example"))
+            other.start()
+            other.join(20)
+            assert faults == []
+        turns.append(held)
+        return held
+
+    monkeypatch.setattr(people, "_held_by_other", late)
+    come(house, own, "eve@host.example")
+    assert turns == [False, True]
+    with house.app_context():
+        assert sorted(one.email for one in listed(db.session())) == [
+            "ada@host.example",
+            "eve@host.example",
+        ]
         db.session.remove()

@@ -7,7 +7,7 @@ import pytest
 from portal.sign_in.rules import Failure, Side, SignInFailure, SignInReason, side_of
 
 R = SignInReason
-PERSON = {R.STATE, R.DENIED, R.ASSURANCE, R.TENANT}
+PERSON = {R.STATE, R.DENIED, R.ASSURANCE, R.TENANT, R.OVERTAKEN}
 ADMIN = {R.METADATA, R.TOKEN_ENDPOINT, R.NET_BLOCKED, R.NET_ORIGIN}
 
 
@@ -40,6 +40,7 @@ def test_reasons_are_stored_by_these_words():
         "net.limit",
         "net.tls",
         "net.unreachable",
+        "adm.overtaken",
     ]
     assert [*Side] == ["person", "partner", "admin"]
 

@@ -36,6 +36,7 @@ class SignInReason(StrEnum):
     NET_LIMIT = "net.limit"  # too slow, too large, or no usable answer (5xx, HTML)
     NET_TLS = "net.tls"
     NET_UNREACHABLE = "net.unreachable"
+    OVERTAKEN = "adm.overtaken"  # others were faster every time; nothing was changed
 
 
 class Side(StrEnum):
@@ -53,6 +54,7 @@ _SIDES: Mapping[SignInReason, Side] = MappingProxyType(
         SignInReason.ASSURANCE: Side.PERSON,
         SignInReason.METADATA: Side.ADMIN,
         SignInReason.TENANT: Side.PERSON,
+        SignInReason.OVERTAKEN: Side.PERSON,
         SignInReason.TOKEN_ENDPOINT: Side.ADMIN,
         SignInReason.NET_BLOCKED: Side.ADMIN,
         SignInReason.NET_ORIGIN: Side.ADMIN,
