@@ -20,6 +20,7 @@ from portal.pages import (
     staff_sign_in,
     viewer,
 )
+from portal.staff.queries import who_left
 from portal.web import probes
 from portal.web.assets import init_assets
 from portal.web.display import contact, init_display
@@ -57,6 +58,7 @@ def create_app(settings: Settings) -> Flask:
     init_forms(app)
     init_guards(app, viewer.load)
     on_refusal(app, not_allowed.write_down)
+    house(app)["who_left"] = who_left
     set_navigation_counts(app, sponsor.counts)
     app.jinja_env.globals.update(
         settings=settings, current_viewer=current_viewer, navigation=navigation, contact=contact

@@ -125,6 +125,7 @@ VOCABULARY: Mapping[str, Shape] = MappingProxyType(
         "door.throttled": _shape("", "limit"),
         "address.kept_aside": _shape("guest"),
         "mail.dead": _shape("", "kind"),
+        "mail.withdrawn": _shape("", "kind"),
         "mail.sent_again": _shape("", "kind"),
         "mail.encrypted_again": _shape("", "kind"),
         "database.restored": _shape("", "last_event_at providers sessions"),

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Insert, String, bindparam, select, update
+from sqlalchemy import ColumnElement, Insert, String, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.audit.changes import record
@@ -40,6 +40,7 @@ __all__ = [
     "settle_failed",
     "settle_sent",
     "wake_drain",
+    "withdraw",
 ]
 
 _LONGEST_ERROR = 500
@@ -191,6 +192,18 @@ def settle_sent(tx: Tx, message: Claimed) -> None:
         .where(Outbox.id == message.id)
         .values(state=State.SENT, settled_at=tx.now, last_error=None, payload={})
     )
+
+
+def withdraw(tx: Tx, message: Claimed) -> None:
+    """Send a message no more whose recipient has left meanwhile: the log keeps that there was one.
+
+    The row goes, since nobody is to send it again.
+    """
+    gone = tx.session.execute(
+        delete(Outbox).where(*_still_claimed(message)).returning(Outbox.id)
+    ).all()
+    if gone:
+        record(tx, [Event("mail.withdrawn", reason="staff.left", data={"kind": message.kind})])
 
 
 def settle_failed(tx: Tx, message: Claimed, *, code: str, error: str, refused: bool) -> State:

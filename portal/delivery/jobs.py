@@ -1,7 +1,7 @@
 """Drain the outbox: claim a few, send each, settle each. Safe to repeat, double or kill."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from uuid import UUID
 
 import structlog
@@ -9,17 +9,19 @@ import structlog
 from portal.delivery import changes
 from portal.delivery.changes import Claimed
 from portal.delivery.mail import compose
-from portal.delivery.rules import State
+from portal.delivery.rules import State, for_employee
 from portal.delivery.smtp import Postbox, Undeliverable
 from portal.foundation import clock
-from portal.foundation.current import current_settings
-from portal.foundation.db import uuid7
+from portal.foundation.current import current_house, current_settings
+from portal.foundation.db import Reader, reading, uuid7
 from portal.foundation.transaction import Actor, new_reference, transaction
 
 BATCH = 20
 SECONDS = 60.0  # then the next run goes on; what is left of a batch goes back before its lease ends
 
 _DRAIN = Actor.system("drain")
+
+WhoLeft = Callable[[Reader, Collection[str]], frozenset[str]]
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +36,11 @@ def drain() -> dict[str, int]:
     stop_at = time.monotonic() + SECONDS
     with Postbox(current_settings()) as postbox:
         while batch := _claim():
+            left = _who_left(batch)
             for done, message in enumerate(batch, start=1):
+                if for_employee(message.kind) and message.to in left:
+                    _withdraw(message)
+                    continue
                 fault = _send(postbox, message)
                 counts[_settle(message, fault)] += 1
                 # A server that is down costs one message one try, not all of them.
@@ -47,6 +53,22 @@ def drain() -> dict[str, int]:
 def _claim() -> list[Claimed]:
     with transaction(actor=_DRAIN, now=clock.policy_now()) as tx:
         return changes.claim(tx, BATCH)
+
+
+def _who_left(messages: Sequence[Claimed]) -> frozenset[str]:
+    """Return the addresses of employees who have left: somebody else knows, as ``app`` says."""
+    to = {message.to for message in messages if for_employee(message.kind)}
+    ask: WhoLeft | None = current_house().get("who_left")
+    if ask is None or not to:
+        return frozenset()
+    with reading() as reader:
+        return ask(reader, to)
+
+
+def _withdraw(message: Claimed) -> None:
+    now = clock.policy_now()
+    with transaction(actor=_DRAIN, now=now, reference=message.reference) as tx:
+        changes.withdraw(tx, message)
 
 
 def _release(messages: Sequence[Claimed]) -> None:

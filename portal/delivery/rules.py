@@ -130,6 +130,12 @@ SECRET_FIELDS: Mapping[str, frozenset[str]] = MappingProxyType(
     {"staff.bind_link": frozenset({"url"})}
 )
 
+
+def for_employee(kind: str) -> bool:
+    """Say whether a mail of this kind is for an employee of the host, as long as they are one."""
+    return kind.partition(".")[0] in {"sponsor", "admin", "staff"}
+
+
 # One address: no white space, control, comma or bracket that could make it two.
 _ONE_ADDRESS = re.compile(r"[^\s\x00-\x1f\x7f<>(),;:\\\"\[\]@]+@[^\s\x00-\x1f\x7f<>(),;:\\\"@]+")
 _LONGEST_KEY = 200

@@ -15,6 +15,11 @@ def house(app: Flask) -> dict[str, Any]:
     return drawer
 
 
+def current_house() -> dict[str, Any]:
+    """Return the drawer of the application in whose context this runs."""
+    return house(current_app)
+
+
 def settings_of(app: Flask) -> Settings:
     """Return the settings that an application was made with."""
     settings: Settings = house(app)["settings"]

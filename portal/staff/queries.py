@@ -1,5 +1,6 @@
 """Read employees."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.foundation.db import Reader
 from portal.staff.models import Staff, StaffLink
 
 
@@ -96,6 +98,18 @@ def admins(session: Session) -> list[StaffRow]:
 def staff_emails(session: Session) -> frozenset[str]:
     """Return the addresses of active employees (cases A05)."""
     return frozenset(session.scalars(select(Staff.email).where(Staff.state == "active")))
+
+
+def who_left(session: Reader, emails: Collection[str]) -> frozenset[str]:
+    """Return which addresses are of somebody who may do nothing here any more, and of nobody else.
+
+    An address that is nobody's may be an old one of somebody who is still here.
+    """
+    query = select(Staff.email, Staff.state, Staff.is_sponsor, Staff.is_admin)
+    here: dict[str, bool] = {}
+    for email, state, *roles in session.execute(query.where(Staff.email.in_(emails))):
+        here[email] = here.get(email, False) or (state == "active" and any(roles))
+    return frozenset(email for email, is_here in here.items() if not is_here)
 
 
 def link_by_hash(session: Session, token_hash: str) -> LinkRow | None:

@@ -72,6 +72,7 @@ DECLARED = {
     "door.throttled": ("", "limit"),
     "address.kept_aside": ("guest", ""),
     "mail.dead": ("", "kind"),
+    "mail.withdrawn": ("", "kind"),
     "mail.sent_again": ("", "kind"),
     "mail.encrypted_again": ("", "kind"),
     "database.restored": ("", "last_event_at providers sessions"),

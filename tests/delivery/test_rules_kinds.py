@@ -17,6 +17,7 @@ from portal.delivery.rules import (
     STANDSTILL,
     Shape,
     State,
+    for_employee,
 )
 
 # Each kind: what its payload must carry, and what it may besides a reference.
@@ -97,6 +98,12 @@ def test_a_kind_carries_exactly_this(kind: str, declared: tuple[str, str]):
 def test_a_mail_leads_to_one_page():
     """A link to a staff member's own key comes with its payload."""
     assert dict(PATHS) == LEADS_TO
+
+
+def test_whom_a_mail_is_for():
+    """A guest stays who they are; an employee may have left before it goes out."""
+    for_others = {kind for kind in KINDS if not for_employee(kind)}
+    assert for_others == {kind for kind in KINDS if kind.startswith("guest.")} | {"test"}
 
 
 def test_what_opens_a_door_is_encrypted():
