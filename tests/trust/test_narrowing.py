@@ -28,3 +28,11 @@ def test_a_claim_that_was_not_required_before_asks_more(
     """Whoever came in so far has shown what was required, and nothing else."""
     before, after = (replace(SETTINGS, required_claims=claims) for claims in (was, now))
     assert asks_more(before, after) is expected
+
+
+@pytest.mark.parametrize("was", ["trusted", "verified"])
+@pytest.mark.parametrize("now", ["trusted", "verified"])
+def test_an_address_that_only_counted_on_trust_has_to_be_verified(was: str, now: str):
+    """Whoever typed one that is not theirs came in by it."""
+    before, after = (replace(SETTINGS, addresses=one) for one in (was, now))
+    assert asks_more(before, after) is ((was, now) == ("trusted", "verified"))

@@ -176,8 +176,8 @@ def change_identity_provider(
         people: how many guests, of any state, are known by a subject of this provider.
 
     Returns:
-        Whether nobody stays in who came through it before: it is another connection, or requires
-        what they have not shown. The caller ends its sessions.
+        Whether nobody stays in who came through it before: it is another connection, or demands
+        what they may not have shown. The caller ends its sessions.
 
     Raises:
         Refused: with the first field that is wrong, or because it would make strangers of people.
