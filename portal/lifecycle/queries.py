@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, exists, func, or_, select
+from sqlalchemy import case, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from portal.guests.models import Guest
@@ -157,27 +157,38 @@ def coming(session: Session, now: datetime, ahead: timedelta) -> list[Week]:
     """Return the weeks until *ahead* in which something falls due, by their Monday (UTC).
 
     A contract's end counts where it comes before the last day; no review is due after either.
+
+    Args:
+        session: of this request.
+        now: aware; weeks begin on Mondays in UTC.
+        ahead: how far to look.
     """
+    until = now + ahead
+    monday = now.date() - timedelta(days=now.weekday())
+    mondays = [
+        monday + timedelta(weeks=one) for one in range((until.date() - monday).days // 7 + 1)
+    ]
     ends_at = case(
         (Contract.ends_at < Sponsorship.expires_at, Contract.ends_at),
         else_=Sponsorship.expires_at,
     )
     due_at = Sponsorship.review_due_at
-    found: dict[date, list[int]] = {}
-    for place, query in enumerate(
-        (
-            select(due_at).where(due_at > now, due_at <= now + ahead, due_at < ends_at),
-            select(ends_at).where(ends_at > now, ends_at <= now + ahead),
-        )
-    ):
-        active = (
-            query.select_from(Sponsorship)
+    counts: list[dict[int, int]] = []
+    for moment, further in ((due_at, due_at < ends_at), (ends_at, true())):
+        # Counted where it stands: a row a week, whoever many it is about.
+        after = [(moment >= datetime.combine(one, time(), UTC), n) for n, one in enumerate(mondays)]
+        weeks = (
+            select(case(*reversed(after)).label("week"))
+            .select_from(Sponsorship)
             .join(Contract, Contract.id == Sponsorship.contract_id)
-            .where(Sponsorship.state == Standing.ACTIVE)
+            .where(Sponsorship.state == Standing.ACTIVE, moment > now, moment <= until, further)
+            .subquery()
         )
-        for moment in session.scalars(active):
-            if moment is not None:
-                day = moment.date()
-                week = found.setdefault(day - timedelta(days=day.weekday()), [0, 0])
-                week[place] += 1
-    return [Week(monday, *counts) for monday, counts in sorted(found.items())]
+        query = select(weeks.c.week, func.count()).group_by(weeks.c.week)
+        counts.append(dict(session.execute(query).all()))
+    reviews, ends = counts
+    return [
+        Week(begins, reviews.get(number, 0), ends.get(number, 0))
+        for number, begins in enumerate(mondays)
+        if number in reviews or number in ends
+    ]

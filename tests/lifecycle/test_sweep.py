@@ -4,7 +4,8 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Result, event, update
+from sqlalchemy.orm import ORMExecuteState
 
 from portal.foundation import clock
 from portal.foundation.db import db
@@ -229,6 +230,27 @@ def test_what_is_coming_by_weeks(scene: Scene):
     assert weeks(40) == [week(1, 0, 2), week(5, 3, 0)]
     scene.later(days=40)
     assert weeks(60) == [week(8, 0, 2)]
+
+
+@pytest.mark.parametrize("people", [1, 6])
+def test_what_is_coming_is_counted_where_it_stands(scene: Scene, people: int):
+    """A week is a row, whoever many it is about: an admin looks at it all day."""
+    acme = scene.partner(review_days=40, most_new_per_hour=1000)
+    for number in range(people):
+        scene.active(acme, f"p{number}", days=60)
+    fetched: list[int] = []
+
+    def count(execution: ORMExecuteState) -> Result:
+        rows = execution.invoke_statement().freeze()
+        fetched.append(len(rows.data))
+        return rows()
+
+    session = scene.session
+    event.listen(session, "do_orm_execute", count)
+    weeks = coming(session, scene.now, timedelta(days=90))
+    event.remove(session, "do_orm_execute", count)
+    assert [(week.reviews, week.ends) for week in weeks] == [(people, 0), (0, people)]
+    assert fetched == [1, 1]
 
 
 def test_a_contract_that_ends_sooner_comes_sooner(scene: Scene):
