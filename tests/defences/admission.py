@@ -96,8 +96,8 @@ DEFENCES: Final = (
     Defence(
         case="A08",
         file=PERSON,
-        old='claims.get("email_verified") is True',
-        new='bool(claims.get("email_verified"))',
+        old='claims["email_verified"] is True',
+        new='bool(claims["email_verified"])',
         tests=(
             f"{DOOR}::test_a08_an_unverified_address_is_refused[sqlite-false]",
             "tests/sign_in/test_rules.py::test_a08_email_verified[text]",
@@ -106,9 +106,18 @@ DEFENCES: Final = (
     Defence(
         case="A08",
         file=PERSON,
-        old='flags.append((token, token.get("xms_edov") in (True, "1", "true")))',
-        new="flags.append((token, True))",
+        old='token.get("xms_edov") in (True, "1", "true")',
+        new="True",
         tests=("tests/sign_in/test_rules.py::test_a08_email_verified[xms_edov false]",),
+    ),
+    Defence(
+        case="A08",
+        file=PERSON,
+        old="for claims in (token, userinfo)",
+        new="for claims in (userinfo, token)",
+        tests=(
+            "tests/sign_in/test_rules.py::test_a08_email_verified[false, and true in UserInfo]",
+        ),
     ),
     Defence(
         case="A10",

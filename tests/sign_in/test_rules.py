@@ -57,6 +57,27 @@ def person(
     ("connection", "token", "userinfo", "expected"),
     [
         param(ACME, {"email_verified": True}, {}, True, id="true"),
+        param(
+            ACME,
+            {"email_verified": False},
+            {"email": "ada@acme.example", "email_verified": True},
+            False,
+            id="false, and true in UserInfo",
+        ),
+        param(
+            ACME,
+            {"email_verified": True},
+            {"email": "ada@acme.example", "email_verified": False},
+            True,
+            id="true, and false in UserInfo",
+        ),
+        param(
+            ACME,
+            {"email_verified": None},
+            {"email": "ada@acme.example", "email_verified": True},
+            True,
+            id="null, and true in UserInfo",
+        ),
         param(ACME, {"email_verified": "true"}, {}, False, id="text"),
         param(ACME, {"email_verified": 1}, {}, False, id="one"),
         param(ACME, {"email_verified": False}, {}, False, id="false"),
@@ -99,7 +120,7 @@ def person(
 def test_a08_email_verified(
     connection: Connection, token: dict[str, Any], userinfo: dict[str, Any], expected: bool
 ) -> None:
-    """Only JSON's true counts, and only for the address it was said of."""
+    """Only JSON's true counts, and only for the address it was said of; the ID token wins."""
     identity = person(connection, userinfo, email="ada@acme.example", **token)
     assert identity.email_verified is expected
 
@@ -134,6 +155,11 @@ def test_addresses(email: Any, expected: tuple[str | None, str | None]) -> None:
         param({"other": float("nan")}, R.INPUT_CHAR, id="not a number"),
         param({"name": "x" * 10_000}, R.INPUT_LENGTH, id="n01 name of 10,000 characters"),
         param({"email": "x" * 300 + "@acme.example"}, R.INPUT_LENGTH, id="n01 long address"),
+        param(
+            {"given_name": "x" * 200, "family_name": "y" * 200},
+            R.INPUT_LENGTH,
+            id="n01 two long names in place of one",
+        ),
     ],
 )
 def test_what_cannot_be_stored(claims: dict[str, Any], reason: SignInReason) -> None:

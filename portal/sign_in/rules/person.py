@@ -86,9 +86,10 @@ def identity_of(
             if field != "email"
         }
         email, raw = _address(claims.get(connection.claim_map.get("email", "email")))
+        given = " ".join(filter(None, (fields.get("given_name"), fields.get("family_name"))))
+        name = fields.pop("name", None) or _line(given, MOST_NAME)
     except BadText as fault:
         return Failure(_INPUT.get(fault.code, SignInReason.INPUT_CHAR), f"a claim: {fault.code}")
-    given = " ".join(filter(None, (fields.get("given_name"), fields.get("family_name"))))
     return VerifiedIdentity(
         organisation_id=connection.organisation_id,
         identity_provider_id=connection.id,
@@ -97,7 +98,7 @@ def identity_of(
         email=email,
         email_raw=raw,
         email_verified=_verified(connection, email, token, more),
-        name=fields.pop("name", None) or given or None,
+        name=name,
         profile=MappingProxyType({name: text for name, text in fields.items() if text}),
         claims=MappingProxyType(claims),
         acr=_word(token.get("acr")),
@@ -160,16 +161,23 @@ def _verified(
     """Return whether the provider says that *this* address is verified.
 
     ``email_verified`` is said of the ``email`` beside it: not of an address that another claim
-    brought, nor of one that the other document brought.
+    brought, nor of one that the other document brought. Where both speak of it the signed token's
+    word counts: its *no* is not made up for by UserInfo.
     """
     if email is None:
         return False
-    flags = [(claims, claims.get("email_verified") is True) for claims in (token, userinfo)]
-    if tenant_of(connection.issuer):  # Entra: the tenant owns the address's domain
-        flags.append((token, token.get("xms_edov") in (True, "1", "true")))
     asserted = {**userinfo, **token}.get(connection.claim_map.get("email", "email"))
-    return any(
-        said and _same_address(claims.get("email"), asserted, email) for claims, said in flags
+    owned = tenant_of(connection.issuer) and token.get("xms_edov") in (True, "1", "true")
+    if owned and _same_address(token.get("email"), asserted, email):
+        return True  # Entra: the tenant owns the address's domain
+    return next(
+        (
+            claims["email_verified"] is True
+            for claims in (token, userinfo)
+            if claims.get("email_verified") is not None
+            and _same_address(claims.get("email"), asserted, email)
+        ),
+        False,
     )
 
 
