@@ -56,6 +56,16 @@ class TestArriving:
         assert decision.staff_id is not None
         assert staff_row(decision.staff_id).name == "sam@host.example"
 
+    def test_n01_a_missing_name_is_as_much_of_the_address_as_a_name_may_have(self):
+        """An address may be longer than a name."""
+        email = f"{'a' * 60}@{'.'.join(['b' * 60] * 3)}.example"
+        claims = replace(said("sponsors"), name=None, email=email)
+        with writing() as tx:
+            decision = changes.arrive(tx, claims, BY_CLAIM, at=NOW)
+        assert decision.staff_id is not None
+        row = staff_row(decision.staff_id)
+        assert (row.name, row.email) == (email[:200], email)
+
     @pytest.mark.parametrize(
         ("claims", "source", "reason"),
         [

@@ -32,6 +32,7 @@ from portal.staff.rules import (
 )
 
 _PERSONAL = frozenset({"email", "name"})
+_MOST_NAME = 200
 _MOST_SUBJECT = 255  # OIDC Core 1.0, section 2: sub
 
 
@@ -210,7 +211,7 @@ def _address(email: str) -> str:
 
 def _cleaned_name(name: str) -> str:
     try:
-        cleaned = clean_name(name, 200)
+        cleaned = clean_name(name, _MOST_NAME)
     except BadText as bad:
         raise Refused("name", bad.message) from None
     if not cleaned:
@@ -319,10 +320,11 @@ def _known(row: Staff) -> KnownStaff:
 
 
 def _create(tx: Tx, claims: StaffClaims, decision: StaffDecision, strength: str) -> StaffDecision:
+    name = claims.name or claims.email or ""
     staff_id, sets = _new_row(
         tx,
         email=claims.email,
-        name=claims.name or claims.email,
+        name=name[:_MOST_NAME],
         is_sponsor=decision.is_sponsor,
         is_admin=decision.is_admin,
         roles_from_claim=True,
