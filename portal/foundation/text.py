@@ -25,6 +25,15 @@ MOST_MARKS: Final = 4  # combining marks on one letter; no living script needs m
 _EMAIL_HELP = "Enter an e-mail address, like name@example.com"
 _DOMAIN_HELP = "Enter a domain name, like example.com"
 _BREAKS = {"\t", "\n", "\v", "\f", "\r", "\x85", "\u2028", "\u2029"}
+# Drawn as nothing (Unicode's Default_Ignorable_Code_Point, and a blank of Braille), but neither
+# controls nor formats; and what chooses the form of the letter before it.
+_NOTHING: Final = (
+    "\u034f\u115f\u1160\u17b4\u17b5\u2065\u2800\u3164\uffa0\ufff0-\ufff8"
+    "\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
+)
+_FORMS: Final = "\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
+_UNSEEN: Final = re.compile(f"[{_NOTHING}]")
+_UNSEEN_OR_FORM: Final = re.compile(f"[{_NOTHING}{_FORMS}]")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
@@ -56,7 +65,9 @@ def canonical_email(text: str) -> str:
         raise BadText("input.length", f"An e-mail address has {EMAIL_LIMIT} characters at most")
     require_printable(text)
     local, at, domain = text.rpartition("@")
-    if not at or text.count("@") != 1 or domain.endswith("."):
+    # Full width, bold, a ligature: the address without would be taken for this one.
+    folds = unicodedata.normalize("NFKC", local) != unicodedata.normalize("NFC", local)
+    if not at or text.count("@") != 1 or domain.endswith(".") or folds:
         raise BadText("input.email", _EMAIL_HELP)
     try:
         domain = canonical_domain(domain)
@@ -121,8 +132,8 @@ def domain_of(email: str) -> str:
 def clean_name(text: str, limit: int) -> str:
     """Return a name, or any other text of one line, fit to be stored and shown beside others.
 
-    NFC; line breaks and runs of white space become one space; controls, bidi controls and
-    zero-width characters are removed; a flood of combining marks is cut.
+    NFC; line breaks and runs of white space become one space; controls, bidi controls, zero-width
+    and unseen characters are removed; so are marks on no letter, and a flood of them on one.
 
     Args:
         text: as claimed or typed.
@@ -146,12 +157,13 @@ def clean_lines(text: str, limit: int) -> str:
 
 
 def require_printable(text: str) -> None:
-    """Refuse a text with control, bidi, zero-width or unpaired surrogate characters.
+    """Refuse a text with control, bidi, zero-width, unseen or unpaired surrogate characters.
 
     Raises:
         BadText: ``input.char``.
     """
-    if any(unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for char in text):
+    bad = any(unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for char in text)
+    if bad or _UNSEEN_OR_FORM.search(text):
         raise BadText("input.char", "Remove the invisible characters and type it again")
 
 
@@ -194,15 +206,18 @@ def _clean(text: str, *, keep: str) -> str:
             kept.append(char)
         elif char in _BREAKS:
             kept.append(" ")
-        elif category not in {"Cc", "Cf"}:
+        elif category not in {"Cc", "Cf"} and not _UNSEEN.match(char):
             kept.append(char)
     return _few_marks(unicodedata.normalize("NFC", "".join(kept)))
 
 
 def _few_marks(text: str) -> str:
-    kept, marks = [], 0
+    kept, marks = [], MOST_MARKS
     for char in text:
-        marks = marks + 1 if unicodedata.category(char) in {"Mn", "Me"} else 0
+        if unicodedata.category(char) in {"Mn", "Me"}:
+            marks += 1
+        else:
+            marks = MOST_MARKS if char.isspace() else 0
         if marks <= MOST_MARKS:
             kept.append(char)
     return "".join(kept)

@@ -55,8 +55,8 @@ DEFENCES: Final = (
     Defence(
         case="N03",
         file=TEXT,
-        old='elif category not in {"Cc", "Cf"}:',
-        new="else:",
+        old='elif category not in {"Cc", "Cf"} and',
+        new="elif",
         tests=(
             f"{TESTS}::test_n03_floods_and_hidden_characters_are_stripped",
             "tests/web/test_forms.py::test_n03_hidden_characters_do_not_come_in",
@@ -68,6 +68,34 @@ DEFENCES: Final = (
         old="        if marks <= MOST_MARKS:",
         new="        if True:",
         tests=(f"{TESTS}::test_n03_floods_and_hidden_characters_are_stripped",),
+    ),
+    Defence(
+        case="N03",
+        file=TEXT,
+        old=" and not _UNSEEN.match(char):",
+        new=":",
+        tests=(f"{TESTS}::test_n03_n05_what_is_drawn_as_nothing_makes_no_second_address",),
+    ),
+    Defence(
+        case="N03",
+        file=TEXT,
+        old="marks = MOST_MARKS if char.isspace() else 0",
+        new="marks = 0",
+        tests=(f"{TESTS}::test_n03_a_name_is_more_than_marks",),
+    ),
+    Defence(
+        case="N05",
+        file=TEXT,
+        old="if bad or _UNSEEN_OR_FORM.search(text):",
+        new="if bad:",
+        tests=(f"{TESTS}::test_n03_n05_what_is_drawn_as_nothing_makes_no_second_address",),
+    ),
+    Defence(
+        case="N05",
+        file=TEXT,
+        old='domain.endswith(".") or folds:',
+        new='domain.endswith("."):',
+        tests=(f"{TESTS}::test_n05_a_letter_that_folds_to_ascii_makes_no_second_address",),
     ),
     Defence(
         case="N05",
@@ -139,8 +167,8 @@ DEFENCES: Final = (
     Defence(
         case="N13",
         file=TEXT,
-        old='if any(unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for char in text):',
-        new="if False:",
+        old='bad = any(unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for char in text)',
+        new="bad = False",
         tests=(f"{TESTS}::test_n13_no_control_character_in_an_address",),
     ),
     Defence(

@@ -167,6 +167,37 @@ def test_n03_floods_and_hidden_characters_are_stripped():
     assert clean_name("Nguy\u1ec5n V\u0103n", 50) == "Nguy\u1ec5n V\u0103n"
 
 
+# Drawn as nothing, though Unicode counts them among letters, marks, signs or the unassigned.
+UNSEEN = "\u3164\u115f\u1160\uffa0\u2800\u034f\u17b4\u2065\ufff0\U000e0fff"
+
+
+@pytest.mark.parametrize("hidden", UNSEEN)
+def test_n03_n05_what_is_drawn_as_nothing_makes_no_second_address(hidden):
+    """A colleague's address with a letter that nobody sees reads as that colleague's."""
+    assert code(canonical_email, f"ada{hidden}@acme.com") == "input.char"
+    assert clean_name(f"A{hidden}da{hidden}", 50) == "Ada"
+    assert clean_name(hidden * 3, 50) == ""
+
+
+@pytest.mark.parametrize("blank", ["\ufe0f", "\u0301", "\u00a0\ufe0f", "\U000e0100\u3164"])
+def test_n03_a_name_is_more_than_marks(blank):
+    """A mark alone has no letter to stand on: the name would be blank, or hang on a label."""
+    assert clean_name(blank, 50) == ""
+    assert clean_name(f"{blank}Ada {blank}L.", 50) == "Ada L."
+    assert code(canonical_email, f"{blank}ada@acme.com") in {"input.char", "input.email"}
+
+
+def test_n03_a_letters_own_form_is_kept():
+    """Japanese names choose the form of a letter by a selector after it."""
+    assert clean_name("\u8fbb\U000e0100", 50) == "\u8fbb\U000e0100"
+
+
+@pytest.mark.parametrize("local", ["\uff41da", "\u24d0da", "\U0001d41ada", "a\ufb01", "\u017fam"])
+def test_n05_a_letter_that_folds_to_ascii_makes_no_second_address(local):
+    """Full width, circled, bold, a ligature: it reads as the address without."""
+    assert code(canonical_email, f"{local}@acme.com") == "input.email"
+
+
 def test_n13_line_breaks_in_a_name_become_a_space():
     """A name is one line, so it writes no header."""
     assert clean_name("Ann\r\nBcc: x@evil.org", 50) == "Ann Bcc: x@evil.org"
