@@ -69,6 +69,13 @@ DEFENCES: Final = (
         tests=("tests/trust/test_issuer_rules.py::test_f01_o24_what_no_issuer_can_be_is_refused",),
     ),
     Defence(
+        case="F01",
+        file="portal/trust/rules/issuer.py",
+        old="Rules(house.private_hosts, development=house.development).target(issuer, Owner.PARTNER)",
+        new="pass",
+        tests=("tests/trust/test_issuer_rules.py::test_f01_o24_what_no_issuer_can_be_is_refused",),
+    ),
+    Defence(
         case="F03",
         file=HTTP,
         old="    if response.status_code in _REDIRECTS:",

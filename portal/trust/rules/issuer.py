@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from portal.foundation.addresses import Blocked, Owner, Rules
 from portal.foundation.refused import Refused
 
 # Issuers that serve everybody, with the claim that says whose person it is (None: any claim).
@@ -76,6 +77,10 @@ def check_issuer(text: str, house: House) -> str:
         raise Refused("issuer", f"Enter the issuer alone, without {_DISCOVERY}")
     if not allowed:
         _require_public(host)
+    try:  # what would be refused at each fetch is no issuer either
+        Rules(house.private_hosts, development=house.development).target(issuer, Owner.PARTNER)
+    except Blocked as fault:
+        raise Refused("issuer", f"Nothing is fetched from this address: {fault}") from None
     _refuse_many_tenants(parts, host)
     return issuer
 
