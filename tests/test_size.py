@@ -144,14 +144,14 @@ MIDDLE = EVENTS // 2
 NOON = BEGIN + timedelta(seconds=10 * MIDDLE)
 LOOKS: dict[str, tuple[Look, int]] = {
     "the first page": (lambda s, _: search(s, Filter()), LOG_PAGE),
-    "a page from the middle": (lambda s, _: search(s, Filter(), before=MIDDLE), LOG_PAGE),
-    "the last page": (lambda s, _: search(s, Filter(), before=LOG_PAGE + 1), LOG_PAGE),
+    "a page from the middle": (lambda s, _: search(s, Filter(), beyond=MIDDLE), LOG_PAGE),
+    "the last page": (lambda s, _: search(s, Filter(), beyond=LOG_PAGE + 1), LOG_PAGE),
     "what is rare": (lambda s, _: search(s, Filter(event="mail.dead"), limit=5), 5),
     "of an event, from the middle": (
-        lambda s, _: search(s, Filter(event="guest.reckoned"), before=MIDDLE), LOG_PAGE,
+        lambda s, _: search(s, Filter(event="guest.reckoned"), beyond=MIDDLE), LOG_PAGE,
     ),
     "of an organisation": (
-        lambda s, acme: search(s, Filter(organisation_id=acme.id), before=MIDDLE), LOG_PAGE,
+        lambda s, acme: search(s, Filter(organisation_id=acme.id), beyond=MIDDLE), LOG_PAGE,
     ),
     "until a day": (lambda s, _: search(s, Filter(until=NOON)), LOG_PAGE),
     "an event until a day": (

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from portal.audit.models import AuditEvent, AuditPersonal
 
 PAGE = 40  # a page with all their details stays below 150 kB
+BATCH = 500  # of an export, which nobody holds as a whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +45,47 @@ class Entry:
     personal: Mapping[str, Any]
 
 
+def midnight(day: date | None) -> datetime | None:
+    """Return the first instant of a day in UTC, for ``Filter.since``."""
+    return datetime.combine(day, time(), UTC) if day else None
+
+
+def midnight_after(day: date | None) -> datetime | None:
+    """Return the end of a last day, which is shown too; nothing is after the calendar's."""
+    try:
+        return midnight(day + timedelta(days=1)) if day else None
+    except OverflowError:
+        return None
+
+
+def pages(
+    session: Session, wanted: Filter, *, oldest_first: bool = False, batch: int = BATCH
+) -> Iterator[list[Entry]]:
+    """Yield all events that fit, page by page, so that a log of any length fits into memory."""
+    last = None
+    while entries := search(session, wanted, beyond=last, limit=batch, oldest_first=oldest_first):
+        yield entries
+        last = entries[-1].seq
+
+
 def search(
     session: Session,
     wanted: Filter,
     *,
-    before: int | None = None,
+    beyond: int | None = None,
     limit: int | None = PAGE,
     oldest_first: bool = False,
 ) -> list[Entry]:
-    """Return events, newest first, before the event of sequence number *before* (keyset).
+    """Return events, newest first unless told otherwise, as they follow in that order (keyset).
 
     Events of one instant stand in the order in which they were written.
+
+    Args:
+        session: to read with.
+        wanted: what fits.
+        beyond: sequence number of the last event of the page before; without it, from the start.
+        limit: the most that are returned; none: all of them.
+        oldest_first: the other way round.
     """
     query = select(AuditEvent, AuditPersonal.data).outerjoin(
         AuditPersonal, AuditPersonal.event_id == AuditEvent.id
@@ -73,10 +104,11 @@ def search(
         query = query.where(AuditEvent.at >= wanted.since)
     if wanted.until is not None:
         query = query.where(AuditEvent.at < wanted.until)
-    if before is not None:
-        instant = select(AuditEvent.at).where(AuditEvent.seq == before).scalar_subquery()
-        query = query.where(tuple_(AuditEvent.at, AuditEvent.seq) < tuple_(instant, before))
     order = (AuditEvent.at, AuditEvent.seq)
+    if beyond is not None:
+        instant = select(AuditEvent.at).where(AuditEvent.seq == beyond).scalar_subquery()
+        place, last = tuple_(*order), tuple_(instant, beyond)
+        query = query.where(place > last if oldest_first else place < last)
     query = query.order_by(*(order if oldest_first else (one.desc() for one in order)))
     if limit is not None:
         query = query.limit(limit)

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from typing import IO, Any, Final, NoReturn, ParamSpec, TypeVar
@@ -220,12 +220,35 @@ json_option = click.option(
 
 def say_rows(rows: Sequence[Row], as_json: bool, *columns: str, nothing: str) -> None:
     """Print rows once, in one of two voices: one JSON array, or a table of these columns."""
+    say_pages([rows], as_json, *columns, nothing=nothing)
+
+
+def say_pages(pages: Iterable[Sequence[Row]], as_json: bool, *columns: str, nothing: str) -> None:
+    """Print rows as ``say_rows`` does, each page as it comes: nobody holds them all.
+
+    A table is as wide as its widest page so far.
+    """
+    filled = filter(None, pages)
     if as_json:
-        click.echo(to_json([dict(row) for row in rows]))
-    elif rows:
-        click.echo(table(rows, *columns))
-    else:
+        _say_array(filled)
+        return
+    heading = [_headings(columns)]
+    widths = _widths(heading)
+    for rows in filled:
+        lines = heading + _cells(rows, columns)
+        widths = list(map(max, widths, _widths(lines)))
+        click.echo(_aligned(lines, widths))
+        heading = []
+    if heading:
         click.echo(nothing)
+
+
+def _say_array(pages: Iterable[Sequence[Row]]) -> None:
+    between = "["
+    for rows in pages:
+        click.echo(between + to_json([dict(row) for row in rows])[1:-1], nl=False)
+        between = ", "
+    click.echo("]" if between == ", " else "[]")
 
 
 def say_row(row: Row, as_json: bool, sentence: str) -> None:
@@ -240,9 +263,23 @@ def to_json(value: object) -> str:
 
 def table(rows: Sequence[Row], *columns: str) -> str:
     """Return rows as aligned columns with a line of headings."""
-    lines = [[column.replace("_", " ").upper() for column in columns]]
-    lines += [[_cell(row.get(column)) for column in columns] for row in rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    lines = [_headings(columns), *_cells(rows, columns)]
+    return _aligned(lines, _widths(lines))
+
+
+def _headings(columns: Sequence[str]) -> list[str]:
+    return [column.replace("_", " ").upper() for column in columns]
+
+
+def _cells(rows: Sequence[Row], columns: Sequence[str]) -> list[list[str]]:
+    return [[_cell(row.get(column)) for column in columns] for row in rows]
+
+
+def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*lines, strict=True)]
+
+
+def _aligned(lines: Sequence[Sequence[str]], widths: Sequence[int]) -> str:
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
@@ -263,9 +300,12 @@ def _cell(value: object) -> str:
 
 
 class Day(click.ParamType[date]):
-    """A day as ``2027-03-01``."""
+    """A day as ``2027-03-01``, of certain years where nothing else says which it may be."""
 
     name = "date"
+
+    def __init__(self, years: range | None = None) -> None:
+        self.years = years
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """Return the day, or say how to write one."""
@@ -278,6 +318,9 @@ class Day(click.ParamType[date]):
         # Python also reads 20270301 and 2027-W09-1: nobody who typed one of them meant to.
         if day is None or day.isoformat() != value:
             self.fail(f"{value!r} is no day: write it like 2027-03-01", param, ctx)
+        if self.years and day.year not in self.years:
+            first, last = self.years[0], self.years[-1]
+            self.fail(f"{value!r} is far away: write a year from {first} to {last}", param, ctx)
         return day
 
 

@@ -1,16 +1,20 @@
 """`portal audit`: what happened, who did it, and why."""
 
 from collections.abc import Mapping
+from datetime import date
 from difflib import get_close_matches
 from uuid import UUID
 
 import click
 
-from portal.audit.queries import Entry, Filter, search
+from portal.audit.queries import Entry, Filter, midnight, midnight_after, pages
 from portal.audit.rules import VOCABULARY
-from portal.commands._shared import in_portal, json_option, refuse, say_rows
+from portal.commands._shared import Day, in_portal, json_option, refuse, say_pages
+from portal.foundation.clock import YEARS
 from portal.foundation.db import db
 from portal.trust.queries import organisations
+
+_DAY = Day(YEARS)
 
 
 @click.group()
@@ -21,22 +25,35 @@ def audit() -> None:
 @audit.command("list")
 @click.option("--reference", metavar="R", help="Only what happened under this reference number.")
 @click.option("--event", metavar="E", help="Only events of this name, such as guest.created.")
+@click.option("--since", type=_DAY, help="Only from this day on, UTC.")
+@click.option("--until", type=_DAY, help="Only until this day, inclusive, UTC.")
 @json_option
 @in_portal()
-def list_(reference: str | None, event: str | None, as_json: bool) -> None:
+def list_(
+    reference: str | None,
+    event: str | None,
+    since: date | None,
+    until: date | None,
+    as_json: bool,
+) -> None:
     """List events, oldest first. Times are UTC."""
     if event is not None and event not in VOCABULARY:
         close = get_close_matches(event, VOCABULARY, n=1)
         hint = f": did you mean {close[0]}?" if close else ""
         refuse(f"There is no event called {event[:80]!r}{hint}")
     session = db.session()
-    wanted = Filter(reference=reference and reference.strip().upper(), event=event)
+    wanted = Filter(
+        reference=reference and reference.strip().upper(),
+        event=event,
+        since=midnight(since),
+        until=midnight_after(until),
+    )
     slugs = {row.id: row.slug for row in organisations(session)}
-    rows = [
-        _as_dict(entry, slugs) for entry in search(session, wanted, limit=None, oldest_first=True)
-    ]
-    say_rows(
-        rows,
+    say_pages(
+        (
+            [_as_dict(entry, slugs) for entry in page]
+            for page in pages(session, wanted, oldest_first=True)
+        ),
         as_json,
         "at",
         "event",

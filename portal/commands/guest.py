@@ -1,6 +1,6 @@
 """`portal guest`: who is in, why, until when; hold, resume, remove."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 import click
@@ -12,8 +12,8 @@ from portal.commands._shared import (
     json_option,
     known,
     refuse,
+    say_pages,
     say_row,
-    say_rows,
     to_json,
     writing,
 )
@@ -46,9 +46,8 @@ def list_(organisation: str | None, state: str | None, as_json: bool) -> None:
         found = organisation_by_slug(db.session(), organisation)
         place = known(found, "organisation", organisation, "portal org list").id
     wanted = GuestFilter(organisation_id=place, state=State(state) if state else None)
-    rows = [view.as_dict() for view in _each(wanted)]
-    say_rows(
-        rows,
+    say_pages(
+        ([view.as_dict() for view in page] for page in _pages(wanted)),
         as_json,
         "id",
         "organisation",
@@ -61,12 +60,12 @@ def list_(organisation: str | None, state: str | None, as_json: bool) -> None:
     )
 
 
-def _each(wanted: GuestFilter) -> Iterator[GuestView]:
+def _pages(wanted: GuestFilter) -> Iterator[Sequence[GuestView]]:
     before: UUID | None = None
     now = clock.policy_now()
     while True:
         page = queries.guests(db.session(), wanted, now, before=before, limit=500)
-        yield from page.guests
+        yield page.guests
         before = page.before
         if before is None:
             return

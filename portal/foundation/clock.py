@@ -6,6 +6,9 @@ development only. An offset of 91 days would make every ID token expired if ther
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
+
+YEARS: Final = range(1970, 2200)  # of a day that somebody may write
 
 _offset = timedelta(0)
 

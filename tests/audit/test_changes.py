@@ -233,7 +233,7 @@ class TestSearch:
         newest_first = everything[::-1]
         page = search(scene.session, Filter(), limit=4)
         assert page == newest_first[:4]
-        then = search(scene.session, Filter(), before=page[-1].seq, limit=4)
+        then = search(scene.session, Filter(), beyond=page[-1].seq, limit=4)
         assert then == newest_first[4:8]
         assert search(scene.session, Filter(), limit=None) == newest_first
 

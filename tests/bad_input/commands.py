@@ -111,8 +111,11 @@ COMMANDS: Final[Mapping[str, Command]] = {
     ),
     "app list": Command(),
     "audit list": Command(
-        ("--reference", "X", "--event", "guest.removed"),
-        {"reference": NONE_FOUND, "event": CHOICE},
+        (
+            *("--reference", "X", "--event", "guest.removed"),
+            *("--since", "2026-01-01", "--until", "2026-12-31"),
+        ),
+        {"reference": NONE_FOUND, "event": CHOICE, "since": DAY, "until": DAY},
     ),
     "check": Command(starts=True),
     "contract add": Command(

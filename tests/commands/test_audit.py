@@ -1,18 +1,20 @@
 """`portal audit list`: a reference number finds what happened."""
 
 import json
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import delete
+from sqlalchemy import delete, event
 
 from portal.audit.changes import record
 from portal.audit.models import AuditPersonal
+from portal.audit.queries import BATCH
 from portal.audit.rules import Event
 from portal.commands.audit import audit
 from portal.foundation import clock
-from portal.foundation.db import uuid7
+from portal.foundation.db import db, uuid7
 from portal.foundation.transaction import Actor, transaction
 from portal.trust.models import Organisation
 from tests.commands.conftest import Shell
@@ -94,6 +96,52 @@ def test_a_name_that_no_event_has_is_told(history):
     said = Shell().refused("audit", "list", "--event", "sign_in.refusd", "--json")
     assert said == "There is no event called 'sign_in.refusd': did you mean sign_in.refused?"
     assert "'x'" in Shell().refused("audit", "list", "--event", "x")
+
+
+def days_of(now):
+    """The day of an instant, the one before and the one after, as the log's filters have them."""
+    return [str(now.date() + timedelta(days=days)) for days in (0, -1, 1)]
+
+
+def test_days_are_whole_and_in_utc(history):
+    """As on the page of the log: both days are shown, from midnight to midnight."""
+    today, before, after = days_of(clock.policy_now())
+    for words, shown in (
+        (("--since", today, "--until", today), 2),
+        (("--since", after), 0),
+        (("--until", before), 0),
+    ):
+        assert len(json.loads(run("list", "--json", *words))) == shown, words
+
+
+@pytest.mark.parametrize("option", ["--since", "--until"])
+def test_a_day_that_cannot_be_meant_is_told(option):
+    """A year with a slip of the pen in it would show all, or nothing, for ever."""
+    for day, said in (("0206-11-01", "write a year from 1970 to 2199"), ("1.11.2026", "no day")):
+        assert said in Shell().refused("audit", "list", option, day, code=2)
+
+
+def test_a_long_log_is_read_and_said_page_by_page(history, database):
+    """It holds years, and nobody has them in memory at once."""
+    with transaction(actor=Actor.system("test"), now=clock.policy_now(), reference="MANY") as tx:
+        dead = Event("mail.dead", reason="mail.refused", data={"kind": "guest.lapsed"})
+        record(tx, [dead] * (BATCH + 2))
+    statements: list[str] = []
+
+    def note(_connection, _cursor, statement, *_rest):
+        statements.extend([statement] if "FROM audit_event" in statement else [])
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        whole = json.loads(run("list", "--json", "--event", "mail.dead"))
+        table = run("list", "--event", "mail.dead").splitlines()
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    assert all("LIMIT" in one for one in statements)
+    seqs = [row["seq"] for row in whole]
+    assert (len(seqs), seqs) == (BATCH + 3, sorted(seqs))
+    assert len(table) == BATCH + 4
+    assert len({line.index("mail.refused") for line in table[1:]}) == 1
 
 
 def test_as_a_table(history):

@@ -18,6 +18,7 @@ from portal.commands._shared import (
     database_fault,
     in_portal,
     json_option,
+    say_pages,
     say_rows,
     shell_actor,
     table,
@@ -213,6 +214,25 @@ def test_rows_have_two_voices():
         {"id": "00000000-0000-0000-0000-000000000001", "name": "Bücher"}
     ]
     assert said("--json", "--none") == "[]\n"
+
+
+def test_pages_are_said_as_they_come(capsys):
+    """Each before the next is asked for; together they are one array, or one table."""
+    for as_json, whole in (
+        (True, '[{"name": "A"}, {"name": "B"}, {"name": "Ada"}]\n'),
+        (False, "NAME\nA\nB\nAda\n"),
+    ):
+        said = []
+
+        def pages(said=said):
+            for page in (["A", "B"], [], ["Ada"]):
+                yield [{"name": name} for name in page]
+                said.append(capsys.readouterr().out)
+
+        say_pages(pages(), as_json, "name", nothing="There are none.")
+        said.append(capsys.readouterr().out)
+        assert "".join(said) == whole
+        assert "B" in said[0]
 
 
 def test_the_actor_is_whoever_works_at_the_shell(monkeypatch: pytest.MonkeyPatch):

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from portal.audit.queries import PAGE, Entry, Filter, search
+from portal.audit.queries import PAGE, Entry, Filter, midnight, midnight_after, pages, search
 from portal.audit.rules import VOCABULARY, plain
 from portal.foundation.db import db
 from portal.foundation.text import csv_cell
@@ -51,21 +51,9 @@ def _filter(form: AuditForm) -> Filter:
         event=form.event.data or None,
         organisation_id=organisation_id,
         guest_id=guest_id,
-        since=_midnight(form.since.data),
-        until=_midnight_after(form.until.data),
+        since=midnight(form.since.data),
+        until=midnight_after(form.until.data),
     )
-
-
-def _midnight(day: Any) -> datetime | None:
-    return datetime.combine(day, time(), UTC) if day else None
-
-
-def _midnight_after(day: Any) -> datetime | None:
-    """Return the end of a last day, which is shown too; nothing is after the calendar's."""
-    try:
-        return _midnight(day + timedelta(days=1)) if day else None
-    except OverflowError:
-        return None
 
 
 @bp.get("")
@@ -74,7 +62,7 @@ def log() -> ResponseReturnValue:
     """Show events, newest first; the filters stand in the address."""
     form = AuditForm(request.args)
     form.validate()
-    entries = search(db.session(), _filter(form), before=_before(), limit=PAGE + 1)
+    entries = search(db.session(), _filter(form), beyond=_before(), limit=PAGE + 1)
     more, entries = len(entries) > PAGE, entries[:PAGE]
     kept = form.asked
     older = url_for("audit.log", before=entries[-1].seq, **kept) if more else ""
@@ -114,13 +102,6 @@ def export(kind: str) -> ResponseReturnValue:
     return answer
 
 
-def _all(wanted: Filter) -> Iterator[Entry]:
-    before = None
-    while entries := search(db.session(), wanted, before=before, limit=500):
-        yield from entries
-        before = entries[-1].seq
-
-
 def _row(entry: Entry, names: dict[UUID, str]) -> dict[str, Any]:
     return {
         "id": str(entry.id),
@@ -137,7 +118,7 @@ def _row(entry: Entry, names: dict[UUID, str]) -> dict[str, Any]:
 
 def _lines(wanted: Filter) -> Iterator[str]:
     names = _names()
-    for entry in _all(wanted):
+    for entry in chain.from_iterable(pages(db.session(), wanted)):
         yield json.dumps(_row(entry, names), ensure_ascii=False) + "\n"
 
 
@@ -146,7 +127,7 @@ def _csv(wanted: Filter) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    for entry in _all(wanted):
+    for entry in chain.from_iterable(pages(db.session(), wanted)):
         row = _row(entry, names)
         row["data"] = json.dumps(row["data"], ensure_ascii=False)
         writer.writerow([csv_cell(str(row[name] or "")) for name in COLUMNS])

@@ -22,6 +22,7 @@ from wtforms.form import BaseForm
 from wtforms.validators import Optional, StopValidation
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from portal.foundation.clock import YEARS
 from portal.foundation.text import (
     BadText,
     canonical_domain,
@@ -263,7 +264,7 @@ class DateField(_DateField):
             self.data = date.fromisoformat(valuelist[0].strip())
         except ValueError as fault:
             raise ValueError("Enter a date, like 2027-03-01") from fault
-        if not 1970 <= self.data.year <= 2199:  # noqa: PLR2004
+        if self.data.year not in YEARS:
             raise ValueError("Enter a date of this century, like 2027-03-01")
 
     def _value(self) -> str:
