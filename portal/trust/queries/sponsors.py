@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from portal.foundation.db import table_of
 from portal.foundation.transaction import Tx
 from portal.staff.models import Staff
-from portal.trust.models import Domain, OrganisationSponsor
+from portal.trust.models import Domain, Organisation, OrganisationSponsor
 from portal.trust.queries.organisations import OrganisationRow, organisations_of_sponsor
 
 
@@ -101,8 +101,18 @@ def keep_deciders(tx: Tx, organisation_id: UUID, staff_ids: Iterable[UUID]) -> N
 
 
 def lock_named(tx: Tx, organisation_id: UUID) -> None:
-    """Lock who is named for an organisation, before any guest: decisions of theirs are awaited."""
-    _lock(tx, OrganisationSponsor.organisation_id == organisation_id)
+    """Lock who is named for an organisation, before any guest: decisions of theirs are awaited.
+
+    Where nobody is, two who name somebody meet on the organisation: no guest is in their way.
+    """
+    theirs = OrganisationSponsor.organisation_id == organisation_id
+    if not _lock(tx, theirs):
+        tx.session.execute(
+            select(Organisation.id)
+            .where(Organisation.id == organisation_id)
+            .with_for_update(key_share=True)
+        )
+        _lock(tx, theirs)
 
 
 def lock_named_of(tx: Tx, staff_id: UUID) -> None:
@@ -110,13 +120,15 @@ def lock_named_of(tx: Tx, staff_id: UUID) -> None:
     _lock(tx, OrganisationSponsor.staff_id == staff_id)
 
 
-def _lock(tx: Tx, which: ColumnElement[bool]) -> None:
-    tx.session.execute(
+def _lock(tx: Tx, which: ColumnElement[bool]) -> bool:
+    """Lock these rows; say whether there are any."""
+    rows = tx.session.execute(
         select(OrganisationSponsor.id)
         .where(which)
         .order_by(OrganisationSponsor.id)
         .with_for_update()
     )
+    return bool(rows.all())
 
 
 def organisations_decided_by(session: Session, staff_id: UUID) -> list[OrganisationRow]:
