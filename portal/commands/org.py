@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +21,6 @@ from portal.commands._shared import (
     shell_actor,
     writing,
 )
-from portal.foundation import clock
 from portal.foundation.current import current_settings
 from portal.foundation.db import db
 from portal.foundation.refused import Refused
@@ -370,9 +369,9 @@ def end(slug: str, last_day: date | None, as_json: bool) -> None:
     """End every contract of an organisation: now, or after a last day where that is sooner."""
     row = by_slug(slug)
     with writing() as tx:
-        ended = end_organisation(tx, row.id, last_day)
-    past = last_day is None or last_day < clock.policy_now().date() - timedelta(days=1)
-    when = "now" if past else f"on {last_day}"
-    contracts = "1 contract ends" if ended == 1 else f"{ended} contracts end"
-    done = {**_organisation.as_dict(by_slug(slug)), "contracts_ended": ended}
-    say_row(done, as_json, f"{contracts} with {row.name} {when}.")
+        now, later = end_organisation(tx, row.id, last_day)
+    contracts = "1 contract ends" if now + later == 1 else f"{now + later} contracts end"
+    when = f"on {last_day}" if later else "now"
+    done = {**_organisation.as_dict(by_slug(slug)), "contracts_ended": now + later}
+    mixed = f", {now} of them now" if now and later else ""
+    say_row(done, as_json, f"{contracts} with {row.name} {when}{mixed}.")

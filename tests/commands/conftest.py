@@ -9,6 +9,9 @@ from click.testing import CliRunner, Result
 
 from portal.cli import main
 from portal.foundation.settings import Settings
+from portal.foundation.transaction import Actor, transaction
+from portal.trust.changes import ensure_defaults
+from tests.factories import NOW
 
 MakeSettings = Callable[..., Settings]
 
@@ -47,6 +50,13 @@ class Shell:
 def shell(database: object) -> Shell:
     """Runs commands on this test's database."""
     return Shell()
+
+
+@pytest.fixture
+def defaults(database: object) -> None:
+    """What every organisation has that says nothing else, as an upgrade leaves it."""
+    with transaction(actor=Actor.system("upgrade"), now=NOW) as tx:
+        ensure_defaults(tx)
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
-"""`portal org` and `portal contract`: stable words for scripts."""
+"""`portal org`: stable words for scripts."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import func, select
@@ -9,14 +11,14 @@ from sqlalchemy import func, select
 from portal.audit.models import AuditEvent
 from portal.foundation import clock
 from portal.foundation.db import db
-from portal.foundation.transaction import Actor, transaction
-from portal.trust.changes import ensure_defaults
 from tests.commands.conftest import Shell
-from tests.factories import NOW
 from tests.scene import Scene
 
 # Commands translate; what they call is proved on both databases.
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = [
+    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
+    pytest.mark.usefixtures("defaults"),
+]
 
 Add = Callable[..., Any]
 
@@ -24,12 +26,6 @@ UNKNOWN_SPONSOR = (
     "--sponsor: No employee with the address new@host.example is known here. Add them first: "
     "portal staff add new@host.example --name NAME --role sponsor, or let them sign in once."
 )
-
-
-@pytest.fixture(autouse=True)
-def _defaults(database: object) -> None:
-    with transaction(actor=Actor.system("upgrade"), now=NOW) as tx:
-        ensure_defaults(tx)
 
 
 def test_an_organisation_is_added_whole(shell: Shell, add_acme: Add):
@@ -322,6 +318,17 @@ class TestSuspendAndEnd:
         )
         assert shell.json("org", "end", "acme", "--on", "2099-01-31")["contracts_ended"] == 0
 
+    def test_end_after_a_day_that_has_passed_in_the_east(self, shell: Shell, add_acme: Add):
+        """Each contract has its own zone."""
+        add_acme("--open-ended", without=["--contract-end"])
+        shell("org", "end", "acme")
+        for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
+            words = ("--reference", zone, "--start", "2026-01-01", "--open-ended")
+            shell("contract", "add", "acme", *words, "--time-zone", zone)
+        day = datetime.now(ZoneInfo("Pacific/Pago_Pago")).date()
+        said = f"2 contracts end with Acme on {day}, 1 of them now.\n"
+        assert shell("org", "end", "acme", "--on", str(day)) == said
+
 
 def test_people_read_tables(shell: Shell, add_acme: Add):
     """The same rows, in the other voice."""
@@ -337,48 +344,6 @@ def test_people_read_tables(shell: Shell, add_acme: Add):
     assert "\nOffers\nnone\n" in page
     shell("org", "suspend", "acme", "--reason", "Sold")
     assert "is suspended (Sold)" in shell("org", "show", "acme")
-
-
-class TestContract:
-    """`portal contract`."""
-
-    def test_add_list_and_set(self, shell: Shell, add_acme: Add):
-        """Several run side by side."""
-        add_acme()
-        made = shell.json(
-            *("contract", "add", "acme", "--reference", "C-2", "--start", "2026-02-01"),
-            *("--end", "2026-03-31", "--time-zone", "America/New_York"),
-        )
-        assert made["begins_at"] == "2026-02-01T05:00:00Z"
-        assert made["ends_at"] == "2026-04-01T04:00:00Z"
-        rows = shell.json("contract", "list", "acme")
-        assert [one["reference"] for one in rows] == ["C-1", "C-2"]
-        made = shell.json("contract", "set", "acme", "C-2", "--end", "2026-04-30")
-        assert made["end"] == "2026-04-30"
-        said = shell("contract", "set", "acme", "C-2", "--open-ended")
-        assert said == ("Contract C-2 runs from 2026-02-01 open-ended, in America/New_York.\n")
-        assert shell("contract", "list", "acme").splitlines()[0].startswith("REFERENCE")
-
-    @pytest.mark.parametrize(
-        ("words", "line"),
-        [
-            (["--reference", "C-1", "--end", "2027-01-01"], "--reference: Acme has a contract C-1"),
-            (["--reference", "C-2", "--end", "2025-01-01"], "--end: The contract would end before"),
-        ],
-    )
-    def test_bad_input(self, shell: Shell, add_acme: Add, words: list[str], line: str):
-        """At its option."""
-        add_acme()
-        start = ["--start", "2026-01-01", "--time-zone", "UTC"]
-        assert shell.refused("contract", "add", "acme", *start, *words).startswith(line)
-
-    def test_an_unknown_contract(self, shell: Shell, add_acme: Add):
-        """With where to look."""
-        add_acme()
-        said = shell.refused("contract", "set", "acme", "C-9", "--open-ended")
-        assert "portal contract list acme shows" in said
-        said = shell.refused("contract", "set", "acme", "C-1", "--end", "2020-01-01")
-        assert said.startswith("--end: The contract would end before it starts")
 
 
 def test_a_domain_that_is_a_sponsors_own(shell: Shell):

@@ -196,14 +196,14 @@ class TestOrganisation:
         jane, john = scene.active(acme, "jane"), scene.active(acme, "john", days=5)
         scene.later(days=10)
         with scene.tx() as tx:
-            assert changes.end_organisation(tx, acme.id, None) == 3
+            assert changes.end_organisation(tx, acme.id, None) == (3, 0)
         assert scene.ends_at(future) == scene.now
         assert (scene.row(jane).state, scene.row(jane).state_since) == (State.REMOVED, scene.now)
         assert scene.row(john).state_reason == Reason.EXPIRED
         assert not scene.access(jane).allowed
         assert len(scene.events("contract.ended")) == 3
         with scene.tx() as tx:
-            assert changes.end_organisation(tx, acme.id, None) == 0
+            assert changes.end_organisation(tx, acme.id, None) == (0, 0)
         assert folded(scene.session) == kept(scene.session)
 
     @pytest.mark.parametrize("begun", [True, False], ids=["running", "begins later"])
@@ -247,10 +247,10 @@ class TestOrganisation:
         scene.contract(acme, "C-2", open_ended=True)
         jane = scene.active(acme)
         with scene.tx() as tx:
-            assert changes.end_organisation(tx, acme.id, scene.day(40)) == 1
+            assert changes.end_organisation(tx, acme.id, scene.day(40)) == (0, 1)
         assert scene.access(jane).until is not None
         with scene.tx() as tx:
-            assert changes.end_organisation(tx, acme.id, scene.day(15)) == 2
+            assert changes.end_organisation(tx, acme.id, scene.day(15)) == (0, 2)
         end = scene.ends_at(acme.contract_id)
         assert scene.access(jane).until == end
         scene.now = end
@@ -265,11 +265,11 @@ class TestOrganisation:
         jane = scene.active(acme)
         scene.later(days=10)
         with scene.tx() as tx:
-            assert changes.end_organisation(tx, acme.id, scene.day(20)) == 2
-            assert changes.end_organisation(tx, acme.id, scene.day(20)) == 0
+            assert changes.end_organisation(tx, acme.id, scene.day(20)) == (0, 2)
+            assert changes.end_organisation(tx, acme.id, scene.day(20)) == (0, 0)
         assert not contract_facts(scene.session, future).runs(scene.now + 21 * DAY)
         with scene.tx() as tx:
-            assert changes.end_organisation(tx, acme.id, scene.day(-5)) == 2
+            assert changes.end_organisation(tx, acme.id, scene.day(-5)) == (2, 0)
         assert scene.ends_at(acme.contract_id) == scene.ends_at(future) == scene.now
         assert (scene.row(jane).state, scene.row(jane).state_since) == (State.REMOVED, scene.now)
         assert folded(scene.session) == kept(scene.session)

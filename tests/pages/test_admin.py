@@ -4,9 +4,10 @@ import csv
 import io
 import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import unescape
 from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask, render_template
@@ -408,6 +409,21 @@ def test_the_page_says_which_contracts_end_and_when(admin, day: str, said: str, 
     assert said in admin.get(ACME).text
     log = admin.get("/admin/audit/export.jsonl").text
     assert sum(log.count(f'"{one}"') for one in ("contract.changed", "contract.ended")) == events
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_day_has_passed_where_it_has(app, admin):
+    """In the far east it is tomorrow already: a contract there ends now, one in the west later."""
+    assert admin.submit(ACME, {"last_day": ""}, to="/end").status_code == 303
+    with app.app_context():
+        with factories.writing() as tx:
+            acme = organisation_by_slug(tx.session, "acme")
+            for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
+                factories.contract(tx, acme.id, reference=zone, open_ended=True, time_zone=zone)
+        db.session.remove()
+    day = datetime.now(ZoneInfo("Pacific/Pago_Pago")).date()
+    assert admin.submit(ACME, {"last_day": str(day)}, to="/end").status_code == 303
+    assert f"1 contract of Acme ends now, 1 after {day:%-d %B %Y}" in admin.get(ACME).text
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -74,17 +74,17 @@ def _not_before(tx: Tx, contract_id: UUID, last_day: date | None) -> datetime | 
     return tx.now if contract_end(last_day, ZoneInfo(contract.time_zone)) < tx.now else None
 
 
-def end_organisation(tx: Tx, organisation_id: UUID, last_day: date | None) -> int:
+def end_organisation(tx: Tx, organisation_id: UUID, last_day: date | None) -> tuple[int, int]:
     """End every contract of an organisation: now, or after a last day where that is sooner.
 
     Returns:
-        How many contracts this ended.
+        How many contracts end now, and how many after the last day: each has its own zone.
 
     Raises:
         Refused: a year nobody means.
     """
     check_year("last_day", last_day)
-    ended = 0
+    now = later = 0
     for contract in contracts(tx.session, organisation_id):
         hold_end(tx, contract.id)
         today = local_day(tx.now, contract.time_zone)
@@ -97,9 +97,9 @@ def end_organisation(tx: Tx, organisation_id: UUID, last_day: date | None) -> in
         if contract.ends_at is not None and contract.ends_at <= ends_at:
             continue
         trust_changes.set_contract(tx, contract.id, last_day=last, ends_at=ends_at)
-        ended += 1
+        now, later = (now + 1, later) if ends_at == tx.now else (now, later + 1)
         hold_end(tx, contract.id)
-    return ended
+    return now, later
 
 
 def settle_contract(tx: Tx, contract_id: UUID) -> None:

@@ -1,6 +1,6 @@
 """Organisations: whom we trust, with what, until when, who stands for them."""
 
-from datetime import date, timedelta
+from datetime import date
 from uuid import UUID
 
 from flask import Blueprint, abort, current_app, redirect, render_template, url_for
@@ -251,13 +251,13 @@ def end(slug: str) -> ResponseReturnValue:
     return _page(row, end=form, status=422)
 
 
-def _ended(row: OrganisationRow, ended: int, last_day: date | None) -> str:
-    if not ended:
+def _ended(row: OrganisationRow, ended: tuple[int, int], last_day: date | None) -> str:
+    now, later = ended
+    if not now and not later:
         return f"Nothing was changed: the contracts of {row.name} end sooner"
-    # Where the day has not passed anywhere on earth; a contract has its own zone.
-    comes = last_day is not None and last_day >= (clock.policy_now() - timedelta(hours=12)).date()
-    which = plural(ended, f"contract of {row.name} ends", f"contracts of {row.name} end")
-    return f"{which} {f'after {last_day:%-d %B %Y}' if comes else 'now'}"
+    which = plural(now or later, f"contract of {row.name} ends", f"contracts of {row.name} end")
+    after = f"after {last_day:%-d %B %Y}" if later else ""
+    return f"{which} now, {later} {after}" if now and later else f"{which} {after or 'now'}"
 
 
 def _back(row: OrganisationRow) -> ResponseReturnValue:
