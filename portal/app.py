@@ -7,7 +7,7 @@ from flask import Flask
 from portal.foundation import clock, files
 from portal.foundation.current import house
 from portal.foundation.db import init_database
-from portal.foundation.logs import init_logs
+from portal.foundation.logs import init_logs, tell_unknown_variables
 from portal.foundation.settings import Settings, load_settings
 from portal.pages import (
     admin,
@@ -71,6 +71,7 @@ def create_app(settings: Settings) -> Flask:
 def from_environment() -> Flask:
     """Return the portal as the settings of this process say: what gunicorn is given."""
     app = create_app(load_settings())
+    tell_unknown_variables()
     # What stands by now stands as long as the process: the collector need not go through it again.
     gc.collect()
     gc.freeze()

@@ -1,5 +1,6 @@
 """The ``portal`` command: mounts what the rooms offer at the shell."""
 
+import os
 import sys
 
 import click
@@ -25,6 +26,7 @@ from portal.commands import (
     terms,
 )
 from portal.commands._shared import PortalGroup, refuse
+from portal.foundation.settings import unknown_variables
 
 
 @click.group(cls=PortalGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -50,6 +52,8 @@ def check() -> None:
     """Say whether settings, database, stored secrets, queue and mail server are fine."""
     settings = run.settings_or_refuse()
     click.echo(f"settings: fine ({settings.env}, {settings.public_url})")
+    for line in unknown_variables(os.environ):
+        click.echo(f"settings: {line}")
     failed = 0
     for found in probes(settings):
         click.echo(found.line, err=not found.fine)

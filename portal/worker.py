@@ -27,7 +27,7 @@ from portal.app import create_app
 from portal.foundation import processes
 from portal.foundation.current import house, settings_of
 from portal.foundation.db import db
-from portal.foundation.logs import init_logs
+from portal.foundation.logs import init_logs, tell_unknown_variables
 from portal.foundation.queues import (
     DRAIN,
     SWEEP,
@@ -105,6 +105,7 @@ class PortalWorker(Worker):
 def work(settings: Settings) -> None:
     """Work until asked to stop (SIGTERM or Ctrl-C); a queue that is away is waited for."""
     app = create_app(settings)
+    tell_unknown_variables()
     told = False
     while True:
         signal.signal(signal.SIGTERM, _leave)
@@ -127,6 +128,7 @@ def work(settings: Settings) -> None:
 def schedule(settings: Settings) -> None:
     """Wake jobs by the schedule until asked to stop (SIGTERM or Ctrl-C)."""
     init_logs(settings)
+    tell_unknown_variables()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

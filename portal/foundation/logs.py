@@ -5,14 +5,16 @@ reference number that its person sees.
 """
 
 import logging
+import os
 import re
 import sys
 from typing import Any, Final
 
 import structlog
 
-from portal.foundation.settings import Settings
+from portal.foundation.settings import Settings, unknown_variables
 
+log = structlog.get_logger(__name__)
 _OPENS_ONCE: Final = re.compile(r"(?<=/link/).+", re.DOTALL)
 
 
@@ -56,6 +58,12 @@ def init_logs(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [one for one in root.handlers if not _ours(one)] + [handler]
     root.setLevel(logging.WARNING)
+
+
+def tell_unknown_variables() -> None:
+    """Warn of variables that look like settings and are none: what they should do, nobody does."""
+    for line in unknown_variables(os.environ):
+        log.warning("settings.unknown", fault=line)
 
 
 def _ours(handler: logging.Handler) -> bool:

@@ -200,7 +200,7 @@ def host_list_fault(hosts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def unknown_name_line(field: str, known: Collection[str], prefix: str) -> str:
-    """Return the line for a name in the settings file that is no setting."""
+    """Return the line for a name that is no setting."""
     name = field.lower().removeprefix(prefix.lower())
     close = get_close_matches(name, known, n=1)
     hint = f"; did you mean {prefix}{close[0].upper()}?" if close else ""

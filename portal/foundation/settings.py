@@ -6,7 +6,7 @@ settings file (``portal.env`` in the working folder, or what ``PORTAL_SETTINGS_F
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -335,6 +335,14 @@ def load_settings() -> Settings:
     ):
         raise BadSettings(["FLASK_DEBUG: unset it (debugging is for PORTAL_ENV=development)"])
     return settings
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Return a line for each ``PORTAL_`` variable that is no setting: nothing reads it."""
+    known = frozenset(Settings.model_fields)
+    names = {name.upper() for name in environment} - {FILE_VARIABLE}
+    fields = {name.removeprefix(PREFIX).lower() for name in names if name.startswith(PREFIX)}
+    return [unknown_name_line(field, known, PREFIX) for field in sorted(fields - known)]
 
 
 def _require_lines(file: Path) -> None:

@@ -168,6 +168,20 @@ def test_check_says_what_wants_somebody(ready: Path):
     assert lines[3] == "3 of these want you"
 
 
+def test_a_variable_that_is_no_setting_is_told(ready: Path, monkeypatch):
+    """With the one that was meant; its value is nobody's business, and nothing fails for it."""
+    monkeypatch.setenv("PORTAL_SETTINGS_FILE", "")
+    before, _, failed = portal("check")
+    monkeypatch.setenv("PORTAL_SMTP_ULR", "smtp://u:hush@127.0.0.1")
+    monkeypatch.setenv("portal_zzz", "1")
+    code, out, err = portal("check")
+    assert (code, err) == (before, failed)
+    assert out.splitlines()[1:] == [
+        "settings: PORTAL_SMTP_ULR: there is no such setting; did you mean PORTAL_SMTP_URL?",
+        "settings: PORTAL_ZZZ: there is no such setting",
+    ]
+
+
 def test_check_when_all_is_well(ready: Path, monkeypatch, mailbox: Mailbox):
     """Exit 0."""
     monkeypatch.setenv("PORTAL_SMTP_URL", mailbox.url)
@@ -262,6 +276,7 @@ def test_up_runs_all_of_it_and_leaves_nothing(tmp_path: Path):
         "PORTAL_BIND": f"127.0.0.1:{port}",
         "PORTAL_SECRET_KEYS": SECRET,
         "PORTAL_DATA_DIR": str(tmp_path / "var"),
+        "PORTAL_SWEEP_SECS": "5",
     }
     ready = f"http://127.0.0.1:{port}/readyz"
     with started("up", variables=variables, folder=tmp_path) as portal:
@@ -271,6 +286,8 @@ def test_up_runs_all_of_it_and_leaves_nothing(tmp_path: Path):
         assert "runs already" in second.stderr
         children = {_part(one): one for one in psutil.Process(portal.process.pid).children()}
         assert children.keys() == {"queue", "web", "worker", "scheduler"}
+        meant = "did you mean PORTAL_SWEEP_SECONDS?"
+        wait_until(lambda: portal.output.count(meant) == 3, "a word of each that reads settings")
         children["scheduler"].kill()
         wait_until(
             lambda: "scheduler has ended (exit -9)" in portal.output, "a word about it", seconds=40
