@@ -10,7 +10,7 @@ from portal.commands._shared import portal_context
 from portal.commands.database import database_revision, newest_revision
 from portal.commands.secrets import stored
 from portal.delivery.smtp import Postbox, Undeliverable
-from portal.foundation.queues import connect
+from portal.foundation.queues import connect, foreign_jobs
 from portal.foundation.settings import Settings
 
 
@@ -68,10 +68,13 @@ def _queue(settings: Settings) -> Finding:
     try:
         with connect(settings) as redis:
             redis.ping()
-            waiting = redis.llen("rq:queue:portal")
+            waiting, foreign = redis.llen("rq:queue:portal"), foreign_jobs(redis)
     except (RedisError, OSError, ValueError) as fault:
         return Finding(fine=False, line=f"queue: {_first(fault)}; see PORTAL_REDIS_URL")
-    return Finding(fine=True, line=f"queue: answers, {waiting} waiting")
+    refused = (
+        f"; refused foreign jobs {foreign} times: see who else writes to it" if foreign else ""
+    )
+    return Finding(fine=True, line=f"queue: answers, {waiting} waiting{refused}")
 
 
 def _mail(settings: Settings) -> Finding:

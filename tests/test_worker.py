@@ -16,6 +16,7 @@ from rq.command import send_shutdown_command
 from rq.suspension import suspend
 from sqlalchemy import func, select
 
+from portal.check import check
 from portal.foundation.current import house
 from portal.foundation.db import db
 from portal.foundation.queues import (
@@ -86,14 +87,17 @@ def test_j01_a_worker_never_unpickles(app: Flask, settings: Settings, tmp_path: 
 
 @SQLITE
 def test_j02_a_worker_runs_only_our_jobs(app: Flask, settings: Settings, tmp_path: Path):
-    """A JSON job that names os.system fails, is counted for health, and nothing was called."""
+    """A JSON job that names os.system fails, `portal check` tells, and nothing was called."""
     proof = tmp_path / "ran"
     key = put(settings, json.dumps(("os.system", None, [f"touch {proof}"], {})).encode())
     run_waiting(app)
     assert not proof.exists()
     assert failed(settings) == [key]
-    with app.app_context():
-        assert foreign_jobs() > 0
+    (line,) = [one.line for one in check(settings) if one.line.startswith("queue: answers")]
+    times = foreign_jobs(connect(settings))
+    assert f"; refused foreign jobs {times} times" in line
+    connect(settings).flushdb()
+    assert "queue: answers, 0 waiting" in [one.line for one in check(settings)]
 
 
 @SQLITE
@@ -109,8 +113,7 @@ def test_j02_a_bomb_is_not_unpacked(app: Flask, settings: Settings, monkeypatch)
     queue_of(connect(settings)).enqueue(DRAIN)
     run_waiting(app)
     assert len(bomb) not in unpacked
-    with app.app_context():
-        assert foreign_jobs() == 1
+    assert foreign_jobs(connect(settings)) == 1
     assert queue_of(connect(settings)).finished_job_registry.count == 1
 
 

@@ -163,9 +163,9 @@ def enqueue(redis: "Redis", name: str) -> bool:
     return True
 
 
-def foreign_jobs() -> int:
-    """Return how many foreign jobs were refused since the queue was last emptied."""
-    return int(cast("bytes | None", connection().get(_FOREIGN)) or 0)
+def foreign_jobs(redis: "Redis") -> int:
+    """Return how often a foreign job was refused since the queue was last emptied."""
+    return int(cast("bytes | None", redis.get(_FOREIGN)) or 0)
 
 
 class EmbeddedQueue:

@@ -102,7 +102,7 @@ def test_j02_a_foreign_job_is_refused(job, settings, context):
     for name in ("func", "func_name", "args", "kwargs", "instance"):
         with pytest.raises(ForeignJob):
             getattr(found, name)
-    assert foreign_jobs() > 0
+    assert foreign_jobs(connect(settings)) > 0
 
 
 def test_j02_callbacks_and_webhooks_of_a_job_are_dropped(settings, context):

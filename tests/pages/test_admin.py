@@ -11,11 +11,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask, render_template
+from rq.serializers import JSONSerializer
 
 from portal.audit.changes import record
 from portal.audit.rules import VOCABULARY, Event
 from portal.foundation.current import house
 from portal.foundation.db import db
+from portal.foundation.queues import ForeignJob, PortalJob, connect
+from portal.foundation.settings import Settings
 from portal.guests.rules import Reason, State
 from portal.lifecycle import changes as lifecycle
 from portal.lifecycle.jobs import sweep
@@ -292,6 +295,19 @@ def test_jobs_that_stand_still_do_not_run(admin: PortalClient, app: Flask, polic
     assert "The jobs run" not in health
     assert "The last sweep was 3 hours ago: see that portal worker" in health
     assert "The jobs stand still" in said(admin, "/admin")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_foreign_jobs_are_told(admin: PortalClient, settings: Settings):
+    """Whoever can write to Redis is somebody to look for."""
+    assert "Somebody else" not in said(admin, "/admin/health")
+    job = PortalJob.create("os.getcwd", connection=connect(settings), serializer=JSONSerializer)
+    job.save()
+    with pytest.raises(ForeignJob):
+        _ = PortalJob.fetch(job.id, job.connection, serializer=JSONSerializer).func_name
+    health = said(admin, "/admin/health")
+    assert "A job that is none of the portal's was refused 1 time." in health
+    assert "The jobs run" not in health
 
 
 def test_where_nothing_is_the_next_step_is(app: Flask, client: PortalClient):

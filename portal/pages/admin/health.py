@@ -6,6 +6,7 @@ from uuid import UUID
 
 from flask import Blueprint, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from redis.exceptions import RedisError
 
 from portal.delivery import changes
 from portal.delivery.jobs import send_test
@@ -14,6 +15,7 @@ from portal.delivery.smtp import Undeliverable
 from portal.foundation import clock
 from portal.foundation.current import settings_of
 from portal.foundation.db import db
+from portal.foundation.queues import connection, foreign_jobs
 from portal.lifecycle.queries import RunRow, count_due, last_runs
 from portal.pages.acting import act
 from portal.staff.queries import staff_by_id
@@ -43,8 +45,17 @@ def show() -> ResponseReturnValue:
         dead=dead(session),
         mail_stands=standing_since(session, now),
         degraded=degraded(),
+        foreign=_foreign(),
         now=now,
     )
+
+
+def _foreign() -> int:
+    """Return how often a foreign job was refused; a queue that is away tells nothing."""
+    try:
+        return foreign_jobs(connection())
+    except (RedisError, OSError):
+        return 0
 
 
 def stands_still(runs: Sequence[RunRow], now: datetime) -> bool:
