@@ -1,7 +1,7 @@
 """Access: what a guest may do now, until when, and every reason against it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeVar
@@ -61,11 +61,6 @@ class AccessDecision:
     until: datetime | None
     standing: GuestDates
 
-    @property
-    def only_terms(self) -> bool:
-        """Say whether nothing but the terms of use stands between the guest and access."""
-        return self.reasons == (Against.TERMS,)
-
 
 def access(facts: AccessFacts, now: datetime) -> AccessDecision:
     """Decide access from rows and the clock; no job needs to have run.
@@ -98,11 +93,6 @@ def _until(facts: AccessFacts, live: list[OpenSponsorship]) -> datetime:
     ends = [max(end_of(one)[0] for one in live)]
     ends += [end for end in (facts.guest.inactive_at, facts.aside_until) if end is not None]
     return min(ends)
-
-
-def without_terms(facts: AccessFacts) -> AccessFacts:
-    """Return the facts as if the current terms were accepted: for pages about everything else."""
-    return replace(facts, terms_accepted=facts.terms_current)
 
 
 class Held(Protocol):

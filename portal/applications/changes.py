@@ -2,14 +2,12 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
-
 from portal.applications.models import Application, Entitlement
 from portal.applications.rules import check_name, check_slug, check_url
 from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation.refused import Refused
-from portal.foundation.rows import add_unique, edit
+from portal.foundation.rows import add_unique
 from portal.foundation.transaction import Tx
 
 
@@ -30,29 +28,6 @@ def add_application(tx: Tx, *, slug: str, name: str, url: str) -> UUID:
     application_id, sets = add_unique(tx, Application, values, taken)
     record(tx, [Event("application.added", sets=sets)])
     return application_id
-
-
-def change_application(
-    tx: Tx, application_id: UUID, *, name: str | None = None, url: str | None = None
-) -> None:
-    """Change an application's name or address; ``None`` leaves it as it is.
-
-    Raises:
-        Refused: an input cannot be.
-    """
-    row = tx.session.execute(
-        select(Application)
-        .where(Application.id == application_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).scalar_one()
-    values: dict[str, object] = {}
-    if name is not None:
-        values["name"] = check_name(name)
-    if url is not None:
-        values["url"] = check_url(url)
-    if sets := edit(tx, row, values):
-        record(tx, [Event("application.changed", sets=sets)])
 
 
 def add_entitlement(tx: Tx, application_id: UUID, *, slug: str, name: str) -> UUID:

@@ -5,12 +5,9 @@ command or a file: two spellings of one thing must never make two people, and a 
 never make one of two. `email.utils.parseaddr` is no validator: it reads the first of two addresses.
 """
 
-import csv
-import io
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -168,21 +165,8 @@ def require_printable(text: str) -> None:
 
 
 def csv_cell(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula; `csv_value` gives the text back."""
+    """Return a cell that no spreadsheet takes for a formula; a quote in front comes off again."""
     return f"'{text}" if _FORMULA.match(text) else text
-
-
-def csv_value(cell: str) -> str:
-    """Return the text that `csv_cell` made harmless."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
-
-
-def csv_line(values: Iterable[object]) -> str:
-    """Return one line of CSV (RFC 4180), every cell quoted and harmless, None as an empty one."""
-    line = io.StringIO()
-    cells = ["" if value is None else csv_cell(str(value)) for value in values]
-    csv.writer(line, quoting=csv.QUOTE_ALL).writerow(cells)
-    return line.getvalue()
 
 
 def canonical_json(value: object) -> str:

@@ -243,11 +243,6 @@ def end_session(tx: Tx, token: str, at: datetime) -> bool:
     return _end(tx, Session.token_hash == hash_token(token), at) == 1
 
 
-def end_session_by_id(tx: Tx, session_id: UUID, at: datetime) -> bool:
-    """End one session by its row; return whether there was one to end."""
-    return _end(tx, Session.id == session_id, at) == 1
-
-
 def end_sessions_of_guests(tx: Tx, guest_ids: Sequence[UUID], at: datetime) -> int:
     """End every session of these guests; return how many."""
     return _end(tx, Session.guest_id.in_(guest_ids), at) if guest_ids else 0

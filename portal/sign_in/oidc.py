@@ -44,7 +44,6 @@ from portal.sign_in.rules import (
 )
 
 T = TypeVar("T")
-MOST_USERINFO: Final = 262_144  # bytes
 _OK: Final = 200
 _SERVER_ERROR: Final = 500
 

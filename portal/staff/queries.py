@@ -71,14 +71,6 @@ def staff_by_email(session: Session, email: str) -> StaffRow | None:
     return None if row is None else row_of(row)
 
 
-def staff_by_subject(session: Session, issuer: str, subject: str) -> StaffRow | None:
-    """Return the employee bound to this subject, also one who left."""
-    row = session.scalars(
-        select(Staff).where(Staff.issuer == issuer, Staff.subject == subject)
-    ).one_or_none()
-    return None if row is None else row_of(row)
-
-
 def listed(session: Session) -> list[StaffRow]:
     """Return everybody, active ones first, by name."""
     rows = session.scalars(select(Staff).order_by(Staff.state, Staff.name, Staff.id))
@@ -93,11 +85,6 @@ def admins(session: Session) -> list[StaffRow]:
         .order_by(Staff.name, Staff.id)
     )
     return [row_of(row) for row in rows]
-
-
-def staff_emails(session: Session) -> frozenset[str]:
-    """Return the addresses of active employees (cases A05)."""
-    return frozenset(session.scalars(select(Staff.email).where(Staff.state == "active")))
 
 
 def who_left(session: Reader, emails: Collection[str]) -> frozenset[str]:

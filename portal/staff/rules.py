@@ -11,7 +11,6 @@ LINK_PATH: Final = "/staff/link/{token}"  # of both purposes: a page with one bu
 BIND_LINK_LIFE: Final = timedelta(days=7)
 MOMENT: Final = timedelta(minutes=1)  # in which putting somebody in again mails no second link
 SIGN_IN_LINK_LIFE: Final = timedelta(minutes=15)
-BREAK_GLASS_SESSION: Final = timedelta(hours=1)
 
 
 class Outcome(StrEnum):

@@ -91,11 +91,6 @@ def for_guest(view: View[P]) -> View[P]:
     return _guarded(view, "guest", lambda viewer: viewer.kind == "guest", GUEST_DOOR)
 
 
-def for_staff(view: View[P]) -> View[P]:
-    """Let every employee with a role see it."""
-    return _guarded(view, "staff", lambda viewer: bool(viewer.roles), STAFF_DOOR)
-
-
 def for_sponsor(view: View[P]) -> View[P]:
     """Let sponsors see it; for which organisation the view asks itself."""
     return _guarded(view, "sponsor", lambda viewer: "sponsor" in viewer.roles, STAFF_DOOR)

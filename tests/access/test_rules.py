@@ -9,11 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.access.rules import (
-    AccessDecision,
     AccessFacts,
     Against,
     access,
-    without_terms,
 )
 from portal.guests.rules import REMOVED_AFTER, Reason, State
 from portal.sponsorship.rules import (
@@ -252,23 +250,6 @@ def test_no_step_is_due_without_being_seen(case, now):
         steps = due_steps(guest, sponsorships, now)
         ended = {one.sponsorship_id for one in steps if isinstance(one, SponsorshipEnds)}
         assert {one.id for one in sponsorships} - ended
-
-
-def test_only_terms():
-    """A session that lacks nothing but the terms may show them."""
-    terms = replace(OPEN, terms_accepted=1)
-    assert access(terms, NOW).only_terms
-    assert not access(OPEN, NOW).only_terms
-    assert not access(replace(terms, organisation_active=False), NOW).only_terms
-
-
-def test_without_terms():
-    """A page about everything else reads access as if the terms were accepted."""
-    old = replace(OPEN, terms_accepted=0)
-    assert without_terms(old) == replace(OPEN, terms_accepted=2)
-    assert access(without_terms(old), NOW) == AccessDecision(
-        allowed=True, reasons=(), until=NOW + 30 * DAY, standing=GUEST
-    )
 
 
 def test_reasons_are_read_by_scripts_by_these_words():

@@ -160,8 +160,8 @@ DEFENCES: Final = (
     Defence(
         case="N11",
         file=TEXT,
-        old='return cell[1:] if cell.startswith("\'") and _FORMULA.match(cell) else cell',
-        new='return cell.removeprefix("\'")',
+        old="_FORMULA = re.compile(\"'*[=",
+        new='_FORMULA = re.compile("[=',
         tests=("tests/properties/test_text.py::test_n11_no_cell_is_a_formula_and_all_come_back",),
     ),
     Defence(

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
+from portal.access.rules import Against
 from portal.foundation.db import uuid7
 from portal.guests import changes
 from portal.guests.changes import Move, NewGuest
@@ -158,7 +159,7 @@ def test_a_yes_to_new_terms(scene: Scene, acme: Partner):
     with scene.tx() as tx:
         trust.publish_terms(tx, "Version two.", published_by="Grace")
     decision = scene.access(jane)
-    assert decision.only_terms
+    assert decision.reasons == (Against.TERMS,)
     terms = current_terms(scene.session)
     for _ in range(2):
         with scene.tx() as tx:

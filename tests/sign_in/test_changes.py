@@ -120,7 +120,7 @@ def test_sessions_that_cannot_be(door: Door, provider_id: UUID) -> None:
 
 
 def test_what_ends_sessions(door: Door, provider_id: UUID) -> None:
-    """Of a guest, of a provider, of an employee, one by its cookie or its row: no other one."""
+    """Of a guest, of a provider, of an employee, one by its cookie: no other one."""
     with writing() as tx:
         staff_id = factories.staff(tx)
     guest = NewSession(
@@ -132,7 +132,6 @@ def test_what_ends_sessions(door: Door, provider_id: UUID) -> None:
         (guest, lambda tx, _: changes.end_sessions_of_provider(tx, provider_id, AT)),
         (employee, lambda tx, _: changes.end_sessions_of_staff(tx, [staff_id], AT)),
         (guest, lambda tx, one: changes.end_session(tx, one.token, AT)),
-        (employee, lambda tx, one: changes.end_session_by_id(tx, one.id, AT)),
     ]
     for new, end in ends:
         with writing() as tx:

@@ -3,6 +3,8 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from threading import Lock
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -19,7 +21,7 @@ from portal.sign_in.attempt import Errand, NewAttempt, OpenAttempt
 from portal.sign_in.connection import Connection
 from portal.sign_in.metadata import Providers
 from portal.sign_in.rules import SignInFailure, SignInReason
-from portal.sign_in.shelf import MemoryShelf
+from portal.sign_in.shelved import FETCHES, PER, Shelved
 from tests.hostile.provider import CLIENT_ID, CLIENT_SECRET, HostileProvider
 
 PUBLIC_URL = "https://guests.host.example"
@@ -48,6 +50,32 @@ def host(provider: HostileProvider, **changes: Any) -> Connection:
     """Return the host's own connection to this provider."""
     own = {"id": None, "organisation_id": None, "organisation_slug": "", "slug": ""}
     return partner(provider, **{**own, "name": "Host Ltd", "addresses": "trusted", **changes})
+
+
+class MemoryShelf:
+    """Keeps what was fetched for one process without a database."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Shelved] = {}
+        self._fetches: dict[str, list[datetime]] = {}
+        self._lock = Lock()
+
+    def read(self, name: str) -> Shelved | None:
+        """Return what is kept of a provider."""
+        return self._kept.get(name)
+
+    def may_fetch(self, name: str, at: datetime) -> bool:
+        """Note a fetch, unless there were enough in the last minute."""
+        with self._lock:
+            recent = [one for one in self._fetches.get(name, []) if at - one < PER]
+            if len(recent) >= FETCHES:
+                return False
+            self._fetches[name] = [*recent, at]
+            return True
+
+    def write(self, name: str, shelved: Shelved) -> None:
+        """Keep what was fetched."""
+        self._kept[name] = shelved
 
 
 def new_providers(**changes: Any) -> Providers:

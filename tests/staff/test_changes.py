@@ -229,4 +229,3 @@ def test_folding_the_events_gives_the_rows():
         for row in db.session.scalars(select(Staff))
     }
     assert rows == fold(audit.replayable(db.session))["staff"]
-    assert queries.staff_emails(db.session) == {"ada@host.example", "n@x.example"}

@@ -9,7 +9,6 @@ import pytest
 
 from portal.staff.rules import (
     BIND_LINK_LIFE,
-    BREAK_GLASS_SESSION,
     LINK_PATH,
     MOMENT,
     ROLES,
@@ -264,10 +263,9 @@ def test_words_that_are_stored():
 
 
 def test_how_long_links_and_emergencies_last():
-    """A week to bind, a quarter of an hour to sign in without the provider, then an hour inside."""
+    """A week to bind, a quarter of an hour to sign in without the provider."""
     assert timedelta(days=7) == BIND_LINK_LIFE
     assert timedelta(minutes=15) == SIGN_IN_LINK_LIFE
-    assert timedelta(hours=1) == BREAK_GLASS_SESSION
     assert timedelta(minutes=1) == MOMENT
 
 

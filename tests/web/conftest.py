@@ -23,7 +23,6 @@ from portal.web.guards import (
     for_anyone,
     for_guest,
     for_sponsor,
-    for_staff,
     init_guards,
 )
 from portal.web.limits import init_limits, limited_sign_in
@@ -89,7 +88,6 @@ class Kit:
 
         for name, guard in {
             "me": for_guest,
-            "staff": for_staff,
             "sponsor": for_sponsor,
             "admin": for_admin,
         }.items():

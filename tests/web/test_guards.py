@@ -15,7 +15,6 @@ BOTH, NOBODY = viewer("staff", "sponsor", "admin"), viewer("staff")
     ("path", "allowed"),
     [
         ("/me", [GUEST]),
-        ("/staff", [SPONSOR, ADMIN, BOTH]),
         ("/sponsor", [SPONSOR, BOTH]),
         ("/admin", [ADMIN, BOTH]),
         ("/form", [GUEST, SPONSOR, ADMIN, BOTH, NOBODY]),

@@ -11,7 +11,6 @@ from portal.web.forms.fields import (
     ChecksField,
     ChoiceField,
     DateField,
-    DomainField,
     EmailField,
     LinesField,
     Needed,
@@ -20,8 +19,6 @@ from portal.web.forms.fields import (
     SecretField,
     SelectOneField,
     TextField,
-    TimeZoneField,
-    UrlField,
 )
 
 __all__ = [
@@ -29,7 +26,6 @@ __all__ = [
     "ChecksField",
     "ChoiceField",
     "DateField",
-    "DomainField",
     "EmailField",
     "LinesField",
     "Needed",
@@ -40,7 +36,5 @@ __all__ = [
     "Seen",
     "SelectOneField",
     "TextField",
-    "TimeZoneField",
-    "UrlField",
     "init_forms",
 ]

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import Any, ClassVar, Final, cast
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from wtforms import (
     BooleanField,
@@ -25,11 +23,9 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from portal.foundation.clock import YEARS
 from portal.foundation.text import (
     BadText,
-    canonical_domain,
     canonical_email,
     clean_lines,
     clean_name,
-    domain_of,
 )
 
 NAME_LIMIT: Final = 120
@@ -129,59 +125,6 @@ class EmailField(TextField):
     def clean(self, text: str) -> str:
         """Return the address."""
         return canonical_email(text)
-
-    @property
-    def domain(self) -> str:
-        """The domain of the address that was entered."""
-        return domain_of(str(self.data))
-
-
-class DomainField(TextField):
-    """A domain name, in its one canonical form."""
-
-    def clean(self, text: str) -> str:
-        """Return the domain."""
-        return canonical_domain(text)
-
-
-class UrlField(TextField):
-    """An https address (http where *schemes* says so)."""
-
-    def __init__(
-        self, label: str, required: str | None = None, *, schemes: Sequence[str] = ("https",),
-        **kwargs: Any,
-    ) -> None:  # fmt: skip
-        self.schemes = schemes
-        kwargs["render_kw"] = {"inputmode": "url", "spellcheck": "false"} | kwargs.get(
-            "render_kw", {}
-        )
-        super().__init__(label, required, limit=2048, **kwargs)
-
-    def clean(self, text: str) -> str:
-        """Return the address as typed: an issuer differs by a slash."""
-        url = clean_name(text, self.limit)
-        parts = urlsplit(url)
-        if parts.scheme not in self.schemes or not parts.hostname or " " in url:
-            raise BadText("input.field", "Enter a whole address, like https://login.example.com")
-        return url
-
-
-class TimeZoneField(TextField):
-    """An IANA time zone."""
-
-    def clean(self, text: str) -> str:
-        """Return the zone."""
-        name = clean_name(text, 64)
-        try:
-            ZoneInfo(name)
-        except (ValueError, OSError) as fault:  # ZoneInfoNotFoundError is a KeyError below
-            raise BadText("input.field", _ZONE_HELP) from fault
-        except KeyError as fault:
-            raise BadText("input.field", _ZONE_HELP) from fault
-        return name
-
-
-_ZONE_HELP: Final = "Enter a time zone, like Europe/Berlin"
 
 
 class NoteField(_Cleaned, TextAreaField):
