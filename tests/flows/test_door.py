@@ -240,6 +240,43 @@ def test_a17_a_removed_guest_does_not_slip_back_in(story):
     assert story.guest().state == "removed"
 
 
+def test_who_was_turned_down_reads_no_word_of_access_they_never_had(story):
+    """A request that a sponsor declined: the page says that, not that access has ended."""
+    story.arrive(story.browser())
+    asked = story.guest().leading
+    act(story, lambda tx: deciding.reject(tx, asked.id, story.sponsor_id, "Not known here"))
+    answer = story.knock(story.browser())
+    refused(story, answer, "adm.tombstone")
+    assert "Your request was declined" in answer.text
+    assert "no longer have access" not in answer.text
+    assert "Not known here" not in answer.text
+
+
+@pytest.mark.parametrize("approval", ["first", "at-once"])
+def test_who_comes_again_is_told_that_a_record_is_here_and_who_decides(
+    app, provider, policy_clock, approval
+):
+    """Removed by time: nobody is promised that nothing is kept, or access before a decision."""
+    story = trusting(app, provider, policy={"approval": approval})
+    client = story.browser()
+    story.knock(client)
+    page = client.get("/arrival").text
+    assert "This is the first time" in page
+    assert ("restricted access at once" in page) == (approval == "at-once")
+    client.submit("/arrival", {"terms": "y"})
+    policy_clock.forward(days=120)
+    again = story.browser()
+    story.knock(again)
+    page = again.get("/arrival").text
+    assert "You were here before" in page
+    assert "first time" not in page
+    assert "nothing remains" not in page
+    assert "restricted access" not in page
+    assert "Accept and ask for access" in page
+    again.submit("/arrival", {"terms": "y"})
+    assert story.guest().state == "pending"
+
+
 def test_a19_above_the_hourly_cap_the_door_says_later(app, provider):
     """The cap slides, and whoever is in already is not touched."""
     story = trusting(app, provider, policy={"most_new_per_hour": 2})

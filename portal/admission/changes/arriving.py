@@ -47,9 +47,14 @@ PRIVILEGED = frozenset(
 
 
 def arrive(
-    tx: Tx, identity: VerifiedIdentity, provider: ProviderRow, next_url: str | None
+    tx: Tx,
+    identity: VerifiedIdentity,
+    provider: ProviderRow,
+    next_url: str | None,
+    *,
+    returning: bool,
 ) -> Arrived:
-    """Keep an arrival for thirty minutes; nothing is a guest yet."""
+    """Keep an arrival for thirty minutes; nobody is let in yet."""
     token = random_token()
     tx.insert(
         table_of(Arrival),
@@ -58,7 +63,7 @@ def arrive(
             "token_hash": hash_token(token),
             "organisation_id": provider.organisation_id,
             "identity_provider_id": provider.id,
-            "identity": sealed(identity),
+            "identity": sealed(identity, returning=returning),
             "next_url": next_url,
             "created_at": tx.now,
             "expires_at": tx.now + LIFE,

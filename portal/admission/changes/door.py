@@ -40,7 +40,7 @@ def knock(
         refuse(tx, identity, provider, door, decision)
         return TurnedAway(decision, door.guest)
     if decision.outcome == Outcome.ARRIVE:
-        return arrive(tx, identity, provider, next_url)
+        return arrive(tx, identity, provider, next_url, returning=door.guest is not None)
     return refresh(tx, identity, provider, door)
 
 

@@ -24,9 +24,15 @@ from portal.trust.queries.providers import (
 )
 
 
-def sealed(identity: VerifiedIdentity) -> str:
-    """Return an identity as an arrival keeps it: encrypted, for thirty minutes at most."""
+def sealed(identity: VerifiedIdentity, *, returning: bool) -> str:
+    """Return an identity as an arrival keeps it: encrypted, for thirty minutes at most.
+
+    Args:
+        identity: who stands at the door.
+        returning: whether a record of them is here from before.
+    """
     plain = {
+        "returning": returning,
         **{field.name: getattr(identity, field.name) for field in fields(identity)},
         "organisation_id": str(identity.organisation_id),
         "identity_provider_id": str(identity.identity_provider_id),
@@ -39,11 +45,12 @@ def sealed(identity: VerifiedIdentity) -> str:
     return encrypt(canonical_json(plain))
 
 
-def unsealed(text: str) -> VerifiedIdentity:
-    """Return the identity that an arrival keeps."""
+def unsealed(text: str) -> tuple[VerifiedIdentity, bool]:
+    """Return the identity that an arrival keeps, and whether a record of them is here."""
     plain = json.loads(decrypt(text))
+    returning = plain.pop("returning", False)  # an earlier version did not say
     at = plain["authenticated_at"]
-    return VerifiedIdentity(
+    identity = VerifiedIdentity(
         **{
             **plain,
             "organisation_id": UUID(plain["organisation_id"]),
@@ -52,6 +59,7 @@ def unsealed(text: str) -> VerifiedIdentity:
             "authenticated_at": datetime.fromisoformat(at) if at else None,
         }
     )
+    return identity, returning
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +67,15 @@ class OpenArrival:
     """An arrival that may still be accepted, with what its page shows.
 
     Attributes:
+        returning: whether the person was a guest before: the record stays if they turn around,
+            and a sponsor decides first, whatever the policy gives to somebody new.
         provider: through which the person came.
         terms: the version that counts now.
     """
 
     id: UUID
     identity: VerifiedIdentity
+    returning: bool
     next_url: str | None
     expires_at: datetime
     provider: ProviderRow
@@ -100,11 +111,11 @@ def open_arrival(session: Reader, token: str, now: datetime) -> OpenArrival | No
         return None
     came_through, terms, (key, identity, next_url, expires_at) = row
     try:
-        known = unsealed(identity)
+        known, returning = unsealed(identity)
     except Undecryptable:  # its key is gone from the settings: the person signs in once more
         return None
     return OpenArrival(
-        key, known, next_url, expires_at, provider_of(came_through), TermsFacts(*terms)
+        key, known, returning, next_url, expires_at, provider_of(came_through), TermsFacts(*terms)
     )
 
 
