@@ -1,6 +1,7 @@
 """Every way of being refused, once, over HTTP: a page, a number, one event, and nothing else."""
 
 import logging
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -235,3 +236,20 @@ def test_w04_every_node_knows_of_a_removal_at_once(story: Story, settings):
     with node.app_context():
         db.session.remove()
         db.engine.dispose()
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    ("case", "said", "main"),
+    [("O24", "Use your work account at Acme", True), ("N14", "did not cancel it", False)],
+)
+def test_a_refusal_at_the_provider_names_the_next_step(app, provider, case, said, main):
+    """Another company's account: the other one is the main button; turned away: whom to ask."""
+    lie = LIES[case]
+    story = trusting(app, provider, **lie.partner)
+    with provider.lying(**lie.lies):
+        answer = story.knock(story.browser())
+    refused(story, answer, lie.code)
+    assert said in answer.text
+    assert "ask your company's IT" in answer.text
+    assert (re.search(r'btn-primary" href="[^"]+account=other"', answer.text) is not None) == main
