@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     CursorResult,
+    and_,
     bindparam,
     delete,
     insert,
@@ -26,6 +27,7 @@ from portal.foundation.packed import told
 from portal.foundation.transaction import Tx, Writer
 from portal.sign_in.attempt import ATTEMPT_LIFE, NewAttempt
 from portal.sign_in.models import ProviderDocument, Session, SignInAttempt
+from portal.sign_in.queries import LiveSession, of_person
 from portal.sign_in.rules import Failure, SignInFailure, SignInReason
 from portal.sign_in.shelved import FETCHES, PER, Shelved
 from portal.trust.queries import ProviderRow
@@ -241,6 +243,11 @@ def touch_session(tx: Writer, session_id: UUID, at: datetime) -> None:
 def end_session(tx: Tx, token: str, at: datetime) -> bool:
     """End the session behind a cookie (sign-out); return whether there was one to end."""
     return _end(tx, Session.token_hash == hash_token(token), at) == 1
+
+
+def end_sessions_beside(tx: Tx, own: LiveSession, at: datetime) -> int:
+    """End the other sessions of the person behind one; return how many."""
+    return _end(tx, and_(of_person(own), Session.id != own.id), at)
 
 
 def end_sessions_of_guests(tx: Tx, guest_ids: Sequence[UUID], at: datetime) -> int:

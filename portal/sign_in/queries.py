@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from hmac import compare_digest
 from uuid import UUID
 
-from sqlalchemy import String, bindparam, func, select
+from sqlalchemy import ColumnElement, String, and_, bindparam, func, select
 
 from portal.access.queries import FACTS_COLUMNS, Known, known_of, with_facts
 from portal.foundation.crypto import Undecryptable, decrypt, hash_token
@@ -176,6 +176,39 @@ def live_session(
     values["amr"] = tuple(values["amr"] or ())
     known = None if values["guest_id"] is None else known_of(rows)
     return LiveSession(**values, known=known)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSession:
+    """A browser in which somebody is signed in; times of the protocol clock, aware."""
+
+    id: UUID
+    created_at: datetime
+    seen_at: datetime
+    ends_at: datetime
+
+
+def sessions_beside(
+    database: Reader, own: LiveSession, *, at: datetime, idle: timedelta
+) -> list[OwnSession]:
+    """Return the live sessions of the person behind one, that one too; the latest used first."""
+    columns = [_SESSION.c[name] for name in OwnSession.__dataclass_fields__]
+    rows = database.execute(
+        select(*columns)
+        .where(of_person(own), _SESSION.c.ends_at > at, _SESSION.c.seen_at > at - idle)
+        .order_by(_SESSION.c.seen_at.desc(), _SESSION.c.id)
+    )
+    return [OwnSession(*row) for row in rows]
+
+
+def of_person(own: LiveSession) -> ColumnElement[bool]:
+    """Return what the sessions of the person behind one have in common, while nobody ended them."""
+    whose = (
+        _SESSION.c.staff_id == own.staff_id
+        if own.guest_id is None
+        else and_(_SESSION.c.guest_id == own.guest_id, _SESSION.c.guest_epoch == own.guest_epoch)
+    )
+    return and_(whose, _SESSION.c.revoked_at.is_(None))
 
 
 def shelved(database: Reader, name: str) -> Shelved | None:

@@ -86,6 +86,11 @@ def for_anyone(view: View[P]) -> View[P]:
     return _guarded(view, "anyone", lambda _: True, None)
 
 
+def for_signed_in(view: View[P]) -> View[P]:
+    """Let guests and employees see it: it is about their own sign-in."""
+    return _guarded(view, "signed_in", lambda _: True, GUEST_DOOR)
+
+
 def for_guest(view: View[P]) -> View[P]:
     """Let guests see it; what of it is theirs the view asks itself."""
     return _guarded(view, "guest", lambda viewer: viewer.kind == "guest", GUEST_DOOR)

@@ -10,7 +10,7 @@ from portal.trust import changes as trust
 from tests.bad_input import nasty
 from tests.bad_input.entry import Entry
 from tests.bad_input.nasty import Values
-from tests.bad_input.world import House
+from tests.bad_input.world import House, session_of
 from tests.scene import HOST_DOMAINS
 
 ARRIVAL: Final = "__Host-portal-arrival"
@@ -34,6 +34,12 @@ def _link(house: House) -> None:
     petra, at = house.world.ids["petra"], clock.protocol_now()
     made = house.run(lambda tx: staff.make_sign_in_link(tx, petra, at=at))
     house.world.links["sign_in"] = made.token
+
+
+def _elsewhere(house: House) -> None:
+    """Anna is signed in in a second browser."""
+    with house.app.app_context():
+        session_of(house.world, "anna")
 
 
 def _new_terms(house: House) -> None:
@@ -202,5 +208,13 @@ EVERYBODY: Final = (
         {"email": "ada@acme.example"},
     ),
     Entry("sign_in.sign_out", "anna", "/me", "/sign-out"),
+    Entry(
+        "signed_in.end_elsewhere",
+        "anna",
+        "/signed-in",
+        "/signed-in/elsewhere",
+        before=_elsewhere,
+        again="signed out in 0 other browsers",
+    ),
     Entry("staff_sign_in.use", "nobody", "/staff/link/{sign_in}", "", before=_link, again="link"),
 )

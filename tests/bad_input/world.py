@@ -195,7 +195,7 @@ def opened(make_settings: Any, file: str, make_app: Any) -> Iterator[House]:
             for name, slug in (("globex_offer", "globex"), ("read", "acme")):
                 found = offers(db.session(), world.partners[slug].id)[0]
                 world.ids[name] = found.id if name != "read" else found.entitlement_id
-            tokens = {who: _token(world, who) for who in (*STAFF, *GUESTS)}
+            tokens = {who: session_of(world, who) for who in (*STAFF, *GUESTS)}
             db.session.remove()
         house = House(app, world, live, sqlite3.connect(":memory:"), own)
         house.cookies = {who: f"__Host-portal-session={token}" for who, token in tokens.items()}
@@ -212,7 +212,7 @@ def opened(make_settings: Any, file: str, make_app: Any) -> Iterator[House]:
         live.close()
 
 
-def _token(world: World, who: str) -> str:
+def session_of(world: World, who: str) -> str:
     found: UUID = world.ids[who]
     if who in STAFF:
         return start_session(world.app, NewSession(staff_id=found))

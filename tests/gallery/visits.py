@@ -138,6 +138,7 @@ GUEST: Final = (
     ),
     Visit("anna", "guest.data", "guest/data.html", "/me/data"),
     Visit("anna", "guest.terms", "guest/terms.html", "/me/terms"),
+    Visit("anna", "signed_in.look", "sign_in/sessions.html", "/signed-in"),
     Visit("theo", "guest.standing", "guest/standing.html", "/me"),
     Visit("theo", "guest.data", "guest/data.html", "/me/data"),
     Visit("priya", "guest.standing", "guest/standing.html", "/me"),

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Final
 
-GUARDS: Final = {"for_anyone", "for_guest", "for_sponsor", "for_admin"}
+GUARDS: Final = {"for_anyone", "for_signed_in", "for_guest", "for_sponsor", "for_admin"}
 MOST_LINES: Final = 400
 OWNERS: Final = {
     "Guest": "guests/changes",

@@ -37,6 +37,7 @@ NO_ANSWER = {
     "running.choose",
     "running.keep",
     "sign_in.sign_out",
+    "signed_in.end_elsewhere",
     "sponsor_guests.let_back",
     "sponsor_guests.resume",
     "trust.withdraw",

@@ -74,7 +74,10 @@ def test_signing_out_is_a_form(kit: Kit):
     )
     assert form is not None
     assert "csrf_token" in form[0]
+    assert '<a class="note" href="/signed-in"' in form[0]
     assert "Ann Example" in form[0]
+    kit.viewer = viewer("guest", confined_to=("form",))
+    assert "/signed-in" not in kit.get("/form").text, "nor where it would lead nowhere"
 
 
 def test_the_frame_of_a_page(kit: Kit):

@@ -1,0 +1,52 @@
+"""Where somebody is signed in: their own sessions, and an end to all but this one."""
+
+from datetime import timedelta
+
+from flask import Blueprint, current_app, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.audit.changes import record
+from portal.audit.rules import Event
+from portal.foundation import clock
+from portal.foundation.current import settings_of
+from portal.foundation.db import db
+from portal.foundation.transaction import transaction
+from portal.pages.acting import whoever
+from portal.sign_in.changes import end_sessions_beside
+from portal.sign_in.queries import LiveSession, sessions_beside
+from portal.sign_in.session import current_session
+from portal.web.display import plural
+from portal.web.errors import current_reference
+from portal.web.guards import for_signed_in
+
+bp = Blueprint("signed_in", __name__)
+
+
+@bp.get("/signed-in")
+@for_signed_in
+def look() -> ResponseReturnValue:
+    """Show every browser in which this person is signed in."""
+    own = _own()
+    idle = timedelta(minutes=settings_of(current_app).session_idle_minutes)
+    sessions = sessions_beside(db.session(), own, at=clock.protocol_now(), idle=idle)
+    return render_template("sign_in/sessions.html", own=own, sessions=sessions)
+
+
+@bp.post("/signed-in/elsewhere")
+@for_signed_in
+def end_elsewhere() -> ResponseReturnValue:
+    """End every other session of this person, within one request."""
+    own = _own()
+    with transaction(actor=whoever(), now=clock.policy_now(), reference=current_reference()) as tx:
+        ended = end_sessions_beside(tx, own, clock.protocol_now())
+        if ended:
+            why = {"why": "signed_out_elsewhere", "staff": own.staff_id}
+            record(tx, [Event("session.ended", guest_id=own.guest_id, data=why)])
+    flash(f"You are signed out in {plural(ended, 'other browser')}.")
+    return redirect(url_for("signed_in.look"), 303)
+
+
+def _own() -> LiveSession:
+    own = current_session()
+    assert own is not None  # the guard has asked
+    return own
