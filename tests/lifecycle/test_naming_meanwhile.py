@@ -1,11 +1,17 @@
-"""Somebody is named for an organisation while they are let go: nobody is left with their word."""
+"""Somebody is named, or asked, while they are let go: nobody is left with their word."""
 
 import pytest
 
+from portal.admission.changes import accept
+from portal.admission.changes.arriving import Acceptance
+from portal.admission.queries import open_arrival
+from portal.guests.rules import Reason, State
 from portal.lifecycle import changes
+from portal.sponsorship.rules import Standing
+from portal.trust.queries import current_terms
 from tests.infra.ports import wait_until
 from tests.racing import beside, somebody_waits
-from tests.scene import Scene
+from tests.scene import HOST_DOMAINS, Scene, folded, kept
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -30,3 +36,33 @@ def test_who_is_named_at_this_moment_hands_over_what_that_gave_them(database):
     beside_us.join(20)
     assert faults == []
     assert scene.sponsorship(jane).sponsor_id == eve
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_what_is_over_once_it_is_locked_is_handed_to_nobody(database):
+    """They were asked at this moment, and by the clock of who lets them go that lapsed long ago."""
+    scene = Scene()
+    scene.staff("root", role="admin")
+    ada, eve = scene.staff("ada"), scene.staff("eve")
+    acme = scene.partner(sponsors=(ada, eve), lead=ada)
+    arrived = scene.knock(acme, scene.identity(acme))
+    arrival = open_arrival(scene.session, arrived.token, scene.now)
+    said = Acceptance(current_terms(scene.session), None, None)
+    ahead = Scene(now=scene.now)
+    ahead.later(days=20)
+
+    def leave() -> None:
+        with ahead.tx() as tx:
+            changes.let_go(tx, ada)
+
+    beside_us, faults = beside(leave)
+    with scene.tx() as tx:
+        jane = accept(tx, arrival, HOST_DOMAINS, said).guest_id
+        beside_us.start()
+        wait_until(somebody_waits, "letting go waits")
+    beside_us.join(20)
+    assert faults == []
+    assert (scene.row(jane).state, scene.row(jane).state_reason) == (State.REMOVED, Reason.LAPSED)
+    asked = scene.sponsorship(jane)
+    assert (asked.state, asked.sponsor_id) == (Standing.ENDED, ada)
+    assert folded(scene.session) == kept(scene.session)

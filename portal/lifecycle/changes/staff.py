@@ -141,8 +141,10 @@ def _theirs(tx: Tx, organisation_id: UUID, staff_ids: Iterable[UUID]) -> list[Sp
     return [row for row in rows if row.organisation_id == organisation_id]
 
 
-def _pass_or_end(tx: Tx, rows: Sequence[SponsorshipRow], staff_id: UUID) -> tuple[int, int]:
-    guests = settle(tx, {row.guest_id for row in rows})
+def _pass_or_end(tx: Tx, seen: Sequence[SponsorshipRow], staff_id: UUID) -> tuple[int, int]:
+    """Pass on what is theirs still of *seen*, which was read before its guests were locked."""
+    guests = settle(tx, {row.guest_id for row in seen})
+    rows = [row for row in open_rows(tx.session, guests) if row.sponsor_id == staff_id]
     able: dict[UUID, list[Decider]] = {}
     passed: list[tuple[SponsorshipRow, UUID]] = []
     left: list[SponsorshipRow] = []
