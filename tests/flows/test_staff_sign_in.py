@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from portal.app import create_app
 from portal.foundation import clock
 from portal.foundation.db import db
+from portal.foundation.refused import Refused
 from portal.guests.changes import write
 from portal.guests.queries import lock
 from portal.guests.rules import State
@@ -243,3 +244,23 @@ def test_a_new_address_that_a_colleague_gets_at_this_moment(
             "eve@host.example",
         ]
         db.session.remove()
+
+
+@SQLITE
+def test_an_employee_who_loses_every_race_is_told_to_try_again(
+    house: Flask, scene: Inside, own: HostileProvider, monkeypatch
+):
+    """Under a number, and their own entrance is where it goes on."""
+    bind(scene, scene.staff("ada"), own)
+
+    def lose(*_arguments, **_more):
+        raise Refused("email", "Somebody was added meanwhile")
+
+    monkeypatch.setattr(changes, "arrive", lose)
+    story = Story(house, own, UUID(int=0), UUID(int=0))
+    answer = story.knock(story.browser(), "/staff/sign-in")
+    assert answer.status_code == 503
+    assert 'href="/staff/sign-in">Try again' in answer.text
+    (event,) = scene.events("sign_in.refused")
+    assert (event.reason, event.data["identity_provider"]) == ("adm.overtaken", "host")
+    assert f"Reference <code>{event.reference}</code>" in answer.text
