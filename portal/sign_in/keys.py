@@ -169,7 +169,7 @@ def _fault(listed: Mapping[str, Any], kind: str) -> str | None:
 def _algorithms(kty: str, parts: Mapping[str, str]) -> frozenset[str] | str:
     """Return the algorithms that a key's kind and size can be used for, or why none."""
     if kty == "RSA":
-        bits = len(parts["n"]) * 6
+        bits = len(parts["n"].lstrip("A")) * 6  # zeros in front make no key long
         if bits < _LEAST_RSA_BITS or bits > _MOST_RSA_BITS + 32:
             return "an RSA key that is shorter than 2048 or longer than 8192 bits"
         if len(parts["e"]) > _MOST_EXPONENT_CHARACTERS:

@@ -390,13 +390,22 @@ def test_bulkhead_mistrusts_for_a_while() -> None:
     assert most() == 10
 
 
-def test_a_short_rsa_key_is_not_used(walk: Walk, hostile: HostileProvider) -> None:
-    """1024 bits can be broken; the test of the connection says so."""
+@pytest.mark.parametrize("length", [128, 129, 256, 300])
+def test_a_short_rsa_key_is_not_used(walk: Walk, hostile: HostileProvider, length: int) -> None:
+    """1024 bits can be broken, whatever zeros stand before; the test of the connection says so."""
     numbers = rsa.generate_private_key(65537, 1024).public_key().public_numbers()
-    short = {"kty": "RSA", "kid": "short", "e": "AQAB", "n": b64(numbers.n.to_bytes(128, "big"))}
+    short = {"kty": "RSA", "kid": "short", "e": "AQAB", "n": b64(numbers.n.to_bytes(length, "big"))}
     with hostile.lying(keys={"keys": [short]}):
         assert walk.refused() is R.METADATA
     with hostile.lying(keys={"keys": [short, public(hostile.key)]}):
         findings = walk.providers.test(walk.connection)
     assert findings.passed
     assert any("shorter than 2048" in one.text for one in findings.findings)
+
+
+def test_zeros_before_a_modulus(walk: Walk, hostile: HostileProvider) -> None:
+    """Java writes one: the key is as long as without it."""
+    numbers = hostile.key.raw_value.public_key().public_numbers()  # type: ignore[union-attr]
+    padded = {**public(hostile.key), "n": b64(numbers.n.to_bytes(257, "big"))}
+    with hostile.lying(keys={"keys": [padded]}):
+        assert walk.sign_in()

@@ -156,6 +156,8 @@ BAD = [
     "https://id.acme.example/#x",
     "https://id.acme.example/a b",
     "https://id.acme.example/\x7f",
+    "https://evil.example\\.id.acme.example/",
+    "https://id.acme.example\\x",
     "https://\u00edd.acme.example/",
     "https://id.acme.example/".ljust(MOST_ADDRESS_CHARACTERS + 1, "x"),
 ]

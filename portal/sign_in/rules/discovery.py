@@ -143,7 +143,7 @@ def _usable(address: str, *, development: bool) -> bool:
         and len(address) <= MOST_ADDRESS_CHARACTERS
         and address.isascii()
         and address.isprintable()
-        and " " not in address
+        and not {" ", "\\"} & set(address)  # browsers read \ as /, and end the host there
     )
 
 
