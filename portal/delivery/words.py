@@ -17,6 +17,8 @@ _JOINT = "\u200b"  # zero width space: ends the run of characters that a mail pr
 _LINK_LIKE = re.compile(
     r"(?<=:)(?=//)|(?<=\w)(?=\.\w{2,})|(?<=www)(?=\.)|(?<=@)(?=\w)", re.IGNORECASE
 )
+# What would end a quotation, or looks so, stands in it as an apostrophe.
+_MARKS = dict.fromkeys(map(ord, '“”„‟"\uff02\u301d\u301e\u301f'), "'")
 _ADDRESS = re.compile(r"[A-Za-z0-9._+'=-]{1,64}@([a-z0-9-]{1,63}\.)+[a-z0-9-]{2,63}")
 _MONTHS = (
     "January",
@@ -43,8 +45,8 @@ def one_line(text: str, limit: int = _LONGEST) -> str:
 
 
 def quoted(text: str | None) -> str:
-    """Return what a partner said, in quotation marks and without a chance to become a link."""
-    return f"“{_LINK_LIKE.sub(_JOINT, one_line(text or ''))}”"
+    """Return what a partner said, in quotation marks, with no chance to end them or be a link."""
+    return f"“{_LINK_LIKE.sub(_JOINT, one_line(text or '')).translate(_MARKS)}”"
 
 
 def address(text: str | None) -> str:

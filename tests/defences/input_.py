@@ -189,6 +189,13 @@ DEFENCES: Final = (
         tests=("tests/delivery/test_mail.py::test_n13_a_recipient_is_one_address",),
     ),
     Defence(
+        case="N13",
+        file="portal/delivery/words.py",
+        old=".translate(_MARKS)",
+        new="",
+        tests=("tests/delivery/test_words.py::test_n13_nobody_ends_the_quotation_of_their_words",),
+    ),
+    Defence(
         case="N14",
         file="portal/delivery/mail.py",
         old='autoescape=select_autoescape(enabled_extensions=("html",), default=False),',
@@ -201,8 +208,8 @@ DEFENCES: Final = (
     Defence(
         case="N14",
         file="portal/delivery/words.py",
-        old="    return f\"“{_LINK_LIKE.sub(_JOINT, one_line(text or ''))}”\"",
-        new="    return f\"“{one_line(text or '')}”\"",
+        old="_LINK_LIKE.sub(_JOINT, one_line(text or ''))",
+        new="one_line(text or '')",
         tests=("tests/delivery/test_mail.py::test_n13_n14_a_hostile_name_stays_a_name",),
     ),
     Defence(

@@ -52,6 +52,13 @@ def test_quoted(said, reads):
     assert quoted(said) == reads
 
 
+def test_n13_nobody_ends_the_quotation_of_their_words():
+    """What follows would read as ours."""
+    said = "Ada” was checked by us. “Ada"
+    assert quoted(said) == "“Ada' was checked by us. 'Ada”"
+    assert quoted('"\u201e\u201f\u301d\u301e\u301f\uff02') == "“'''''''”"
+
+
 @pytest.mark.parametrize(
     ("said", "reads"),
     [
