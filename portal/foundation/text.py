@@ -32,7 +32,10 @@ _FORMS: Final = "\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
 _UNSEEN: Final = re.compile(f"[{_NOTHING}]")
 _UNSEEN_OR_FORM: Final = re.compile(f"[{_NOTHING}{_FORMS}]")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
-_FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+# A cell begins where the text does, and for spreadsheets of other countries behind a semicolon.
+_BEGINS: Final = r"(?:^|(?<=[;\t\r\n]))"
+_FORMULA: Final = r"(?=[\s']*?[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])"
+_UNMARKED: Final = re.compile(_BEGINS + _FORMULA)
 
 
 class BadText(ValueError):
@@ -165,8 +168,8 @@ def require_printable(text: str) -> None:
 
 
 def csv_cell(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula; a quote in front comes off again."""
-    return f"'{text}" if _FORMULA.match(text) else text
+    """Return a cell that no spreadsheet takes for a formula; quotes in front come off again."""
+    return _UNMARKED.sub("'", text)
 
 
 def canonical_json(value: object) -> str:

@@ -153,16 +153,23 @@ DEFENCES: Final = (
     Defence(
         case="N11",
         file=TEXT,
-        old='return f"\'{text}" if _FORMULA.match(text) else text',
+        old='return _UNMARKED.sub("\'", text)',
         new="return text",
         tests=(f"{TESTS}::test_n11_a_cell_is_harmless_and_comes_back",),
     ),
     Defence(
         case="N11",
         file=TEXT,
-        old="_FORMULA = re.compile(\"'*[=",
-        new='_FORMULA = re.compile("[=',
+        old="(?=[\\s']*?[=",
+        new="(?=[\\s]*?[=",
         tests=("tests/properties/test_text.py::test_n11_no_cell_is_a_formula_and_all_come_back",),
+    ),
+    Defence(
+        case="N11",
+        file=TEXT,
+        old="|(?<=[;\\t\\r\\n]))",
+        new=")",
+        tests=(f"{TESTS}::test_n11_no_formula_behind_a_semicolon",),
     ),
     Defence(
         case="N13",

@@ -16,6 +16,7 @@ from portal.foundation.text import (
     csv_cell,
     domain_of,
 )
+from tests.properties.texts import cell_value
 
 CYRILLIC = "\u0430cme.com"
 BIDI = "\u202e\u2066\u200f"
@@ -253,7 +254,33 @@ def test_n11_a_cell_is_harmless_and_comes_back(text):
     """No cell begins as a formula does, and reading it gives the value."""
     cell = csv_cell(text)
     assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
-    assert text == (cell[1:] if csv_cell(cell) != cell else cell)
+    assert cell_value(cell) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        (";=1+1", ";'=1+1"),
+        ('{"name": ";=1+1"}', """{"name": ";'=1+1"}"""),
+        ("a; \t@SUM(A1)", "a;' \t'@SUM(A1)"),
+        ("a\n=1", "a\n'=1"),
+        (";'=1", ";''=1"),
+        ("a;b", "a;b"),
+        ("a=1;b-c", "a=1;b-c"),
+        (" =1", "' =1"),
+    ],
+)
+def test_n11_no_formula_behind_a_semicolon(text, cell):
+    """Where the comma is the decimal sign, Excel begins a new cell there, quotes or not."""
+    assert csv_cell(text) == cell
+    assert cell_value(cell) == text
+
+
+@pytest.mark.properties
+@given(st.text("';=\n\t -a\r@"))
+def test_n11_cells_of_little_else_come_back(text):
+    """Marks upon marks."""
+    assert cell_value(csv_cell(text)) == text
 
 
 def test_canonical_json_is_one_text():

@@ -1,5 +1,6 @@
 """What others may write: anything, near misses, and characters that have gone wrong elsewhere."""
 
+import re
 from typing import Final
 
 from hypothesis import strategies as st
@@ -24,3 +25,9 @@ json_values = st.recursive(
     lambda inside: st.lists(inside, max_size=4) | st.dictionaries(texts, inside, max_size=4),
     max_leaves=8,
 )
+
+
+def cell_value(cell: str) -> str:
+    """Return what a cell of our CSV says, as whoever reads it takes the marks off again."""
+    marked = r"(?:^|(?<=[;\t\r\n]))'(?=[\s']*?[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])"
+    return re.sub(marked, "", cell)
