@@ -1,6 +1,6 @@
 """Test sign-in: a full round trip that creates nothing and shows everything."""
 
-from flask import abort, render_template
+from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from portal.admission.changes import trial
@@ -14,6 +14,7 @@ from portal.sign_in.attempt import OpenAttempt
 from portal.sign_in.rules import subject_warning
 from portal.trust import changes as trust_changes
 from portal.trust.queries import ProviderRow
+from portal.web.errors import refuse
 
 
 def show(attempt: OpenAttempt, identity: VerifiedIdentity, row: ProviderRow) -> ResponseReturnValue:
@@ -24,7 +25,7 @@ def show(attempt: OpenAttempt, identity: VerifiedIdentity, row: ProviderRow) -> 
         or not viewer.staff.is_admin
         or viewer.staff.id != attempt.staff_id
     ):
-        abort(403)
+        refuse()
     warning = subject_warning(identity)
     hosts = frozenset(current_settings().host_domains)
     with transaction(actor=Actor.staff(viewer.staff.id), now=clock.policy_now()) as tx:

@@ -64,3 +64,20 @@ def test_a_provider_that_cannot_be_spoken_with(story: Story):
     with story.app.app_context():
         assert db.session.query(SignInAttempt).count() == 1
         db.session.remove()
+
+
+@pytest.mark.parametrize("comes", ["nobody", "sponsor"])
+def test_w13_it_is_shown_to_the_admin_who_began_it(story: Story, comes: str):
+    """Whoever sits at that browser by now is told nothing, and that they came is written down."""
+    client = story.browser()
+    as_staff(story.app, client, story.admin_id)
+    back = story.depart(client, f"{STEPS}/try")
+    client.delete_cookie("__Host-portal-session", domain="guests.host.example")
+    if comes == "sponsor":
+        as_staff(story.app, client, story.sponsor_id)
+    answer = client.get(back)
+    assert answer.status_code == 403
+    assert "Lovelace" not in answer.text
+    (event,) = story.events(event="access.refused")
+    assert (event.reason, event.reference in answer.text) == ("authz", True)
+    assert not story.events(event="identity_provider.trial")
