@@ -107,7 +107,8 @@ class _Adapter(HTTPAdapter):
             except (requests.Timeout, ReadTimeoutError, TimeoutError) as fault:
                 said = f"{target.host} did not answer within {MOST_SECONDS:.0f} seconds"
                 raise OutboundError("net.limit", said) from fault
-            except (RequestException, HTTPError, OSError) as fault:
+            # ValueError: http.client reads a chunk of negative length.
+            except (RequestException, HTTPError, OSError, ValueError) as fault:
                 if isinstance(_cause(fault, TimeoutError), TimeoutError):
                     said = f"{target.host} did not answer within {MOST_SECONDS:.0f} seconds"
                     raise OutboundError("net.limit", said) from fault

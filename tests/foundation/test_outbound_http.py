@@ -205,6 +205,30 @@ def test_f06_an_answer_outside_the_limits(kind, server, egress):
     assert time.monotonic() - began < outbound_http.MOST_SECONDS
 
 
+_CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+BROKEN = {
+    "a chunk of less than nothing": _CHUNKED + b"-5\r\n{}\r\n0\r\n\r\n",
+    "a chunk of no number": _CHUNKED + b"zz\r\n",
+    "a chunk that never comes": _CHUNKED + b"FFFFFFFFFFFFFFF\r\n{",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 9\r\n\r\n{}",
+    "too short": b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{}",
+    "no status": b"HTTP/1.1 abc\r\n\r\n",
+    "no HTTP": b"{}",
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_f06_an_answer_that_is_no_http(kind, server, egress):
+    """Whatever a server says is a refusal under its reason, and no error of the portal."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(BROKEN[kind])
+        handler.close_connection = True
+
+    server.answer = answer
+    assert refused(egress, url(server)) == "net.unreachable"
+
+
 @pytest.mark.parametrize(
     "head",
     [b"", b"HTTP/1.1 200 OK\r\nX-A: ", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"],
