@@ -254,6 +254,38 @@ def test_each_danger_counts_whom_it_touches(stage: Stage):
     assert "1 guest is vouched for or waiting under this contract" in said(admin, contract)
 
 
+def test_what_an_admin_did_is_said_with_whom_it_touched(stage: Stage):
+    """A withdrawn offer, an employee who leaves, a contract moved to the past: with the numbers."""
+    petra = stage.scene.staff("petra", "admin")
+    admin, page = stage.another(petra), "/admin/organisations/acme"
+    assert "proposed for everybody; nobody uses it" in said(admin, page)
+    stage.approve(stage.jane, stage.acme.sponsor)
+    assert "proposed for everybody; 1 guest uses it" in said(admin, page)
+    offer = f"{page}/offers/{stage.wiki}/withdraw"
+    assert admin.submit(page, to=offer).status_code == 303
+    assert "The offer is withdrawn, and 1 grant ended with it" in said(admin, page)
+    stage.scene.staff("rosa")
+    named = f"{page}/sponsors"
+    assert admin.submit(named, {"sponsor": "rosa@host.example"}).status_code == 303
+    assert "The sponsors are named: 1 sponsorship handed over, 0 ended" in said(admin, page)
+    sponsor = f"/admin/staff/{stage.ben}"
+    assert admin.submit(sponsor, to=f"{sponsor}/remove").status_code == 303
+    text = said(admin, "/admin/staff")
+    assert "is let go. 1 sponsorship handed over, 0 ended for want of another" in text
+    contract = f"{page}/contracts/{stage.acme.contract_id}"
+    assert admin.submit(contract, {"last_day": today_in(-2), "open_ended": []}).status_code == 303
+    text = said(admin, page)
+    assert "and it has ended: 1 guest was here under it. Who had no other is removed" in text
+
+
+def test_who_leaves_nobody_behind(stage: Stage):
+    """No guest depended on them: that is what the page says then."""
+    admin = stage.another(stage.scene.staff("petra", "admin"))
+    rosa = f"/admin/staff/{stage.scene.staff('rosa', 'sponsor')}"
+    assert admin.submit(rosa, to=f"{rosa}/remove").status_code == 303
+    assert "is let go. No guest depended on them" in said(admin, "/admin/staff")
+
+
 def test_what_has_no_contract_yet(stage: Stage):
     """An organisation without contract, domain and guests: no hole in a sentence, no false end."""
     petra = stage.scene.staff("petra", "admin")

@@ -84,8 +84,11 @@ def name_sponsors(
     sponsors: Sequence[UUID],
     deputy: UUID | None = None,
     lead: UUID | None = None,
-) -> None:
+) -> tuple[int, int]:
     """Name an organisation's sponsors; what others vouched for there is handed over.
+
+    Returns:
+        How many sponsorships were handed over, and how many ended.
 
     Raises:
         Refused: as ``trust.changes.name_sponsors``.
@@ -95,7 +98,7 @@ def name_sponsors(
     gone = before - {*sponsors, deputy}
     _settle_theirs(tx, organisation_id, gone)
     trust_changes.name_sponsors(tx, organisation_id, sponsors=sponsors, deputy=deputy, lead=lead)
-    _take_from(tx, organisation_id, gone)
+    return _take_from(tx, organisation_id, gone)
 
 
 def set_domains(

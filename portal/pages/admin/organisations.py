@@ -17,6 +17,7 @@ from portal.lifecycle.queries import guests_under_contract
 from portal.pages.acting import need, try_act
 from portal.pages.admin.forms import DetailsForm, EndForm, OrganisationForm, ReasonForm
 from portal.pages.admin.seen import require_seen, seen_of
+from portal.sponsorship.queries import users_by_offer
 from portal.trust import changes
 from portal.trust.queries import (
     OrganisationRow,
@@ -129,6 +130,7 @@ def _page(
     session = db.session()
     now = clock.policy_now()
     standing = contracts(session, row.id)
+    offered = offers(session, row.id)
     running_on = [one.id for one in standing if one.ends_at is None or one.ends_at > now]
     page = render_template(
         "admin/organisations/one.html",
@@ -142,7 +144,8 @@ def _page(
         policy=policy_for(session, row.id),
         own=policy_own(session, row.id),
         providers=providers(session, row.id),
-        offers=offers(session, row.id),
+        offers=offered,
+        users=users_by_offer(session, [one.id for one in offered]),
         counts=counts(session, GuestFilter(organisation_id=row.id)),
         suspend_form=suspend or ReasonForm(),
         end_form=end or EndForm(),
@@ -197,12 +200,19 @@ def _details(session: Session, organisation_id: UUID) -> str:
 
 def _changed(moved: tuple[int, int]) -> str:
     """Say what became of those whose sponsors have an address in the new domains."""
-    handed_over, ended = moved
-    if not handed_over and not ended:
+    if moved == (0, 0):
         return "The organisation is changed"
     return (
         "The organisation is changed. Sponsors with an address in its domains cannot decide for "
-        f"it: {plural(handed_over, 'sponsorship')} handed over, {ended} ended for want of another "
+        f"it: {passed_on(moved)}"
+    )
+
+
+def passed_on(moved: tuple[int, int]) -> str:
+    """Say what became of what somebody vouched for who may not any more."""
+    handed_over, ended = moved
+    return (
+        f"{plural(handed_over, 'sponsorship')} handed over, {ended} ended for want of another "
         "sponsor"
     )
 

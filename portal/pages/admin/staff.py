@@ -12,6 +12,7 @@ from portal.foundation.transaction import Tx
 from portal.lifecycle.changes import let_go
 from portal.pages.acting import try_act
 from portal.pages.admin.forms import StaffForm
+from portal.pages.admin.organisations import passed_on
 from portal.sign_in.changes import end_sessions_of_staff
 from portal.sponsorship.queries import open_by_sponsor
 from portal.staff import changes
@@ -92,12 +93,22 @@ def _one(staff_id: UUID, form: PortalForm, status: int = 200) -> ResponseReturnV
 @for_admin
 def remove(staff_id: UUID) -> ResponseReturnValue:
     """Let an employee go; whom they vouched for is handed over at once."""
+    row = staff_by_id(db.session(), staff_id)
+    if row is None:
+        abort(404)
     form = PortalForm()
 
-    def change(tx: Tx) -> None:
-        let_go(tx, staff_id)
+    def change(tx: Tx) -> tuple[int, int]:
+        moved = let_go(tx, staff_id)
         end_sessions_of_staff(tx, [staff_id], clock.protocol_now())
+        return moved
 
-    if form.validate_on_submit() and try_act(form, change, "Done. Their guests are handed over"):
+    if form.validate_on_submit() and try_act(form, change, lambda moved: _gone(row.name, moved)):
         return redirect(url_for("admin_staff.listed"), 303)
     return _one(staff_id, form, 422)
+
+
+def _gone(name: str, moved: tuple[int, int]) -> str:
+    """Say what became of those whom somebody vouched for who is let go."""
+    left = "No guest depended on them" if moved == (0, 0) else passed_on(moved)
+    return f"{name} is let go. {left}"

@@ -22,7 +22,7 @@ from portal.pages.admin.forms import (
     PolicyForm,
     SponsorsForm,
 )
-from portal.pages.admin.organisations import wanted
+from portal.pages.admin.organisations import passed_on, wanted
 from portal.pages.admin.seen import require_seen, seen_of
 from portal.trust import changes
 from portal.trust.queries import (
@@ -142,23 +142,30 @@ def move_contract(slug: str, contract_id: UUID) -> ResponseReturnValue:
     standing = _contract(row, contract_id)
     form = ContractEndForm()
 
-    def change(tx: Tx) -> None:
+    def change(tx: Tx) -> int:
         lifecycle.hold_end(tx, contract_id)
         require_seen(form, _end_of(contract_by_id(tx.session, contract_id)))
+        before = guests_under_contract(tx.session, contract_id)
         lifecycle.change_contract(
             tx,
             contract_id,
             last_day=form.last_day.data,
             open_ended=form.open_ended.data,
         )
+        return before - guests_under_contract(tx.session, contract_id)
 
-    if form.validate_on_submit() and try_act(
-        form,
-        change,
-        f"The end of contract {standing.reference} is moved",
-    ):
+    if form.validate_on_submit() and try_act(form, change, lambda out: _moved(standing, out)):
         return _back(row)
     return _contract_page(row, standing, form, 422)
+
+
+def _moved(contract: ContractRow, out: int) -> str:
+    """Say that a contract's end is moved, and to how many people that was the end."""
+    moved = f"The end of contract {contract.reference} is moved"
+    if not out:
+        return moved
+    came = plural(out, "guest was", "guests were")
+    return f"{moved}, and it has ended: {came} here under it. Who had no other is removed, and told"
 
 
 @bp.get(f"{PATH}/sponsors")
@@ -193,11 +200,11 @@ def name_sponsors(slug: str) -> ResponseReturnValue:
     row = wanted(slug)
     form = SponsorsForm()
 
-    def change(tx: Tx) -> None:
+    def change(tx: Tx) -> tuple[int, int]:
         lock_named(tx, row.id)
         require_seen(form, _named(sponsors(tx.session, row.id)))
         lead, deputy = form.lead.data, form.deputy.data
-        lifecycle.name_sponsors(
+        return lifecycle.name_sponsors(
             tx,
             row.id,
             sponsors=[
@@ -207,10 +214,16 @@ def name_sponsors(slug: str) -> ResponseReturnValue:
             deputy=changes.sponsor_by_email(tx, "deputy", deputy) if deputy else None,
         )
 
-    if form.validate_on_submit() and try_act(form, change, "The sponsors are named"):
+    if form.validate_on_submit() and try_act(form, change, _newly_named):
         return _back(row)
     title = f"Who vouches for people of {row.name}"
     return _form(row, form, title, "Save", 422, note=SPONSORS_NOTE)
+
+
+def _newly_named(moved: tuple[int, int]) -> str:
+    """Say that the sponsors are named, and what became of what others vouched for."""
+    named = "The sponsors are named"
+    return named if moved == (0, 0) else f"{named}: {passed_on(moved)}"
 
 
 MAY_BE_EMPTY = frozenset({"accepted_acr", "accepted_amr"})  # of the defaults too: no demand
@@ -365,9 +378,9 @@ def withdraw(slug: str, offer_id: UUID) -> ResponseReturnValue:
         flash(gone, "bad")
         return _back(row)
     try:
-        act(lambda tx: lifecycle.withdraw_offer(tx, offer_id))
+        ended = act(lambda tx: lifecycle.withdraw_offer(tx, offer_id))
     except Refused:  # a colleague was quicker
         flash(gone, "bad")
     else:
-        flash("The offer is withdrawn, and what was given by it has ended")
+        flash(f"The offer is withdrawn, and {plural(ended, 'grant')} ended with it")
     return _back(row)

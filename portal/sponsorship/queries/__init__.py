@@ -6,6 +6,7 @@ from portal.sponsorship.queries.grants import (
     grants_of_offer,
     grants_under,
     turned_down,
+    users_by_offer,
 )
 from portal.sponsorship.queries.parts import (
     OPEN,
@@ -72,6 +73,7 @@ __all__ = [
     "row_of",
     "staff_people",
     "turned_down",
+    "users_by_offer",
     "waiting_for",
     "with_open",
 ]

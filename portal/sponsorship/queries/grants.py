@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, Entitlement
@@ -108,6 +108,16 @@ def grants_under(session: Session, sponsorship_ids: Iterable[UUID]) -> list[Gran
 def grants_of_offer(session: Session, offer_id: UUID) -> list[GrantRow]:
     """Return what stands by one offer."""
     return [GrantRow(*row) for row in session.scalars(_OF_OFFER, {"offer": offer_id})]
+
+
+def users_by_offer(session: Session, offer_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Count the guests who use what was offered, by offer; one that nobody uses is left out."""
+    query = (
+        select(Grant.offer_id, func.count(Grant.guest_id.distinct()))
+        .where(Grant.state == "active", Grant.offer_id.in_(list(offer_ids)))
+        .group_by(Grant.offer_id)
+    )
+    return dict(session.execute(query).all())
 
 
 def turned_down(session: Session, guest_id: UUID, sponsorship_id: UUID) -> frozenset[UUID]:
