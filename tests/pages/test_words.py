@@ -6,6 +6,7 @@ from html import unescape
 
 import pytest
 
+from portal.sponsorship.changes import people
 from tests.infra.client import PortalClient
 from tests.pages.stage import Stage, said, token_of
 
@@ -28,6 +29,37 @@ def test_who_vouches_reads_of_themselves_as_you(stage: Stage, jane: str):
     assert "On the word of sam-acme until" in theirs
     assert "Since sam-acme decided," in theirs
     assert "sam-acme's word ends" in theirs
+
+
+def test_somebody_held_is_suspended_by_a_colleague_and_on_nobodys_word(stage: Stage, jane: str):
+    """Since when and by whom first; whose word goes on behind it."""
+    stage.scene.run(people.suspend, stage.jane, "Lost badge", by=stage.ben)
+    text = said(stage.client, jane)
+    assert "suspended since" in text
+    assert "A colleague has suspended them: Lost badge. Your word for them runs until" in text
+    assert "On your word" not in text
+
+
+def test_who_is_told_is_said_to_who_reads(stage: Stage):
+    """A sponsor who is not the one asked gets no mail, and reads of none."""
+    mine, theirs = said(stage.client, stage.page), said(stage.another(stage.ben), stage.page)
+    assert "and both of you are told" in mine
+    assert "both of you" not in theirs
+    assert "and they are told" in theirs
+    assert "They are asked instead of sam-acme" in theirs
+
+
+def test_who_takes_over_a_request_is_you_and_gets_no_mail(stage: Stage):
+    """Of themselves they know; whoever else it is handed to is told."""
+    ben = stage.another(stage.ben)
+    answer = ben.submit(stage.page, {"hand-to": str(stage.ben)}, to="/hand-over")
+    assert answer.status_code == 303
+    assert "You are asked about Jane Roe now." in said(ben, "/sponsor")
+    assert "sponsor.handed_over" not in stage.scene.mail_kinds()
+    back = {"hand-to": str(stage.acme.sponsor)}
+    assert ben.submit(stage.page, back, to="/hand-over").status_code == 303
+    assert "sam-acme is asked about Jane Roe now, and told." in said(ben, "/sponsor")
+    assert "sponsor.handed_over" in stage.scene.mail_kinds()
 
 
 def test_whoever_turned_somebody_down_reads_of_themselves_as_you(stage: Stage):

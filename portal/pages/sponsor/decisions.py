@@ -210,10 +210,9 @@ def hand_over(sponsorship_id: UUID) -> ResponseReturnValue:
     if lost is not None:
         return decided(sponsorship_id, 409)
     after, _, _ = their_sponsorship(sponsorship_id)
-    flash(
-        f"{after.sponsor_name} is {'asked about' if asking else 'the sponsor of'} "
-        f"{guest.display_name} now, and told."
-    )
+    now = f"{'asked about' if asking else 'the sponsor of'} {guest.display_name} now"
+    mine = after.sponsor_id == me().id
+    flash(f"You are {now}." if mine else f"{after.sponsor_name} is {now}, and told.")
     return redirect(url_for("decisions.inbox"), 303)
 
 

@@ -177,7 +177,7 @@ def pass_on(
     guests: dict[UUID, GuestRow],
     by: UUID | None,
 ) -> None:
-    """Give sponsorships another sponsor, and tell them."""
+    """Give sponsorships another sponsor, and tell them, unless they took it on themselves."""
     writing.change(
         tx,
         "sponsorship.handed_over",
@@ -204,6 +204,7 @@ def pass_on(
                 },
             )
             for row, to in rows
+            if to != by  # who takes over themselves knows
         ],
     )
 
