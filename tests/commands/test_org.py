@@ -23,8 +23,9 @@ pytestmark = [
 Add = Callable[..., Any]
 
 UNKNOWN_SPONSOR = (
-    "--sponsor: No employee with the address new@host.example is known here. Add them first: "
-    "portal staff add new@host.example --name NAME --role sponsor, or let them sign in once."
+    "--sponsor: No employee with the address new@host.example is known here. Put them in "
+    "under Staff first, or let them sign in once. At the shell: portal staff add new@host.example "
+    "--name NAME --role sponsor"
 )
 
 

@@ -13,6 +13,7 @@ import pytest
 from flask import Flask, render_template
 from rq.serializers import JSONSerializer
 
+from portal.admission.rules import Refusal
 from portal.audit.changes import record
 from portal.audit.rules import VOCABULARY, Event
 from portal.foundation.current import house
@@ -22,6 +23,7 @@ from portal.foundation.settings import Settings
 from portal.guests.rules import Reason, State
 from portal.lifecycle import changes as lifecycle
 from portal.lifecycle.jobs import sweep
+from portal.sign_in.rules import SignInReason
 from portal.sponsorship.changes import people
 from portal.staff.queries import listed
 from portal.trust import changes as trust
@@ -187,6 +189,14 @@ def test_bad_input_is_said_and_nothing_is_kept(app, admin):
             db.session.remove()
 
 
+def test_problems_stand_in_the_order_of_the_page(admin: PortalClient):
+    """Whoever goes through the list goes down the form."""
+    text = admin.submit("/admin/organisations/new", dict.fromkeys(NEW, "")).text
+    listed = re.findall(r'<li><a href="#(\w+)"', text)
+    assert len(listed) > 5
+    assert listed == sorted(listed, key=lambda at: text.index(f' id="{at}"'))
+
+
 def test_a_sponsor_is_no_admin(app, client, admin):
     """An admin's page is refused to a sponsor, and the refusal is in the audit log (W13)."""
     with app.app_context():
@@ -237,6 +247,9 @@ def test_why_a_guest_stands_so(stage: Stage):
     still = "it ended under an admin's suspension, which still stands. Reason: Left the company."
     assert still in said(admin, page)
     assert still.partition(" Reason")[0] in said(stage.client, f"/sponsor/guests/{stage.jane}")
+    with stage.app.app_context(), factories.writing() as tx:
+        trust.publish_terms(tx, "Newer terms", published_by="Petra")
+    assert "No access." in said(admin, page)  # out, whatever they have accepted
 
 
 def test_each_danger_counts_whom_it_touches(stage: Stage):
@@ -314,6 +327,27 @@ def test_a_default_must_be_there(admin: PortalClient):
     assert defaults.count("(optional)") == 2
     assert "Empty follows the portal-wide default" in own
     assert "One a line. Default: no demand" in own
+
+
+def test_the_defaults_belong_to_the_organisations(admin: PortalClient):
+    """They are reached from there; the way back leads there, too."""
+    text = admin.get("/admin/policy").text
+    assert '<a href="/admin/organisations" aria-current="page">' in text
+    assert '<a href="/admin/organisations">Back to the organisations</a>' in text
+
+
+def test_why_sign_ins_were_refused_is_said_in_words(app: Flask):
+    """On the overview, at the steps, and after a trial: every code that the door knows."""
+    words = app.jinja_env.get_template("admin/_words.html").make_module({}).REFUSED
+    assert {str(one) for one in (*Refusal, *SignInReason)} == set(words)
+
+
+def test_the_overview_says_in_words_why_sign_ins_were_refused(stage: Stage):
+    """The code stays beside them, to be searched for."""
+    stage.scene.run(people.remove, stage.jane, "Left the company", by=stage.ben)
+    stage.scene.knock(stage.acme, stage.scene.identity(stage.acme))
+    text = said(stage.another(stage.scene.staff("petra", "admin")), "/admin")
+    assert "The person was removed, or turned down, by somebody here. adm.tombstone" in text
 
 
 def test_jobs_that_stand_still_do_not_run(admin: PortalClient, app: Flask, policy_clock):

@@ -33,8 +33,9 @@ from tests.trust.log import events, last_event, rows
 pytestmark = pytest.mark.usefixtures("database")
 
 UNKNOWN_SPONSOR = (
-    "No employee with the address new@host.example is known here. Add them first: "
-    "portal staff add new@host.example --name NAME"
+    "No employee with the address new@host.example is known here. Put them in under "
+    "Staff first, or let them sign in once. At the shell: portal staff add new@host.example "
+    "--name NAME --role sponsor"
 )
 
 

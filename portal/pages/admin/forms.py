@@ -1,8 +1,10 @@
 """Forms of the admin pages; whatever a change refuses is shown beside the field it names."""
 
+from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any
 
+from wtforms import Field
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # not in the stubs
 
 from portal.foundation.text import canonical_domain, canonical_email
@@ -78,6 +80,12 @@ class SponsorsForm(SponsorFields, Seen):
 
 class OrganisationForm(ContractFields, SponsorFields, PortalForm):
     """A new organisation: what we trust it with, until when, who stands for it."""
+
+    _FIRST = frozenset({"name", "slug", "domain", "unlisted"})
+
+    def __iter__(self) -> Iterator[Field]:
+        """Yield the fields as the page has them, so that its problems stand in that order."""
+        return iter(sorted(super().__iter__(), key=lambda field: field.name not in self._FIRST))
 
     name = TextField("Name", "the name of the organisation", limit=200)
     slug = TextField("Short name", "a short name", limit=63, description=SLUG_HINT)

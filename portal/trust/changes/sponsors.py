@@ -32,8 +32,9 @@ def sponsor_by_email(tx: Tx, field: str, email: str) -> UUID:
     if row is None:
         raise Refused(
             field,
-            f"No employee with the address {address} is known here. Add them first: "
-            f"portal staff add {address} --name NAME --role sponsor, or let them sign in once.",
+            f"No employee with the address {address} is known here. Put them in under "
+            f"Staff first, or let them sign in once. At the shell: portal staff add {address} "
+            "--name NAME --role sponsor",
         )
     return row.id
 
