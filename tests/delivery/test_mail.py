@@ -80,6 +80,7 @@ def test_every_kind_has_one_question_and_one_link(kind, render):
     assert text.count("?") == question.count("?") + link.count("?") + ASIDES.get(kind, 0)
     assert re.search(r"^If (nothing|nobody|you do nothing|you do not answer)", text, re.MULTILINE)
     assert "\n\n\n" not in text
+    assert "\n\n-- \n" in text
     assert "Reference: 7K3F-9QX-M2D" in text
     assert "None" not in text + page
 
@@ -392,3 +393,9 @@ def test_lines_are_short_on_the_wire(database, settings):
     wire = compose(settings, claimed("sponsor.request", why="ü" * 500)).as_bytes()
     assert max(map(len, wire.split(b"\r\n"))) <= 998
     assert b"\n" not in wire.replace(b"\r\n", b"")
+
+
+def test_a_knock_of_whoever_was_turned_down_is_not_told_as_a_removal(render):
+    """They were never in: the mail says both, and fits either."""
+    text = text_of(render("sponsor.knocked"))
+    assert "removed them, or turned their request down" in " ".join(text.split())

@@ -343,3 +343,10 @@ def test_the_name_of_who_vouches_is_a_personal_field(database: Flask):
     entry = audit.search(db.session, audit.Filter(event="domain.added"))[0]
     assert "Ada" not in repr(entry.data)
     assert "Ada" in repr(entry.personal)
+
+
+def test_the_first_terms_break_no_line_within_a_paragraph():
+    """An admin edits them in a field that wraps by itself."""
+    paragraphs = changes.offers.first_terms().strip().split("\n\n")
+    assert len(paragraphs) > 5
+    assert all("\n" not in one for one in paragraphs)
