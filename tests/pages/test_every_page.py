@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import pytest
 from flask import Flask
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import BrowserContext, Page
 
 from portal.foundation import files
-from tests.gallery.looks import faults
+from portal.trust.changes import change_organisation
+from tests.gallery.looks import WIDE, faults
 from tests.gallery.tour import Tour, touring
 from tests.gallery.visits import EMPTY, EVERY_VISIT, SEEDED
 
@@ -90,3 +91,55 @@ def test_every_page_of_an_empty_portal(make_settings, new_context: NewContext):
     """Where nothing is, the page says so, and the same rules hold."""
     with touring(make_settings, new_context, empty=True) as tour:
         assert _faults(tour, EMPTY) == {}
+
+
+def wider(page: Page) -> list[str]:
+    """Return how much wider a page is than a wide screen, or nothing."""
+    needs = page.evaluate("document.documentElement.scrollWidth")
+    return [f"needs {needs}"] if needs > WIDE else []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_names_as_long_as_they_may_be(make_settings, new_context: NewContext):
+    """No word, button or message pushes a page wider than the screen."""
+    longest = "W" * 200
+    with touring(make_settings, new_context) as tour:
+        world = tour.world
+        acme, scene = world.partners["acme"], world.scene
+        with world.app.app_context():
+            for who in ("wide", "waits"):
+                world.ids[who] = scene.guest(
+                    acme, who, name=longest, email=f"{who}.{'x' * 58}@acme.example"
+                )
+            scene.approve(world.ids["wide"], acme.sponsor, days=30)
+            world.ids["waits_asks"] = scene.sponsorship(world.ids["waits"]).id
+        world.run(lambda tx: change_organisation(tx, acme.id, name=longest, unlisted=False))
+        found = {}
+        for who, path in (
+            ("jonas", "/sponsor"),
+            ("jonas", "/sponsor/guests"),
+            ("jonas", "/sponsor/guests/{wide}"),
+            ("jonas", "/sponsor/decisions/{waits_asks}"),
+            ("wide", "/me"),
+            ("wide", "/me/data"),
+            ("waits", "/me"),
+            ("petra", "/admin"),
+            ("petra", "/admin/guests"),
+            ("petra", "/admin/guests/{wide}"),
+            ("petra", "/admin/organisations"),
+            ("petra", "/admin/organisations/acme"),
+            ("petra", "/admin/organisations/acme/providers/id"),
+        ):
+            page = tour.page(who)
+            page.goto(tour.url + path.format(**world.ids))
+            if wrong := faults(page) + wider(page):
+                found[path] = wrong
+        page = tour.page("jonas")
+        page.goto(f"{tour.url}/sponsor/guests/{world.ids['wide']}")
+        page.fill("#suspend-reason", longest)
+        page.click(f"text=Suspend {longest}")
+        page.get_by_role("status").wait_for()
+        if wrong := faults(page) + wider(page):
+            found["suspended"] = wrong
+        assert found == {}
