@@ -267,6 +267,16 @@ def test_each_danger_counts_whom_it_touches(stage: Stage):
     assert "1 guest is vouched for or waiting under this contract" in said(admin, contract)
 
 
+def test_whoever_is_shut_out_is_not_called_in(stage: Stage):
+    """Of a suspended organisation nobody has access, and the page counts nobody as in."""
+    petra = stage.scene.staff("petra", "admin")
+    admin, page = stage.another(petra), "/admin/organisations/acme"
+    stage.approve(stage.jane, stage.acme.sponsor)
+    assert "1 guest in, 0 waiting" in said(admin, page)
+    stage.scene.run(lifecycle.suspend_organisation, stage.acme.id, "Breach", by=petra)
+    assert "Nobody of it has access. 1 guest shut out, 0 waiting" in said(admin, page)
+
+
 def test_what_an_admin_did_is_said_with_whom_it_touched(stage: Stage):
     """A withdrawn offer, an employee who leaves, a contract moved to the past: with the numbers."""
     petra = stage.scene.staff("petra", "admin")
