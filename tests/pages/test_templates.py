@@ -51,3 +51,15 @@ def test_every_macro_is_used():
     for file in (ROOT / "_macros").glob("*.html"):
         for name in re.findall(r"{% macro (\w+)\(", file.read_text()):
             assert re.search(rf"(?<!macro )\b{name}\(", text), name
+
+
+def test_a_page_imports_what_it_calls():
+    """A macro that is imported and never called tells a wrong story of the page."""
+    idle = []
+    for path in ROOT.rglob("*.html"):
+        text = re.sub(r"{#.*?#}", "", path.read_text(), flags=re.DOTALL)
+        for line, names in re.findall(r'({% from "[^"]+" import ([^%]+) %})', text):
+            called = " ".join(re.findall(r"{[{%].*?[%}]}", text.replace(line, ""), re.DOTALL))
+            idle += [f"{path.name}: {one}" for one in re.findall(r"\w+", names)
+                     if not re.search(rf"\b{one}\b", called)]  # fmt: skip
+    assert idle == []
