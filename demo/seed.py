@@ -35,7 +35,6 @@ Step = tuple[datetime, Callable[[], object]]
 
 FIRST_DAY: Final = 400  # days ago
 INITECH_ENDED: Final = 6
-INACTIVITY: Final = 60
 # Sponsors answer a review five days before it is due.
 REVIEW_EVERY: Final = 85
 SIGN_IN_EVERY: Final = 40

@@ -23,7 +23,6 @@ class Filter:
     event: str | None = None
     organisation_id: UUID | None = None
     guest_id: UUID | None = None
-    actor: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -95,7 +94,6 @@ def search(
         AuditEvent.event: wanted.event,
         AuditEvent.organisation_id: wanted.organisation_id,
         AuditEvent.guest_id: wanted.guest_id,
-        AuditEvent.actor: wanted.actor,
     }
     for column, value in exact.items():
         if value is not None:

@@ -9,7 +9,6 @@ from tests.bad_input.nasty import YES, Nasty, Values
 
 # Words of the command line hold no NUL, but bytes that are no text they do.
 NO_TEXT: Final = Nasty("a\udcffb")
-_ALWAYS: Final = (NO_TEXT,)
 
 
 @dataclass(frozen=True)

@@ -216,7 +216,6 @@ def test_n01_a_long_name_is_refused():
 
 
 ANYTHING = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
-CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
 
 @pytest.mark.properties

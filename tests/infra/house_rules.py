@@ -19,7 +19,6 @@ OWNERS: Final = {
 }
 # Rooms that know guests: what they call "state" may be a guest's, so they may not assign one.
 ABOVE_GUESTS: Final = ("sponsorship", "access", "admission", "sign_in", "lifecycle")
-EDGES: Final = ("pages", "commands")
 _WRITES: Final = {"update", "insert", "delete"}
 _METHODS: Final = {"get", "post", "put", "patch", "delete", "route"}
 _CLOCKS: Final = {"now", "utcnow", "today"}

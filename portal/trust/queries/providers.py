@@ -28,7 +28,6 @@ class ProviderRow:
 
     organisation_slug: str
     organisation_name: str
-    organisation_state: str
     id: UUID
     organisation_id: UUID
     slug: str
@@ -86,7 +85,7 @@ class ProviderRow:
 
 _PROVIDER, _ORGANISATION = table_of(IdentityProvider), table_of(Organisation)
 _OFFER = table_of(Offer)
-_OF_ORGANISATION = ("slug", "name", "state")
+_OF_ORGANISATION = ("slug", "name")
 _OF_PROVIDER = (
     "id", "organisation_id", "slug", "name", "state", "issuer", "client_id", "client_secret",
     "client_auth", "scopes", "claim_map", "subject_claim", "required_claims", "addresses",
