@@ -3,11 +3,12 @@
 from uuid import UUID
 
 from portal.applications.models import Application, Entitlement
-from portal.applications.rules import check_name, check_slug, check_url
+from portal.applications.rules import check_slug, check_url
 from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation.refused import Refused
 from portal.foundation.rows import add_unique
+from portal.foundation.text import check_name
 from portal.foundation.transaction import Tx
 
 
@@ -20,7 +21,7 @@ def add_application(tx: Tx, *, slug: str, name: str, url: str) -> UUID:
     slug = check_slug(slug)
     values = {
         "slug": slug,
-        "name": check_name(name),
+        "name": check_name("name", name),
         "url": check_url(url),
         "created_at": tx.now,
     }
@@ -40,7 +41,7 @@ def add_entitlement(tx: Tx, application_id: UUID, *, slug: str, name: str) -> UU
     values = {
         "application_id": application_id,
         "slug": slug,
-        "name": check_name(name),
+        "name": check_name("name", name),
         "created_at": tx.now,
     }
     application = tx.session.get_one(Application, application_id)

@@ -5,7 +5,6 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from portal.foundation.refused import Refused
-from portal.foundation.text import BadText, clean_name
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 MOST_URL: Final = 2048
@@ -23,21 +22,6 @@ def check_slug(text: str) -> str:
             "slug", "Use 1 to 63 lower-case letters, digits and hyphens; begin with no hyphen"
         )
     return slug
-
-
-def check_name(text: str) -> str:
-    """Return a name, cleaned.
-
-    Raises:
-        Refused: empty or too long.
-    """
-    try:
-        name = clean_name(text, 200)
-    except BadText as bad:
-        raise Refused("name", bad.message) from None
-    if not name:
-        raise Refused("name", "Enter the name")
-    return name
 
 
 def check_url(text: str) -> str:

@@ -19,13 +19,10 @@ from portal.commands._shared import (
 )
 from portal.foundation import clock
 from portal.foundation.db import db
-from portal.foundation.refused import Refused
-from portal.foundation.text import BadText, clean_name
 from portal.guests.rules import State
 from portal.sponsorship.changes import people
 from portal.trust.queries import organisation_by_slug
 
-REASON_LIMIT = 500
 _STATES = tuple(str(state) for state in State)
 
 
@@ -104,9 +101,9 @@ def _plain(value: object) -> str:
 @in_portal()
 def suspend(guest_id: str, reason: str, as_json: bool) -> None:
     """Hold a guest: no access until somebody resumes them."""
-    view, said = _view(guest_id), _reason(reason)
+    view = _view(guest_id)
     with writing() as tx:
-        people.suspend(tx, view.id, said, by_admin=True)
+        people.suspend(tx, view.id, reason, by_admin=True)
     _say(view.id, as_json, f"{view.display_name} of {view.organisation_name} has no access now.")
 
 
@@ -140,9 +137,9 @@ def resume(guest_id: str, as_json: bool) -> None:
 @in_portal()
 def remove(guest_id: str, reason: str, as_json: bool) -> None:
     """Remove a guest; they stay out until a sponsor lets them back."""
-    view, said = _view(guest_id), _reason(reason)
+    view = _view(guest_id)
     with writing() as tx:
-        people.remove(tx, view.id, said)
+        people.remove(tx, view.id, reason)
     _say(
         view.id,
         as_json,
@@ -165,18 +162,3 @@ def _view(text: str) -> GuestView:
         refuse(f"{text[:80]!r} is no guest's id: portal guest list shows which there are")
     view = queries.guest_view(db.session(), guest_id, clock.policy_now())
     return known(view, "guest", text, "portal guest list")
-
-
-def _reason(text: str) -> str:
-    """Return a reason, cleaned.
-
-    Raises:
-        Refused: empty, too long, or with characters that cannot be shown.
-    """
-    try:
-        reason = clean_name(text, REASON_LIMIT)
-    except BadText as bad:
-        raise Refused("reason", bad.message) from None
-    if not reason:
-        raise Refused("reason", "Enter the reason")
-    return reason

@@ -14,6 +14,8 @@ from typing import Final
 import idna
 from email_validator import EmailNotValidError, validate_email
 
+from portal.foundation.refused import Refused
+
 EMAIL_LIMIT: Final = 254  # RFC 5321, 4.5.3.1.3: a path of 256 less its angle brackets
 LOCAL_LIMIT: Final = 64  # RFC 5321, 4.5.3.1.1, in octets
 DOMAIN_LIMIT: Final = 253  # RFC 1035, 3.1, as text
@@ -170,6 +172,21 @@ def require_printable(text: str) -> None:
 def csv_cell(text: str) -> str:
     """Return a cell that no spreadsheet takes for a formula; quotes in front come off again."""
     return _UNMARKED.sub("'", text)
+
+
+def check_name(field: str, text: str, limit: int = 200) -> str:
+    """Return a name of one line, cleaned.
+
+    Raises:
+        Refused: empty or too long.
+    """
+    try:
+        name = clean_name(text, limit)
+    except BadText as bad:
+        raise Refused(field, bad.message) from None
+    if not name:
+        raise Refused(field, f"Enter the {field.replace('_', ' ')}")
+    return name
 
 
 def canonical_json(value: object) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from portal.applications.rules import MOST_URL, check_name, check_slug, check_url
+from portal.applications.rules import MOST_URL, check_slug, check_url
 from portal.foundation.refused import Refused
 
 ADDRESS = "Enter the address of the application, like https://wiki.example.com/"
@@ -84,27 +84,3 @@ def test_no_slug(slug: str):
 def test_a_slug(slug: str):
     """The shortest and the longest."""
     assert check_slug(slug) == slug.strip()
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("", "Enter the name"),
-        (" \u200b", "Enter the name"),
-        ("x" * 201, "Use 200 characters or fewer"),
-    ],
-)
-def test_no_name(name: str, words: str):
-    """Empty, unseen or too long."""
-    assert refusal(check_name, name) == ("name", words)
-
-
-def test_a_name_that_cannot_be_shown():
-    """A NUL is no name."""
-    assert refusal(check_name, "a\0")[0] == "name"
-
-
-def test_a_name():
-    """On one line, as long as the column."""
-    assert check_name(" The\nwiki ") == "The wiki"
-    assert check_name("x" * 200) == "x" * 200

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -59,23 +60,27 @@ def defaults(database: object) -> None:
         ensure_defaults(tx)
 
 
+def adding_acme(without: Sequence[str] = ()) -> list[str]:
+    """The words that add the organisation Acme, but for some options."""
+    options = {
+        "--name": "Acme",
+        "--domain": "acme.example",
+        "--contract-reference": "C-1",
+        "--contract-start": "2026-01-01",
+        "--contract-end": "2099-12-31",
+        "--time-zone": "Europe/Berlin",
+        "--sponsor": "sam@host.example",
+    }
+    kept = [pair for pair in options.items() if pair[0] not in without]
+    return ["org", "add", "acme", *chain.from_iterable(kept)]
+
+
 @pytest.fixture
 def add_acme(shell: Shell) -> Callable[..., Any]:
     """Adds the organisation Acme with a sponsor; further words replace or add options."""
 
     def add(*more: str, without: Sequence[str] = ()) -> Any:
-        options = {
-            "--name": "Acme",
-            "--domain": "acme.example",
-            "--contract-reference": "C-1",
-            "--contract-start": "2026-01-01",
-            "--contract-end": "2099-12-31",
-            "--time-zone": "Europe/Berlin",
-            "--sponsor": "sam@host.example",
-        }
-        words = [word for name, value in options.items() if name not in without
-                 for word in (name, value)]  # fmt: skip
-        return shell.json("org", "add", "acme", *words, *more)
+        return shell.json(*adding_acme(without), *more)
 
     shell("staff", "add", "sam@host.example", "--name", "Sam")
     return add

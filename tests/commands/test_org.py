@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from portal.audit.models import AuditEvent
 from portal.foundation import clock
 from portal.foundation.db import db
-from tests.commands.conftest import Shell
+from tests.commands.conftest import Shell, adding_acme
 from tests.scene import Scene
 
 # Commands translate; what they call is proved on both databases.
@@ -115,18 +115,7 @@ def test_bad_input_is_one_line_and_an_unchanged_database(
     """It names the option and says what to do (issue, section 9)."""
     shell("staff", "add", "sam@host.example", "--name", "Sam")
     before = db.session.scalar(select(func.count()).select_from(AuditEvent))
-    options = {
-        "--name": "Acme",
-        "--domain": "acme.example",
-        "--contract-reference": "C-1",
-        "--contract-start": "2026-01-01",
-        "--contract-end": "2099-12-31",
-        "--time-zone": "Europe/Berlin",
-        "--sponsor": "sam@host.example",
-    }
-    words = [word for name, value in options.items() if name not in without
-             for word in (name, value)]  # fmt: skip
-    said = shell.refused("org", "add", "acme", *words, *more)
+    said = shell.refused(*adding_acme(without), *more)
     assert said.startswith(line)
     assert shell.json("org", "list") == []
     db.session.rollback()

@@ -24,19 +24,9 @@ from portal.staff.rules import (
     link_fault,
     role_words,
 )
+from tests.staff.staffing import BY_CLAIM, BY_HAND, CLAIMS
 
 ONE, TWO = UUID(int=1), UUID(int=2)
-BY_HAND = RoleSource(by_claim=False)
-BY_CLAIM = RoleSource(by_claim=True, sponsor_value="sponsors", admin_value="admins")
-CLAIMS = StaffClaims(
-    issuer="https://id.host.example",
-    subject="s1",
-    email="sam@host.example",
-    name="Sam",
-    roles=None,
-    directory_guest=False,
-    strong=True,
-)
 SPONSOR = KnownStaff(ONE, active=True, is_sponsor=True, is_admin=False, roles_unknown=False)
 NOBODY = StaffFacts()
 

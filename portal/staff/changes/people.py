@@ -13,7 +13,7 @@ from portal.audit.rules import Event
 from portal.delivery.changes import Message, put
 from portal.foundation.refused import Refused
 from portal.foundation.rows import Sets, add_unique, edit, key
-from portal.foundation.text import BadText, canonical_email, clean_name
+from portal.foundation.text import BadText, canonical_email, check_name
 from portal.foundation.transaction import Tx
 from portal.staff.changes.links import has_new_link, mail_bind_link, withdraw_links
 from portal.staff.models import Staff, StaffLink
@@ -116,7 +116,7 @@ def add_staff(
         Refused: an input cannot be, or they are this here already.
     """
     address = _address(email)
-    name = _cleaned_name(name)
+    name = check_name("name", name, _MOST_NAME)
     if role not in ROLES:
         raise Refused("role", f"Choose {' or '.join(ROLES)}")
     binding = _binding(subject, host_issuer)
@@ -207,16 +207,6 @@ def _address(email: str) -> str:
         return canonical_email(email)
     except BadText as bad:
         raise Refused("email", f"{bad.message}; {email.strip()[:80]!r} is not one") from None
-
-
-def _cleaned_name(name: str) -> str:
-    try:
-        cleaned = clean_name(name, _MOST_NAME)
-    except BadText as bad:
-        raise Refused("name", bad.message) from None
-    if not cleaned:
-        raise Refused("name", "Enter the name")
-    return cleaned
 
 
 def remove(tx: Tx, staff_id: UUID) -> None:

@@ -1,6 +1,7 @@
 """Decisions about trust: the contract's window, the policy that counts, what may be configured."""
 
 from portal.foundation.refused import Refused
+from portal.foundation.text import check_name
 from portal.trust.rules.contract import (
     ContractFacts,
     check_days,
@@ -12,7 +13,6 @@ from portal.trust.rules.contract import (
 from portal.trust.rules.issuer import House, check_issuer, entra_tenant, is_loopback, is_pairwise
 from portal.trust.rules.names import (
     check_domain,
-    check_name,
     check_pairs,
     check_slug,
     check_terms,

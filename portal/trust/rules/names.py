@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from portal.foundation.refused import Refused
-from portal.foundation.text import BadText, canonical_domain, clean_lines, clean_name
+from portal.foundation.text import BadText, canonical_domain, clean_lines
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 MOST_TERMS: Final = 100_000
@@ -53,21 +53,6 @@ def check_slug(text: str) -> str:
             "or digit",
         )
     return slug
-
-
-def check_name(field: str, text: str, limit: int = 200) -> str:
-    """Return a name of one line, cleaned.
-
-    Raises:
-        Refused: empty or too long.
-    """
-    try:
-        name = clean_name(text, limit)
-    except BadText as bad:
-        raise Refused(field, bad.message) from None
-    if not name:
-        raise Refused(field, f"Enter the {field.replace('_', ' ')}")
-    return name
 
 
 def check_domain(text: str, host_domains: Iterable[str]) -> str:

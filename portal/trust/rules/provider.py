@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from portal.foundation.refused import Refused
+from portal.foundation.text import check_name
 from portal.trust.rules.issuer import (
     House,
     check_issuer,
@@ -14,7 +15,6 @@ from portal.trust.rules.issuer import (
     is_pairwise,
     require_owner,
 )
-from portal.trust.rules.names import check_name
 
 CLIENT_AUTHS: Final = ("client_secret_basic", "client_secret_post")
 ADDRESSES: Final = ("verified", "trusted")
