@@ -60,6 +60,9 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
         "sponsor.guest_suspended": _shape(
             "guest_name guest_email organisation reason since guest_id"
         ),
+        "sponsor.guest_stopped": _shape(
+            "guest_name guest_email organisation by reason since waited stays removes_at guest_id"
+        ),
         "sponsor.request_lapsed": _shape("guest_name organisation"),
         "sponsor.handed_over": _shape(
             "guest_name organisation by ends_at lapses_at sponsorship_id"
@@ -92,6 +95,7 @@ PATHS: Mapping[str, str | None] = MappingProxyType(
         "sponsor.request": "/sponsor/decisions/{sponsorship_id}",
         "sponsor.review": "/sponsor/decisions/{sponsorship_id}",
         "sponsor.guest_suspended": "/sponsor/guests/{guest_id}",
+        "sponsor.guest_stopped": "/sponsor/guests/{guest_id}",
         "sponsor.request_lapsed": "/sponsor",
         "sponsor.handed_over": "/sponsor/decisions/{sponsorship_id}",
         "sponsor.knocked": "/sponsor/removed",

@@ -34,6 +34,16 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
     },
     "sponsor.guest_suspended": _ADDRESSED
     | {"reason": "inactive", "since": "2026-11-02T13:05:00Z", "guest_id": GUEST},
+    "sponsor.guest_stopped": _ADDRESSED
+    | {
+        "by": "Ada Byron",
+        "reason": "suspended_by_staff",
+        "since": "2026-11-02T13:05:00Z",
+        "waited": False,
+        "stays": False,
+        "removes_at": "2026-12-02T13:05:00Z",
+        "guest_id": GUEST,
+    },
     "sponsor.request_lapsed": _GUEST,
     "sponsor.handed_over": _GUEST
     | {

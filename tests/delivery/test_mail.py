@@ -206,6 +206,25 @@ def test_every_reason_has_words(kind, render):
 
 
 @pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "no access: Ada Byron suspended it. They have been told."),
+        ({}, "Every sponsor of theirs may lift it."),
+        ({"by": "", "reason": "suspended_by_admin"}, "no access: an admin suspended it."),
+        ({"reason": "suspended_by_admin"}, "An admin has to lift it."),
+        ({"reason": "removed_by_staff", "removes_at": None}, "no access: Ada Byron ended it."),
+        ({"waited": True, "removes_at": None}, "they no longer do: Ada Byron ended that."),
+        ({"stays": True, "removes_at": None}, "Somebody else vouches for them"),
+    ],
+)
+def test_what_somebody_else_decided(changes, said, render):
+    """Who did it, what it means, and who may undo it."""
+    mail = render("sponsor.guest_stopped", **changes)
+    assert said in text_of(mail)
+    assert said in text_of(mail, "html")
+
+
+@pytest.mark.parametrize(
     ("count", "said"),
     [
         (0, "Nobody was here under it."),

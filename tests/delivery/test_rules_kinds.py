@@ -28,6 +28,10 @@ DECLARED = {
     ),
     "sponsor.review": ("guest_name organisation due_at ends_at sponsorship_id", ""),
     "sponsor.guest_suspended": ("guest_name guest_email organisation reason since guest_id", ""),
+    "sponsor.guest_stopped": (
+        "guest_name guest_email organisation by reason since waited stays removes_at guest_id",
+        "",
+    ),
     "sponsor.request_lapsed": ("guest_name organisation", ""),
     "sponsor.handed_over": (
         "guest_name organisation by ends_at lapses_at sponsorship_id",
@@ -59,6 +63,7 @@ LEADS_TO = {
     "sponsor.request": DECISION,
     "sponsor.review": DECISION,
     "sponsor.guest_suspended": GUEST,
+    "sponsor.guest_stopped": GUEST,
     "sponsor.request_lapsed": "/sponsor",
     "sponsor.handed_over": DECISION,
     "sponsor.knocked": "/sponsor/removed",

@@ -34,6 +34,7 @@ from portal.sponsorship.changes.telling import (
     tell_approved,
     tell_guest,
     tell_removed,
+    tell_sponsors,
 )
 from portal.sponsorship.changes.writing import Change
 from portal.sponsorship.queries import (
@@ -277,6 +278,7 @@ def end(tx: Tx, sponsorship_id: UUID, staff_id: UUID, reason: str) -> Lost | Non
     else:
         _out(tx, guest, Reason.ENDED_BY_SPONSOR)
         tell_removed(tx, guest, Reason.ENDED_BY_SPONSOR)
+    tell_sponsors(tx, guest, [row], Reason.ENDED_BY_SPONSOR, by=staff_id, stays=bool(others))
     return None
 
 

@@ -23,6 +23,7 @@ from portal.sponsorship.changes.telling import (
     display_name,
     tell_guest,
     tell_removed,
+    tell_sponsors,
     tell_suspended,
 )
 from portal.sponsorship.models import Sponsorship
@@ -57,6 +58,8 @@ def suspend(tx: Tx, guest_id: UUID, reason: str, *, by_admin: bool = False) -> G
     guest_changes.move(tx, "guest.suspended", [Move(guest, State.SUSPENDED, why, since, values)])
     if not guest.hold:
         tell_suspended(tx, guest, why, since)
+    rows = open_rows(tx.session, [guest_id])
+    tell_sponsors(tx, guest, rows, why, by=_staff(tx), removes_at=removes_at)
     return guest
 
 
@@ -85,8 +88,8 @@ def resume(tx: Tx, guest_id: UUID, *, by_admin: bool = False) -> State:
         Refused: nobody holds the guest, or an admin does and none asks.
     """
     guest = _settled(tx, guest_id)
-    if tx.actor.kind == "staff" and tx.actor.id is not None:
-        require_another(tx, guest_id, tx.actor.id)
+    if (staff_id := _staff(tx)) is not None:
+        require_another(tx, guest_id, staff_id)
     if not by_admin:
         _require_no_admins_hold(guest)
     if guest.state == State.REMOVED and guest.state_reason == Reason.SUSPENDED_BY_ADMIN:
@@ -158,6 +161,7 @@ def remove(tx: Tx, guest_id: UUID, reason: str) -> GuestRow:
     moved = Move(guest, State.REMOVED, Reason.REMOVED_BY_STAFF, tx.now, values)
     guest_changes.move(tx, "guest.removed", [moved])
     tell_removed(tx, guest, Reason.REMOVED_BY_STAFF)
+    tell_sponsors(tx, guest, rows, Reason.REMOVED_BY_STAFF, by=_staff(tx))
     return guest
 
 
@@ -215,6 +219,11 @@ def let_back(tx: Tx, guest_id: UUID, staff_id: UUID) -> UUID:
     sponsorship_id = request(tx, asked).id
     tell_guest(tx, guest, "guest.let_back", {"organisation": organisation})
     return sponsorship_id
+
+
+def _staff(tx: Tx) -> UUID | None:
+    """Return the employee who acts; none is at the server's shell."""
+    return tx.actor.id if tx.actor.kind == "staff" else None
 
 
 def _settled(tx: Tx, guest_id: UUID) -> GuestRow:

@@ -1,6 +1,6 @@
-"""What guests are told of decisions about them."""
+"""What guests are told of decisions about them, and sponsors of what others decide."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from uuid import UUID
 
@@ -8,8 +8,10 @@ from portal.delivery.changes import Message, put
 from portal.foundation.transaction import Tx
 from portal.guests.queries import GuestRow
 from portal.guests.rules import Reason, State
-from portal.sponsorship.queries import organisation_names, staff_people
+from portal.sponsorship.queries import SponsorshipRow, organisation_names, staff_people
 from portal.trust.rules import ContractFacts
+
+_STOPPED = "sponsor.guest_stopped"
 
 
 def display_name(guest: GuestRow) -> str:
@@ -45,6 +47,48 @@ def tell_suspended(tx: Tx, guest: GuestRow, reason: Reason, since: datetime) -> 
         "since": since.isoformat(),
     }
     tell_guest(tx, guest, "guest.suspended", payload)
+
+
+def tell_sponsors(
+    tx: Tx,
+    guest: GuestRow,
+    rows: Iterable[SponsorshipRow],
+    reason: Reason,
+    *,
+    by: UUID | None,
+    stays: bool = False,
+    removes_at: datetime | None = None,
+) -> None:
+    """Tell whoever vouches for a guest, or was asked to, what somebody else decided; once each.
+
+    Args:
+        tx: the open transaction.
+        guest: as before.
+        rows: the sponsorships that it touches.
+        reason: what was decided.
+        by: who did; none: somebody at the server.
+        stays: somebody else vouches for the guest, who stays in.
+        removes_at: when a suspended guest is removed, if nobody lifts that.
+    """
+    sponsors = {row.sponsor_id for row in rows} - {by}
+    if not sponsors:
+        return
+    names = organisation_names(tx.session, [guest.organisation_id])
+    people = staff_people(tx.session, sponsors if by is None else {*sponsors, by})
+    payload = {
+        "guest_name": guest.name or guest.email or "",
+        "guest_email": guest.email or "",
+        "organisation": names[guest.organisation_id],
+        "by": "" if by is None else people[by].name,
+        "reason": str(reason),
+        "since": tx.now.isoformat(),
+        "waited": guest.state == State.PENDING,
+        "stays": stays,
+        "removes_at": None if removes_at is None else removes_at.isoformat(),
+        "guest_id": str(guest.id),
+    }
+    once = f"{_STOPPED}:{guest.id}:{tx.now.isoformat()}"
+    put(tx, [Message(_STOPPED, people[one].email, f"{once}:{one}", payload) for one in sponsors])
 
 
 def tell_approved(

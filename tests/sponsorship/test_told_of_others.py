@@ -1,0 +1,109 @@
+"""A sponsor is told what somebody else decides about their guest; whoever decided it is not."""
+
+from uuid import UUID
+
+import pytest
+
+from portal.foundation.transaction import Actor
+from portal.lifecycle.changes import end_organisation
+from portal.sponsorship.changes import deciding, people
+from portal.sponsorship.changes.requesting import vouch
+from tests.scene import Partner, Scene
+
+ADA, BEN = "ada@host.example", "ben@host.example"
+
+
+@pytest.fixture
+def ada(scene: Scene) -> UUID:
+    return scene.staff("ada")
+
+
+@pytest.fixture
+def ben(scene: Scene) -> UUID:
+    return scene.staff("ben")
+
+
+@pytest.fixture
+def acme(scene: Scene, ada: UUID, ben: UUID) -> Partner:
+    scene.staff("root", role="admin")
+    return scene.partner(sponsors=(ada, ben), lead=ada)
+
+
+def told(scene: Scene) -> list[tuple[str, str, str]]:
+    """Who was told that somebody else did what."""
+    mails = scene.mails("sponsor.guest_stopped")
+    return [(one.to, one.payload["by"], one.payload["reason"]) for one in mails]
+
+
+def test_a_colleague_holds_them(scene: Scene, acme: Partner, ada: UUID, ben: UUID):
+    """Until when that may be lifted stands in the mail."""
+    jane = scene.active(acme)
+    with scene.as_staff(ben) as tx:
+        people.suspend(tx, jane, "Lost laptop")
+    assert told(scene) == [(ADA, "ben", "suspended_by_staff")]
+    (mail,) = scene.mails("sponsor.guest_stopped")
+    removes_at = scene.row(jane).removes_at
+    assert removes_at is not None
+    assert mail.payload["removes_at"] == removes_at.isoformat()
+    assert "Lost laptop" not in str(mail.payload)  # colleagues read it on the page
+
+
+def test_an_admin_holds_whom_a_colleague_holds(scene: Scene, acme: Partner, ada: UUID):
+    """Their sponsor, who could have lifted it, no longer can; the guest sees no difference."""
+    jane = scene.active(acme)
+    with scene.as_staff(ada) as tx:
+        people.suspend(tx, jane, "Lost laptop")
+    assert told(scene) == []
+    with scene.tx(Actor.shell("root")) as tx:
+        people.suspend(tx, jane, "Under investigation", by_admin=True)
+    assert told(scene) == [(ADA, "", "suspended_by_admin")]
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["waits", "is in"])
+def test_somebody_removes_them(scene: Scene, acme: Partner, ben: UUID, *, waits: bool):
+    """Also who only waited for this sponsor's decision."""
+    jane = scene.guest(acme) if waits else scene.active(acme)
+    with scene.as_staff(ben) as tx:
+        people.remove(tx, jane, "Left the company")
+    assert told(scene) == [(ADA, "ben", "removed_by_staff")]
+    assert scene.mails("sponsor.guest_stopped")[0].payload["waited"] == waits
+
+
+def test_each_sponsor_once_and_never_who_did_it(scene: Scene, acme: Partner, ada: UUID, ben: UUID):
+    """Both vouch for them; one removes them."""
+    jane = scene.active(acme)
+    with scene.as_staff(ben) as tx:
+        vouch(tx, jane, ben, scene.day(50), [])
+    with scene.as_staff(ben) as tx:
+        people.remove(tx, jane, "Left the company")
+    assert told(scene) == [(ADA, "ben", "removed_by_staff")]
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_colleague_ends_what_they_vouched_for(
+    scene: Scene, acme: Partner, ada: UUID, ben: UUID, *, stays: bool
+):
+    """Whether the guest is out says the mail; a sponsor who ends their own word gets none."""
+    jane = scene.active(acme)
+    mine = scene.sponsorship(jane).id
+    if stays:
+        with scene.as_staff(ben) as tx:
+            vouch(tx, jane, ben, scene.day(50), [])
+    with scene.as_staff(ben) as tx:
+        assert deciding.end(tx, mine, ben, "Over") is None
+    assert told(scene) == [(ADA, "ben", "ended_by_sponsor")]
+    assert scene.mails("sponsor.guest_stopped")[0].payload["stays"] == stays
+    john = scene.active(acme, "john")
+    with scene.as_staff(ada) as tx:
+        deciding.end(tx, scene.sponsorship(john).id, ada, "Over")
+    assert len(told(scene)) == 1
+
+
+def test_an_ended_organisation_is_told_once_and_not_once_a_guest(scene: Scene, acme: Partner):
+    """The mail about the contract has the count."""
+    for subject in ("jane", "john"):
+        scene.active(acme, subject)
+    with scene.tx() as tx:
+        end_organisation(tx, acme.id, None)
+    assert told(scene) == []
+    assert {one.payload["count"] for one in scene.mails("sponsor.contract_ended")} == {2}
