@@ -6,44 +6,20 @@ from datetime import timedelta
 import pytest
 
 from portal.admission import changes as admission
-from portal.admission.changes import Arrived, LostRace, SignedIn, TurnedAway
+from portal.admission.changes import Arrived, LostRace, SignedIn
 from portal.admission.changes.arriving import Acceptance
 from portal.admission.models import Arrival
 from portal.admission.queries import open_arrival
 from portal.admission.rules import Outcome, Refusal
 from portal.guests.rules import LAPSES_AFTER, Reason, State
-from portal.lifecycle.changes import suspend_organisation
-from portal.sponsorship.changes import deciding, people
-from portal.sponsorship.changes.requesting import vouch
 from portal.sponsorship.rules import Standing
-from portal.staff.changes import remove as let_go
 from portal.trust import changes as trust
 from portal.trust.queries import current_terms, provider_by_id
-from tests.factories import HOUSE
+from tests.admission.outcomes import refusal
 from tests.racing import beside
 from tests.scene import HOST_DOMAINS, Partner, Scene, folded, kept
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def scene(database) -> Scene:
-    return Scene()
-
-
-@pytest.fixture
-def acme(scene: Scene) -> Partner:
-    scene.staff("root", role="admin")
-    return scene.partner()
-
-
-def refusal(scene: Scene, result) -> tuple[Refusal, ...]:
-    """The reasons of a refusal, which is in the audit log as it was given."""
-    assert isinstance(result, TurnedAway), result
-    event = scene.events("sign_in.refused")[-1]
-    assert event.data["reasons"] == list(result.decision.reasons)
-    assert event.reason == result.decision.reasons[0]
-    return result.decision.reasons
 
 
 def accept_twice(scene: Scene, partner: Partner, first: Arrived, second: Arrived):
@@ -126,170 +102,6 @@ def test_a01_at_once(scene: Scene):
     assert folded(scene.session) == kept(scene.session)
 
 
-def test_a02_an_address_never_links(scene: Scene, acme: Partner):
-    """Another subject with a guest's address is refused; nothing links; the sponsor is told."""
-    jane = scene.active(acme)
-    before = kept(scene.session)
-    for _ in range(2):
-        thief = scene.identity(acme, "thief", email="jane@acme.example")
-        assert refusal(scene, scene.knock(acme, thief)) == (Refusal.EMAIL_CONFLICT,)
-    assert kept(scene.session) == before
-    assert scene.find(acme, "thief") is None
-    (mail,) = scene.mails("sponsor.email_conflict")
-    assert mail.payload == {"organisation": "Acme", "email": "jane@acme.example"}
-    seen = scene.events("sign_in.refused")[-1]
-    assert seen.guest_id is None
-    assert seen.personal["seen"]["subject"] == "thief"
-    with scene.tx() as tx:
-        people.remove(tx, jane, "Left")
-    thief = scene.identity(acme, "thief", email="jane@acme.example")
-    assert refusal(scene, scene.knock(acme, thief)) == (Refusal.EMAIL_CONFLICT,)
-
-
-def test_a02_an_address_is_free_when_time_has_removed_its_holder(scene: Scene, acme: Partner):
-    """Whether or not a sweep has come by."""
-    jane = scene.guest(acme, "jane", email="desk@acme.example")
-    scene.later(days=14)
-    john = scene.guest(acme, "john", email="desk@acme.example")
-    assert john != jane
-    assert scene.row(jane).state == State.REMOVED
-    assert scene.seats(acme) == (0, 1)
-    assert folded(scene.session) == kept(scene.session)
-
-
-def test_a02_two_long_addresses(scene: Scene, acme: Partner):
-    """The key of a message keeps within its column, however long the address."""
-    label = "a" * 60
-    domain = ".".join([label] * 3)
-    with scene.tx() as tx:
-        trust.add_domain(tx, acme.id, f"{domain}.example", vouched_by="Grace", house=HOUSE)
-    long = f"{'j' * 60}@{domain}.example"
-    jane = scene.guest(acme, email=long)
-    thief = scene.identity(acme, "thief", email=long)
-    assert refusal(scene, scene.knock(acme, thief)) == (Refusal.EMAIL_CONFLICT,)
-    foreign = scene.identity(acme, email=f"jane@{domain}.test")
-    assert isinstance(scene.knock(acme, foreign), SignedIn)
-    assert scene.row(jane).email_aside == f"jane@{domain}.test"
-    assert {"sponsor.email_conflict", "sponsor.address_changed"} <= set(scene.mail_kinds())
-
-
-@pytest.mark.parametrize("addresses", ["verified", "trusted"])
-def test_a03_a_rebrand_locks_nobody_out(scene: Scene, addresses: str):
-    """The new address is kept aside for the policy's days, told once, then refused."""
-    scene.staff("root", role="admin")
-    acme = scene.partner(provider={"addresses": addresses}, address_days=10)
-    verified = addresses == "verified"
-    jane, john = (scene.active(acme, one) for one in ("jane", "john"))
-    scene.later(days=1)
-    since = scene.now
-
-    def knock(subject: str):
-        address = f"{subject}@acme-new.example"
-        return scene.knock(acme, scene.identity(acme, subject, email=address, verified=verified))
-
-    assert isinstance(knock("jane"), SignedIn)
-    assert isinstance(knock("john"), SignedIn)
-    guest = scene.row(jane)
-    assert guest.email == "jane@acme.example"
-    assert (guest.email_aside, guest.aside_until) == ("jane@acme-new.example", since + 10 * DAY)
-    assert scene.access(jane).allowed
-    told = [(mail.to, mail.payload["new"]) for mail in scene.mails("sponsor.address_changed")]
-    assert sorted(to for to, _ in told) == ["root@host.example", "sam-acme@host.example"]
-    scene.later(days=5)
-    assert isinstance(knock("jane"), SignedIn)
-    assert scene.row(jane).aside_until == since + 10 * DAY  # signing in again lengthens nothing
-    assert len(scene.mails("sponsor.address_changed")) == 2
-    noted = [(event.guest_id, event.at) for event in scene.events("address.kept_aside")]
-    assert noted == [(jane, since), (john, since)]  # in the log, each once
-
-    scene.now = since + 10 * DAY
-    assert not scene.access(jane).allowed
-    reasons = refusal(scene, knock("jane"))
-    assert Refusal.DOMAIN in reasons
-    assert (Refusal.EMAIL_UNVERIFIED in reasons) is not verified
-    with scene.tx() as tx:
-        trust.add_domain(tx, acme.id, "acme-new.example", vouched_by="Grace", house=HOUSE)
-    assert isinstance(knock("jane"), SignedIn)
-    guest = scene.row(jane)
-    assert (guest.email, guest.email_aside, guest.aside_until) == (
-        "jane@acme-new.example",
-        None,
-        None,
-    )
-    assert scene.access(jane).allowed
-    assert scene.row(john).email_aside is not None
-    assert folded(scene.session) == kept(scene.session)
-
-
-def test_a03_no_grace_at_all(scene: Scene):
-    """With 0 days a foreign address is refused at once and nothing is kept."""
-    acme = scene.partner(address_days=0)
-    jane = scene.active(acme)
-    before = kept(scene.session)
-    foreign = scene.identity(acme, email="jane@other.example")
-    assert refusal(scene, scene.knock(acme, foreign)) == (Refusal.DOMAIN,)
-    assert kept(scene.session) == before
-    assert scene.access(jane).allowed
-
-
-def test_a03_going_home_clears_what_was_kept_aside(scene: Scene, acme: Partner):
-    jane = scene.active(acme)
-    scene.knock(acme, scene.identity(acme, email="jane@other.example"))
-    scene.later(days=3)
-    scene.knock(acme, scene.identity(acme, email="jane.roe@acme.example"))
-    guest = scene.row(jane)
-    assert (guest.email, guest.email_aside, guest.aside_until) == (
-        "jane.roe@acme.example",
-        None,
-        None,
-    )
-
-
-def test_a05_nobody_comes_in_as_the_host(scene: Scene, acme: Partner):
-    """An address of the host's domain, or an employee's elsewhere: refused, admins told once."""
-    scene.staff("kim", email="kim@acme.example")
-    for subject, email in (("boss", "boss@host.example"), ("kim", "kim@acme.example")):
-        identity = scene.identity(acme, subject, email=email)
-        assert Refusal.HOST_DOMAIN in refusal(scene, scene.knock(acme, identity))
-        assert scene.find(acme, subject) is None
-    (mail,) = scene.mails("admin.host_domain")
-    assert (mail.to, mail.payload["email"]) == ("root@host.example", "boss@host.example")
-    scene.later(days=1)
-    scene.knock(acme, scene.identity(acme, "boss", email="boss@host.example"))
-    assert len(scene.mails("admin.host_domain")) == 2
-
-
-def test_a08_an_address_must_be_good_enough(scene: Scene, acme: Partner):
-    """Not verified, or not there: refused; trusted within the domains where an admin said so."""
-    for identity in (
-        scene.identity(acme, verified=False),
-        scene.identity(acme, email=None),
-    ):
-        assert refusal(scene, scene.knock(acme, identity)) == (Refusal.EMAIL_UNVERIFIED,)
-    zeta = scene.partner("zeta", provider={"addresses": "trusted"})
-    assert isinstance(scene.knock(zeta, scene.identity(zeta, verified=False)), Arrived)
-    foreign = scene.identity(zeta, email="jane@acme.example", verified=False)
-    assert refusal(scene, scene.knock(zeta, foreign)) == (
-        Refusal.DOMAIN,
-        Refusal.EMAIL_UNVERIFIED,
-    )
-
-
-@pytest.mark.parametrize(
-    "email",
-    [
-        "a@acme.example.evil.org",
-        "a@evilacme.example",
-        "a@acme.exampl",
-        "acme.example@evil.org",
-        "a@sub.acme.example",
-    ],
-)
-def test_a10_domains_are_compared_exactly(scene: Scene, acme: Partner, email: str):
-    result = scene.knock(acme, scene.identity(acme, email=email))
-    assert refusal(scene, result) == (Refusal.DOMAIN,)
-
-
 def test_a12_a21_claims_make_nobody_more_than_a_guest(scene: Scene, acme: Partner):
     """Power in claims is ignored and noted; later sign-ins change nothing of the host's."""
     power = {
@@ -334,121 +146,6 @@ def test_a21_what_a_claim_no_longer_says_stays(scene: Scene, acme: Partner):
     jane = scene.active(acme)
     scene.knock(acme, scene.identity(acme, name=None))
     assert scene.row(jane).name == "Jane Roe"
-
-
-@pytest.mark.parametrize(
-    "why", ["suspended", "not begun", "ended", "no eligible sponsor", "provider disabled"]
-)
-def test_a14_a_partner_that_is_not_in_a_state_to_send_people(scene: Scene, why: str):
-    acme = scene.partner(last_day=scene.day(30) if why == "ended" else None)
-    if why == "suspended":
-        with scene.tx() as tx:
-            suspend_organisation(tx, acme.id, "Unpaid")
-    elif why == "not begun":
-        scene.later(days=-400)
-    elif why == "ended":
-        scene.now = scene.ends_at(acme.contract_id)
-    elif why == "no eligible sponsor":
-        with scene.tx() as tx:
-            let_go(tx, acme.sponsor)
-    else:
-        with scene.tx() as tx:
-            trust.disable(tx, acme.provider_id)
-    expected = Refusal.IDP_DISABLED if why == "provider disabled" else Refusal.PARTNER_STATE
-    assert refusal(scene, scene.knock(acme, scene.identity(acme))) == (expected,)
-    assert scene.find(acme) is None
-    assert scene.mails() == []
-
-
-def test_a17_a_tombstone_keeps_out(scene: Scene, acme: Partner):
-    """Removed by a sponsor, back a minute later: refused, told once, not created again."""
-    jane = scene.active(acme)
-    with scene.as_staff(acme.sponsor) as tx:
-        deciding.end(tx, scene.sponsorship(jane).id, acme.sponsor, "Over")
-    for _ in range(2):
-        scene.later(minutes=1)
-        result = scene.knock(acme, scene.identity(acme))
-        assert refusal(scene, result) == (Refusal.TOMBSTONE,)
-    assert isinstance(result, TurnedAway)
-    assert result.guest is not None
-    assert result.guest.id == jane
-    assert scene.row(jane).knocked_at == scene.now
-    assert len(scene.mails("sponsor.knocked")) == 1
-    assert scene.seats(acme) == (0, 0)
-    assert [e.event for e in scene.events(guest_id=jane)][-2:] == [
-        "sign_in.refused",
-        "guest.knocked",
-    ]
-    assert folded(scene.session) == kept(scene.session)
-    with scene.as_staff(acme.sponsor) as tx:
-        people.let_back(tx, jane, acme.sponsor)
-    assert isinstance(scene.knock(acme, scene.identity(acme)), SignedIn)
-    assert scene.row(jane).knocked_at is None
-
-
-def test_a17_removed_by_time_comes_again_on_the_same_record(scene: Scene, acme: Partner):
-    """Pending, whatever the policy; the old grants stay ended; the terms are asked again."""
-    wiki = scene.offer(acme, default=True)
-    jane = scene.guest(acme)
-    scene.approve(jane, acme.sponsor, days=5, offers=[wiki])
-    scene.policy(acme, approval="at-once")
-    with scene.tx() as tx:
-        trust.publish_terms(tx, "New terms.", published_by="Root")
-    scene.later(days=40)
-    result = scene.sign_in(acme, scene.identity(acme, name="Jane Doe"))
-    assert isinstance(result, SignedIn)
-    assert (result.guest_id, result.session_epoch) == (jane, 2)
-    guest = scene.row(jane)
-    assert (guest.state, guest.state_reason) == (State.PENDING, Reason.AWAITING_DECISION)
-    assert (guest.terms_version, guest.name) == (2, "Jane Doe")
-    assert guest.last_sign_in_at == scene.now
-    assert guest.lapses_at == scene.now + LAPSES_AFTER
-    assert guest.expires_at == scene.sponsorship(jane).expires_at
-    states = [(grant.state, grant.state_reason) for grant in scene.grants(jane)]
-    assert sorted(states) == [("ended", "expired"), ("proposed", "default")]
-    assert scene.seats(acme) == (0, 1)
-    assert not scene.access(jane).allowed
-    assert folded(scene.session) == kept(scene.session)
-
-
-def test_a19_more_than_the_hour_allows(scene: Scene):
-    """The door says later, resumes by itself, tells admins once; who is in is not touched."""
-    scene.staff("root", role="admin")
-    acme = scene.partner(most_new_per_hour=3)
-    begun = scene.later(minutes=30)
-    first = scene.active(acme, "p0")
-    for number in (1, 2):
-        scene.guest(acme, f"p{number}")
-    scene.now = begun.replace(minute=59, second=30)  # a flood goes on over the full hour
-    for number in range(3, 9):
-        scene.later(seconds=10)
-        result = scene.knock(acme, scene.identity(acme, f"p{number}"))
-        assert refusal(scene, result) == (Refusal.LATER,)
-    assert len(scene.mails("admin.later")) == 1
-    assert scene.mails("admin.later")[0].payload["most_new_per_hour"] == 3
-    assert isinstance(scene.knock(acme, scene.identity(acme, "p0")), SignedIn)
-    assert scene.access(first).allowed
-    scene.now = begun + timedelta(hours=1) - timedelta(microseconds=1)
-    assert isinstance(scene.knock(acme, scene.identity(acme, "p9")), TurnedAway)
-    scene.now = begun + timedelta(hours=1)
-    assert isinstance(scene.knock(acme, scene.identity(acme, "p9")), Arrived)
-
-
-def test_a23_silence(scene: Scene, acme: Partner):
-    """Suspended once; refused until the sponsor vouches again; the sign-in does not wake it."""
-    jane = scene.active(acme)
-    scene.later(days=60)
-    for _ in range(2):
-        result = scene.knock(acme, scene.identity(acme))
-        assert refusal(scene, result) == (Refusal.INACTIVE,)
-    guest = scene.row(jane)
-    assert (guest.state, guest.state_reason) == (State.SUSPENDED, Reason.INACTIVE)
-    assert guest.last_sign_in_at != scene.now
-    assert len(scene.mails("guest.suspended")) == 1
-    with scene.as_staff(acme.sponsor) as tx:
-        vouch(tx, jane, acme.sponsor, scene.day(30), ())
-    assert isinstance(scene.knock(acme, scene.identity(acme)), SignedIn)
-    assert folded(scene.session) == kept(scene.session)
 
 
 def test_a15_no_place_left(scene: Scene):

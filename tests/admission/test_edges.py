@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
-
 from portal.admission import changes as admission
 from portal.admission.changes import SignedIn, TurnedAway
 from portal.admission.rules import Refusal
@@ -12,17 +10,6 @@ from portal.sponsorship.changes import deciding, people
 from portal.sponsorship.changes.requesting import vouch
 from portal.staff.changes import remove as let_go
 from tests.scene import HOST_DOMAINS, Partner, Scene
-
-
-@pytest.fixture
-def scene(database) -> Scene:
-    return Scene()
-
-
-@pytest.fixture
-def acme(scene: Scene) -> Partner:
-    scene.staff("root", role="admin")
-    return scene.partner()
 
 
 def let_every_sponsor_go(scene: Scene, partner: Partner) -> None:

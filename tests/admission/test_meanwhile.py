@@ -1,17 +1,10 @@
 """What an admin changes while an arrival is accepted counts for whoever is let in after it."""
 
-import pytest
-
 from portal.admission.changes import Arrived, LostRace, SignedIn, TurnedAway, accept
 from portal.admission.changes.arriving import Acceptance
 from portal.admission.queries import open_arrival
 from portal.guests.rules import State
 from tests.scene import HOST_DOMAINS, Partner, Scene, folded, kept
-
-
-@pytest.fixture
-def scene(database) -> Scene:
-    return Scene()
 
 
 def late(scene: Scene, partner: Partner, **policy: object):

@@ -23,11 +23,6 @@ from tests.scene import HOST_DOMAINS, Scene, folded, kept
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
-@pytest.fixture
-def scene(database) -> Scene:
-    return Scene()
-
-
 def done_beside(work: Callable[[], object]) -> None:
     """Do it in a thread with a connection of its own, committed when this returns."""
     thread, faults = beside(work)

@@ -23,11 +23,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def scene(database) -> Scene:
-    return Scene()
-
-
 def accept(argument: tuple[Partner, Arrived]) -> Result:
     """Accept the terms, once more after a lost race, as the arrival page does."""
     partner, arrived = argument

@@ -1,18 +1,11 @@
 """What the door and a request cost the database is pinned, on both of them."""
 
-import pytest
-
 from portal.access import queries as access_queries
 from portal.admission import changes as admission
 from portal.admission.changes.arriving import Acceptance
 from portal.admission.queries import open_arrival
 from portal.trust.queries import current_terms
 from tests.scene import HOST_DOMAINS, Scene, statements
-
-
-@pytest.fixture
-def scene(database) -> Scene:
-    return Scene()
 
 
 def test_an_access_check_is_one_statement(scene: Scene):

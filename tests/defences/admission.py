@@ -10,7 +10,10 @@ REFUSING: Final = "portal/admission/changes/refusing.py"
 REFRESHING: Final = "portal/admission/changes/refreshing.py"
 PERSON: Final = "portal/sign_in/rules/person.py"
 CHANGES: Final = "tests/admission/test_changes.py"
+ADDRESSES: Final = "tests/admission/test_addresses.py"
+AWAY: Final = "tests/admission/test_turned_away.py"
 DOOR: Final = "tests/flows/test_door.py"
+DISCOVERY: Final = "tests/flows/test_discovery.py"
 RACES: Final = "tests/admission/test_races.py"
 
 DEFENCES: Final = (
@@ -34,7 +37,7 @@ DEFENCES: Final = (
         old="Refusal.EMAIL_CONFLICT: not arriving or not facts.address_taken,",
         new="Refusal.EMAIL_CONFLICT: True,",
         tests=(
-            f"{CHANGES}::test_a02_an_address_never_links[sqlite]",
+            f"{ADDRESSES}::test_a02_an_address_never_links[sqlite]",
             f"{DOOR}::test_a02_an_address_of_another_guest_is_a_conflict[sqlite]",
         ),
     ),
@@ -43,28 +46,28 @@ DEFENCES: Final = (
         file=REFUSING,
         old="    if Refusal.EMAIL_CONFLICT in decision.reasons:",
         new="    if False:",
-        tests=(f"{CHANGES}::test_a02_an_address_never_links[sqlite]",),
+        tests=(f"{ADDRESSES}::test_a02_an_address_never_links[sqlite]",),
     ),
     Defence(
         case="A03",
         file=RULES,
         old="        return now < facts.aside_until",
         new="        return True",
-        tests=(f"{CHANGES}::test_a03_a_rebrand_locks_nobody_out[sqlite-verified]",),
+        tests=(f"{ADDRESSES}::test_a03_a_rebrand_locks_nobody_out[sqlite-verified]",),
     ),
     Defence(
         case="A03",
         file="portal/access/rules.py",
         old="Against.ADDRESS: facts.aside_until is None or now < facts.aside_until,",
         new="Against.ADDRESS: True,",
-        tests=(f"{CHANGES}::test_a03_a_rebrand_locks_nobody_out[sqlite-verified]",),
+        tests=(f"{ADDRESSES}::test_a03_a_rebrand_locks_nobody_out[sqlite-verified]",),
     ),
     Defence(
         case="A03",
         file=RULES,
         old="    return facts.address_grace\n",
         new="    return True\n",
-        tests=(f"{CHANGES}::test_a03_no_grace_at_all[sqlite]",),
+        tests=(f"{ADDRESSES}::test_a03_no_grace_at_all[sqlite]",),
     ),
     Defence(
         case="A05",
@@ -72,7 +75,7 @@ DEFENCES: Final = (
         old="Refusal.HOST_DOMAIN: not _is_host_address(identity, facts),",
         new="Refusal.HOST_DOMAIN: True,",
         tests=(
-            f"{CHANGES}::test_a05_nobody_comes_in_as_the_host[sqlite]",
+            f"{ADDRESSES}::test_a05_nobody_comes_in_as_the_host[sqlite]",
             f"{DOOR}::test_a05_the_hosts_own_domain_is_refused[sqlite]",
         ),
     ),
@@ -81,7 +84,7 @@ DEFENCES: Final = (
         file=RULES,
         old="return facts.address_of_staff or domain_in(identity.email, facts.host_domains)",
         new="return domain_in(identity.email, facts.host_domains)",
-        tests=(f"{CHANGES}::test_a05_nobody_comes_in_as_the_host[sqlite]",),
+        tests=(f"{ADDRESSES}::test_a05_nobody_comes_in_as_the_host[sqlite]",),
     ),
     Defence(
         case="A08",
@@ -89,7 +92,7 @@ DEFENCES: Final = (
         old="    return identity.email_verified or (\n",
         new="    return True or (\n",
         tests=(
-            f"{CHANGES}::test_a08_an_address_must_be_good_enough[sqlite]",
+            f"{ADDRESSES}::test_a08_an_address_must_be_good_enough[sqlite]",
             f"{DOOR}::test_a08_an_unverified_address_is_refused",
         ),
     ),
@@ -125,9 +128,9 @@ DEFENCES: Final = (
         old='return email is not None and email.rpartition("@")[2] in domains',
         new="return email is not None and any(one in email for one in domains)",
         tests=(
-            f"{CHANGES}::test_a10_domains_are_compared_exactly[sqlite-a@acme.example.evil.org]",
-            f"{CHANGES}::test_a10_domains_are_compared_exactly[sqlite-a@evilacme.example]",
-            f"{CHANGES}::test_a10_domains_are_compared_exactly[sqlite-acme.example@evil.org]",
+            f"{ADDRESSES}::test_a10_domains_are_compared_exactly[sqlite-a@acme.example.evil.org]",
+            f"{ADDRESSES}::test_a10_domains_are_compared_exactly[sqlite-a@evilacme.example]",
+            f"{ADDRESSES}::test_a10_domains_are_compared_exactly[sqlite-acme.example@evil.org]",
         ),
     ),
     Defence(
@@ -146,7 +149,7 @@ DEFENCES: Final = (
         old="Refusal.PARTNER_STATE: facts.organisation_active\n",
         new="Refusal.PARTNER_STATE: True\n",
         tests=(
-            f"{CHANGES}::test_a14_a_partner_that_is_not_in_a_state_to_send_people[sqlite-suspended]",
+            f"{AWAY}::test_a14_a_partner_that_is_not_in_a_state_to_send_people[sqlite-suspended]",
         ),
     ),
     Defence(
@@ -155,8 +158,8 @@ DEFENCES: Final = (
         old="        and facts.contract_running\n",
         new="",
         tests=(
-            f"{CHANGES}::test_a14_a_partner_that_is_not_in_a_state_to_send_people[sqlite-not begun]",
-            f"{CHANGES}::test_a14_a_partner_that_is_not_in_a_state_to_send_people[sqlite-ended]",
+            f"{AWAY}::test_a14_a_partner_that_is_not_in_a_state_to_send_people[sqlite-not begun]",
+            f"{AWAY}::test_a14_a_partner_that_is_not_in_a_state_to_send_people[sqlite-ended]",
         ),
     ),
     Defence(
@@ -165,7 +168,7 @@ DEFENCES: Final = (
         old="        and (not arriving or facts.eligible_sponsors > 0),",
         new="        and True,",
         tests=(
-            f"{CHANGES}::test_a14_a_partner_that_is_not_in_a_state_to_send_people[sqlite-no eligible sponsor]",
+            f"{AWAY}::test_a14_a_partner_that_is_not_in_a_state_to_send_people[sqlite-no eligible sponsor]",
         ),
     ),
     Defence(
@@ -205,7 +208,7 @@ DEFENCES: Final = (
         old="Refusal.TOMBSTONE: known is None or not known.tombstone,",
         new="Refusal.TOMBSTONE: True,",
         tests=(
-            f"{CHANGES}::test_a17_a_tombstone_keeps_out[sqlite]",
+            f"{AWAY}::test_a17_a_tombstone_keeps_out[sqlite]",
             f"{DOOR}::test_a17_a_removed_guest_does_not_slip_back_in[sqlite]",
         ),
     ),
@@ -215,7 +218,7 @@ DEFENCES: Final = (
         old="Refusal.LATER: not arriving or facts.arrived_last_hour < facts.most_new_per_hour,",
         new="Refusal.LATER: True,",
         tests=(
-            f"{CHANGES}::test_a19_more_than_the_hour_allows[sqlite]",
+            f"{AWAY}::test_a19_more_than_the_hour_allows[sqlite]",
             f"{DOOR}::test_a19_above_the_hourly_cap_the_door_says_later[sqlite]",
         ),
     ),
@@ -242,7 +245,7 @@ DEFENCES: Final = (
         old="Refusal.INACTIVE: not suspended or not tired,",
         new="Refusal.INACTIVE: True,",
         tests=(
-            f"{CHANGES}::test_a23_silence[sqlite]",
+            f"{AWAY}::test_a23_silence[sqlite]",
             f"{DOOR}::test_a23_a_silent_guest_is_suspended_and_refused[sqlite]",
         ),
     ),
@@ -251,13 +254,13 @@ DEFENCES: Final = (
         file="portal/pages/sign_in.py",
         old='else url_for("sign_in.nowhere")',
         new='else url_for("sign_in.nowhere") + "?unknown=1"',
-        tests=(f"{DOOR}::test_a24_discovery_tells_nothing_about_persons_or_partners[sqlite]",),
+        tests=(f"{DISCOVERY}::test_a24_discovery_tells_nothing_about_persons_or_partners[sqlite]",),
     ),
     Defence(
         case="A24",
         file="portal/pages/sign_in.py",
         old="@limited_sign_in\n",
         new="",
-        tests=(f"{DOOR}::test_a24_discovery_is_throttled[sqlite]",),
+        tests=(f"{DISCOVERY}::test_a24_discovery_is_throttled[sqlite]",),
     ),
 )

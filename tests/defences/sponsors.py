@@ -6,7 +6,7 @@ from tests.defences.defence import Defence
 
 BOUNDS: Final = "portal/sponsorship/changes/bounds.py"
 RIGHTS: Final = "portal/pages/sponsor/rights.py"
-PEOPLE: Final = "tests/sponsorship/test_people.py::TestAnAdminsHoldOutlivesARemoval"
+PEOPLE: Final = "tests/sponsorship/test_holds.py::TestAnAdminsHoldOutlivesARemoval"
 ENDED: Final = "a sponsor ends it"
 ONESELF: Final = "tests/sponsorship/test_oneself.py"
 NEW_ADDRESS: Final = (

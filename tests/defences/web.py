@@ -67,7 +67,7 @@ DEFENCES: Final = (
         new="",
         tests=(
             f"{JOURNEY}::test_w04_sign_out_ends_copies[sqlite]",
-            "tests/flows/test_door.py::test_w04_signing_out_kills_a_copied_cookie[sqlite]",
+            "tests/flows/test_inside.py::test_w04_signing_out_kills_a_copied_cookie[sqlite]",
         ),
     ),
     Defence(
@@ -114,7 +114,7 @@ DEFENCES: Final = (
         new='    app.jinja_env.globals["csrf_token"] = lambda: "x"\n',
         tests=(
             f"{WEB}::test_w06_a_form_needs_its_token",
-            "tests/pages/test_sponsor.py::test_w06_no_action_without_the_token[sqlite]",
+            "tests/pages/test_sponsor_bounds.py::test_w06_no_action_without_the_token[sqlite]",
         ),
     ),
     Defence(
@@ -122,7 +122,7 @@ DEFENCES: Final = (
         file="portal/pages/sponsor/running.py",
         old='@bp.post("/<uuid:sponsorship_id>/end")',
         new='@bp.route("/<uuid:sponsorship_id>/end", methods=["GET", "POST"])',
-        tests=("tests/pages/test_sponsor.py::test_w06_a_get_changes_nothing[sqlite]",),
+        tests=("tests/pages/test_sponsor_bounds.py::test_w06_a_get_changes_nothing[sqlite]",),
     ),
     Defence(
         case="W08",
@@ -209,7 +209,7 @@ DEFENCES: Final = (
         old="    if guest.organisation_id not in places:\n        not_theirs()\n",
         new="    places = {guest.organisation_id: next(iter(places.values()))}\n",
         tests=(
-            "tests/pages/test_sponsor.py::test_w13_another_organisations_people_are_nowhere[sqlite]",
+            "tests/pages/test_sponsor_bounds.py::test_w13_another_organisations_people_are_nowhere[sqlite]",
         ),
     ),
     Defence(
@@ -218,7 +218,7 @@ DEFENCES: Final = (
         old="    report(code)\n    abort(404)",
         new="    abort(404)",
         tests=(
-            "tests/pages/test_sponsor.py::test_w13_another_organisations_people_are_nowhere[sqlite]",
+            "tests/pages/test_sponsor_bounds.py::test_w13_another_organisations_people_are_nowhere[sqlite]",
         ),
     ),
     Defence(

@@ -1,6 +1,8 @@
 """The whole portal with a provider that obeys the tests: walk to it and back as a browser does."""
 
+import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -13,13 +15,16 @@ from portal.access.queries import GuestView, guest_view
 from portal.audit.queries import Entry, Filter, search
 from portal.foundation import clock
 from portal.foundation.db import db
+from portal.foundation.transaction import Actor, transaction
 from portal.guests.queries import by_identity
+from portal.sponsorship.changes import deciding
 from portal.trust.queries import organisation_by_slug
 from tests import factories
 from tests.hostile.provider import CLIENT_ID, CLIENT_SECRET, HostileProvider
 from tests.infra.client import PortalClient
 
 START = "/sign-in/acme/id"
+REFERENCE = re.compile(r"Reference <code>([0-9A-Z-]+)</code>")
 
 
 def path_of(location: str) -> str:
@@ -98,3 +103,31 @@ def trusting(app: Flask, provider: HostileProvider, **partner: Any) -> Story:
             )
         db.session.remove()
     return Story(app, provider, acme.sponsor_id, admin_id)
+
+
+def act(story, change):
+    """Run a change as the shell would."""
+    with story.app.app_context():
+        with transaction(actor=Actor.shell("tests"), now=clock.policy_now()) as tx:
+            result = change(tx)
+        db.session.remove()
+    return result
+
+
+def approve(story, days=100):
+    """Let the sponsor approve whoever waits."""
+    guest = story.guest()
+    last = (clock.policy_now() + timedelta(days=days)).date()
+    one = guest.sponsorships[0]
+    return act(story, lambda tx: deciding.approve(tx, one.id, story.sponsor_id, last, ()))
+
+
+def refused(story, answer, code):
+    """Check that an answer is a refusal whose reference finds the audit event; return it."""
+    assert answer.status_code in (403, 502), answer.status_code
+    found = REFERENCE.search(answer.text)
+    assert found, answer.text
+    events = story.events(reference=found[1], event="sign_in.refused")
+    assert len(events) == 1
+    assert events[0].reason == code or code in events[0].data["reasons"]
+    return events[0]

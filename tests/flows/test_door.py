@@ -1,12 +1,9 @@
 """The door over HTTP: first sign-in, later ones, and every way of being turned away."""
 
 import re
-from datetime import timedelta
 
 import pytest
-from sqlalchemy import event
 
-from portal.app import create_app
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.transaction import Actor, transaction
@@ -16,40 +13,8 @@ from portal.pages import arrival
 from portal.sponsorship.changes import deciding, people
 from portal.trust import changes as trust
 from portal.trust.queries import enabled_providers, organisation_by_slug
-from tests import factories
-from tests.flows.story import START, trusting
-from tests.hostile.provider import CLIENT_ID, CLIENT_SECRET
+from tests.flows.story import act, approve, refused, trusting
 from tests.pages.sessions import as_staff
-
-REFERENCE = re.compile(r"Reference <code>([0-9A-Z-]+)</code>")
-
-
-def act(story, change):
-    """Run a change as the shell would."""
-    with story.app.app_context():
-        with transaction(actor=Actor.shell("tests"), now=clock.policy_now()) as tx:
-            result = change(tx)
-        db.session.remove()
-    return result
-
-
-def approve(story, days=100):
-    """Let the sponsor approve whoever waits."""
-    guest = story.guest()
-    last = (clock.policy_now() + timedelta(days=days)).date()
-    one = guest.sponsorships[0]
-    return act(story, lambda tx: deciding.approve(tx, one.id, story.sponsor_id, last, ()))
-
-
-def refused(story, answer, code):
-    """Check that an answer is a refusal whose reference finds the audit event; return it."""
-    assert answer.status_code in (403, 502), answer.status_code
-    found = REFERENCE.search(answer.text)
-    assert found, answer.text
-    events = story.events(reference=found[1], event="sign_in.refused")
-    assert len(events) == 1
-    assert events[0].reason == code or code in events[0].data["reasons"]
-    return events[0]
 
 
 def test_a01_first_sign_in_makes_one_pending_guest(story):
@@ -306,163 +271,6 @@ def test_a23_a_silent_guest_is_suspended_and_refused(story, policy_clock):
     guest = story.guest()
     assert (guest.state, guest.state_reason) == ("suspended", "inactive")
     refused(story, story.knock(story.browser()), "adm.inactive")
-
-
-def test_a24_discovery_tells_nothing_about_persons_or_partners(story):
-    """Known, unknown and unlisted: one page, which differs only in where its button leads."""
-    client = story.browser()
-
-    def ask(email):
-        answer = client.submit("/sign-in", {"email": email})
-        assert answer.status_code == 200
-        return re.sub(r'(url=|href=")/sign-in/[a-z-]+"', "LEADS", answer.text)
-
-    known = ask("ada@acme.example")
-    assert known == ask("nobody@acme.example") == ask("x@unknown.example")
-
-
-def test_a24_whatever_they_are_the_answer_is_one(story):
-    """Known, removed, never seen, another's: the same status, size and steps; no list anywhere."""
-    story.arrive(story.browser())
-    act(story, lambda tx: people.remove(tx, story.guest().id, "left"))
-    act(story, lambda tx: factories.organisation(tx, "zeta", unlisted=True))
-    asked = ("ada@acme.example", "nobody@acme.example", "x@zeta.example", "x@unknown.example")
-    seen = set()
-    with story.app.app_context():
-        engine = db.engine
-    for email in asked:
-        client = story.browser()
-        sent = []
-        event.listen(engine, "before_cursor_execute", note := lambda *_, sent=sent: sent.append(1))
-        answer = client.submit("/sign-in", {"email": email})
-        event.remove(engine, "before_cursor_execute", note)
-        page = re.sub(r'(url=|href=")/sign-in/[a-z-]+"', "LEADS", answer.text)
-        seen.add((answer.status_code, page, len(sent)))
-    assert len(seen) == 1
-    for path in ("/sign-in", "/sign-in/nowhere-to-go", "/"):
-        text = story.browser().get(path, follow_redirects=True).text
-        assert "Acme" not in text
-        assert "Zeta" not in text
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize(("company", "told"), [("acme", True), ("globex", False)])
-def test_a24_the_typed_address_is_told_to_its_own_company_alone(app, provider, company, told):
-    """Whoever goes on to another company's link after all has not told it where they work."""
-    story = trusting(app, provider, required_claims={"org": "acme"})
-    at_the_same = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-    globex = {"issuer": provider.issuer, "required_claims": {"org": "globex"}, **at_the_same}
-    act(story, lambda tx: factories.partner(tx, "globex", **globex))
-    client = story.browser()
-    client.submit("/sign-in", {"email": "ada@acme.example"})
-    away = client.get(f"/sign-in/{company}/id").location
-    assert ("login_hint=ada%40acme.example" in away) == told
-    assert "login_hint" not in client.get(START).location, "it is told once"
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a24_discovery_is_throttled(make_settings):
-    """Trying addresses ends soon, with 429."""
-    app = create_app(make_settings(limit_sign_in_per_address="3 per minute"))
-    app.config["WTF_CSRF_ENABLED"] = False
-    client = app.test_client()
-    at = {"base_url": "https://guests.host.example"}
-    answers = [client.post("/sign-in", data={"email": f"x@d{n}.example"}, **at) for n in range(5)]
-    assert [one.status_code for one in answers] == [200, 200, 200, 429, 429]
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
-
-
-def test_a_suspended_person_reads_since_when_and_whom_to_ask(story):
-    """Kind words, the sponsor by name, another account, and the number."""
-    client = story.browser()
-    story.arrive(client)
-    approve(story)
-    guest = story.guest()
-    act(story, lambda tx: people.suspend(tx, guest.id, "key card lost"))
-    inside = client.get("/me")
-    assert inside.status_code == 200
-    assert client.get("/me/data").status_code == 303, "a suspended guest sees one page only"
-    answer = story.knock(story.browser())
-    refused(story, answer, "adm.suspended")
-    assert "Ask Sam" in answer.text
-    assert "account=other" in answer.text
-    assert "btn-primary" not in answer.text, "neither button helps: Sam has to be asked"
-
-
-def test_new_terms_are_asked_for_before_anything_else(story):
-    """A session can only show the terms until they are accepted."""
-    client = story.browser()
-    story.arrive(client)
-    act(story, lambda tx: trust.publish_terms(tx, "Be very kind.", published_by="Ada"))
-    assert client.get("/me").location == "/me/terms"
-    assert client.submit("/me/terms", {"accept": "y"}).status_code == 303
-    assert client.get("/me").status_code == 200
-
-
-def test_a_disabled_provider_ends_its_sessions_within_one_request(story):
-    """Disabling shuts the door and the rooms."""
-    client = story.browser()
-    story.arrive(client)
-    admin = story.browser()
-    as_staff(story.app, admin, story.admin_id)
-    page = "/admin/organisations/acme/providers/id"
-    assert admin.submit(page, to="/disable").status_code == 303
-    assert client.get("/me").location.startswith("/sign-in")
-    assert story.browser().get("/sign-in/acme/id").status_code == 403
-
-
-def test_w04_signing_out_kills_a_copied_cookie(story):
-    """The row is gone, so a copy of the cookie is nobody's (W04)."""
-    client = story.browser()
-    story.arrive(client)
-    cookie = next(one for one in client._cookies.values() if one.key.endswith("portal-session"))
-    client.submit("/me", to="/sign-out")
-    thief = story.browser()
-    thief.set_cookie(cookie.key, cookie.value, domain=cookie.domain, secure=cookie.secure)
-    assert thief.get("/me").location.startswith("/sign-in")
-
-
-@pytest.mark.parametrize("whose", ["guest", "staff"])
-def test_signing_out_is_written_down(story, whose):
-    """Who it was, and that it was their own doing."""
-    client = story.browser()
-    if whose == "guest":
-        story.arrive(client)
-    else:
-        as_staff(story.app, client, story.admin_id)
-    page = "/me" if whose == "guest" else "/admin"
-    client.submit(page, to="/sign-out")
-    (event,) = story.events(event="session.ended")
-    who = story.guest().id if whose == "guest" else story.admin_id
-    assert event.actor == f"{whose}:{who}"
-    assert event.data["why"] == "signed_out"
-    assert (event.guest_id == who) == (whose == "guest")
-    assert event.data.get("staff") == (str(who) if whose == "staff" else None)
-
-
-def test_at_once_works_restricted_until_somebody_decides(app, provider, policy_clock):
-    """Restricted access at once with the default offers; not approved in time, suspended."""
-    story = trusting(app, provider, policy={"approval": "at-once"})
-    with app.app_context():
-        acme = organisation_by_slug(db.session(), "acme").id
-        db.session.remove()
-    act(story, lambda tx: factories.offer(tx, acme, default=True))
-    client = story.browser()
-    assert story.knock(client).location == "/arrival"
-    page = client.get("/arrival").text
-    assert "decides within 7 days whether it goes on; if nobody does, it ends then" in page
-    assert "Accept and start" in page
-    client.submit("/arrival", {"terms": "y"})
-    guest = story.guest()
-    assert (guest.state, guest.decision.allowed) == ("active", True)
-    assert guest.entitlements == ["wiki/read"]
-    assert "Wiki" in client.get("/me").text
-    policy_clock.forward(days=7, seconds=1)
-    guest = story.guest()
-    assert not guest.decision.allowed
-    assert guest.decision.standing.reason == "not_approved"
 
 
 def test_a_provider_that_is_down_says_whose_side_it_is(story):

@@ -21,11 +21,6 @@ LABS = "labs.example"
 
 
 @pytest.fixture
-def scene(database) -> Scene:
-    return Scene()
-
-
-@pytest.fixture
 def ada(scene: Scene) -> UUID:
     """An employee whose mail is at a company that a partner has bought meanwhile."""
     return scene.staff("ada", email=f"ada@{LABS}")

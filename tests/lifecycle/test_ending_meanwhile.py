@@ -16,11 +16,6 @@ from tests.scene import Partner, Scene, folded, kept
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
-@pytest.fixture
-def scene(database) -> Scene:
-    return Scene()
-
-
 def accepted_while(scene: Scene, partner: Partner, work: Callable[[], object], monkeypatch):
     """Accept an arrival; *work* begins beside it, once the place is taken, and has to wait."""
     arrived = scene.knock(partner, scene.identity(partner, "late"))

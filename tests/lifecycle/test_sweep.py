@@ -22,11 +22,6 @@ BATCH_COST = 12
 
 
 @pytest.fixture
-def scene(database) -> Scene:
-    return Scene()
-
-
-@pytest.fixture
 def acme(scene: Scene) -> Partner:
     """Seven people, whose time is up for different reasons."""
     acme = scene.partner(last_day=scene.day(50), inactivity_days=45)

@@ -1,11 +1,8 @@
 """Every admin page shows; what an admin types is carried out or said at its field."""
 
-import csv
-import io
 import json
 import re
-from datetime import datetime, timedelta
-from html import unescape
+from datetime import datetime
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
@@ -14,8 +11,6 @@ from flask import Flask, render_template
 from rq.serializers import JSONSerializer
 
 from portal.admission.rules import Refusal
-from portal.audit.changes import record
-from portal.audit.rules import VOCABULARY, Event
 from portal.foundation.current import house
 from portal.foundation.db import db
 from portal.foundation.queues import ForeignJob, PortalJob, connect
@@ -70,15 +65,6 @@ def test_every_page_shows(admin):
         assert "export" in page or body.count("<h1") == 1, page
 
 
-def _events(app: Flask, number: int) -> None:
-    """Write down so many dead letters, as if of a job that a partner could name."""
-    with app.app_context():
-        for _ in range(number):
-            with factories.writing() as tx:
-                record(tx, [Event("mail.dead", reason='=HYPERLINK("x")', data={"kind": "@x"})])
-        db.session.remove()
-
-
 @pytest.mark.parametrize("seconds", [60, 600, 3600])
 def test_the_jobs_stand_still_when_sweeps_are_missing(app, admin, policy_clock, seconds: int):
     """After ten minutes, or three sweeps where they are set to come more seldom."""
@@ -91,55 +77,6 @@ def test_the_jobs_stand_still_when_sweeps_are_missing(app, admin, policy_clock, 
         policy_clock.forward(seconds=past)
         text = admin.get("/admin").text
         assert (still in text, f"No sweep for {late // 60} minutes" in text) == (told, told)
-
-
-def test_the_export_is_what_the_filters_show(app, admin):
-    """Every page of it, in the same order, no other event; and no cell is a formula (N11)."""
-    _events(app, 60)
-    shown, page = [], "/admin/audit?event=mail.dead&organisation="
-    while page:
-        text = admin.get(page).text
-        shown += re.findall(r"reference=[^\"]+\"><code>([^<]+)</code>", text)
-        assert "/admin/audit/export.csv?event=mail.dead" in text
-        older = re.search(r'<a href="([^"]+)" rel="next">Older', text)
-        page = unescape(older[1]) if older else ""
-    assert len(shown) == 60
-    rows = list(
-        csv.DictReader(io.StringIO(admin.get("/admin/audit/export.csv?event=mail.dead").text))
-    )
-    lines = admin.get("/admin/audit/export.jsonl?event=mail.dead").text.splitlines()
-    assert [row["reference"] for row in rows] == shown
-    assert [json.loads(line)["reference"] for line in lines] == shown
-    assert {row["reason"] for row in rows} == {'\'=HYPERLINK("x")'}
-    assert {json.loads(line)["reason"] for line in lines} == {'=HYPERLINK("x")'}
-    assert not any(cell.startswith(tuple("=+-@\t\r")) for row in rows for cell in row.values())
-    nothing = admin.get("/admin/audit/export.jsonl?event=mail.dead&until=2000-01-01")
-    assert nothing.text == ""
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_the_last_day_of_a_filter_is_shown_too(app, admin):
-    """As every last day here; whoever exports until today misses nothing of today."""
-    _events(app, 1)
-    today = factories.NOW.date()
-    for until, shown in ((today, 1), (today - timedelta(days=1), 0), ("9999-12-31", 1)):
-        asked = f"?event=mail.dead&until={until}"
-        text = admin.get(f"/admin/audit{asked}").text
-        assert text.count('<span class="note">mail.dead') == shown, until
-        if until != "9999-12-31":
-            assert admin.get(f"/admin/audit/export.jsonl{asked}").text.count("\n") == shown
-
-
-def test_the_log_names_people(app, admin):
-    """Who did it is called by name; the portal and the shell by what they are."""
-    admin.submit("/admin/organisations/new", NEW)
-    _events(app, 1)
-    text = admin.get("/admin/audit").text
-    with app.app_context():
-        who = next(one.name for one in listed(db.session()) if one.is_admin)
-        db.session.remove()
-    assert f">{who}</td>" in text
-    assert "staff:" not in re.sub(r"<pre.*?</pre>", "", text, flags=re.DOTALL)
 
 
 NEW = {
@@ -432,13 +369,6 @@ def test_mail_that_does_not_go_out_is_an_alarm(stage: Stage, policy_clock):
     policy_clock.forward(hours=1, seconds=60)
     assert "No mail goes out" in said(admin, "/admin")
     assert "can the mail server be reached?" in said(admin, "/admin/health")
-
-
-def test_every_event_is_called_something(app: Flask):
-    """An admin reads words, with the code that the filter knows beside them."""
-    words = app.jinja_env.get_template("admin/_words.html").make_module({}).EVENTS
-    assert set(words) == set(VOCABULARY)
-    assert len(set(words.values())) == len(words)
 
 
 def test_a_hold_over_a_sponsors_own(stage: Stage):

@@ -15,9 +15,8 @@ from flask import Flask
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.outbound_http import Egress
-from portal.sign_in.bulkhead import MISTRUST, Bulkhead
 from portal.sign_in.metadata import Providers
-from portal.sign_in.rules import Failure, Findings, Level, Mender, SignInFailure, SignInReason
+from portal.sign_in.rules import Findings, Level, Mender, SignInFailure, SignInReason
 from portal.sign_in.shelf import DatabaseShelf
 from tests.hostile.keys import b64, key, public
 from tests.hostile.provider import CLIENT_SECRET, GONE, HostileProvider
@@ -238,9 +237,6 @@ def test_a_private_half_is_not_kept(
     assert str(leaked["p"]) not in str(kept)
 
 
-# The connection test, in words.
-
-
 def fault(findings: Findings) -> tuple[Mender, str | None]:
     assert not findings.passed
     assert findings.fault is not None
@@ -313,9 +309,6 @@ def test_the_hosts_own_provider_may_be_private(hostile: HostileProvider) -> None
     assert reasons[1] is not R.NET_BLOCKED
 
 
-# Nothing secret gets out.
-
-
 @pytest.mark.parametrize(
     "lies",
     [
@@ -347,47 +340,6 @@ def test_l05_no_secret_in_logs_or_exceptions(
     secrets += list(hostile._tokens)
     shown = said.replace(begun.url, "")
     assert [secret for secret in secrets if secret in shown] == []
-
-
-# The bulkhead by itself, with a clock of its own.
-
-
-def test_bulkhead_lets_a_fast_provider_have_everybody() -> None:
-    """However many come at once."""
-    bulkhead = Bulkhead(clock=lambda: 0.0)
-    held = [bulkhead.conversation("a") for _ in range(100)]
-    for one in held:
-        one.__enter__()
-    for one in held:
-        one.__exit__(None, None, None)
-
-
-def test_bulkhead_mistrusts_for_a_while() -> None:
-    """After a failure two may try; after thirty seconds, or a success, everybody."""
-    now = [0.0]
-    bulkhead = Bulkhead(clock=lambda: now[0])
-    gone = SignInFailure(Failure(R.NET_LIMIT, "slow"))
-
-    def most() -> int:
-        held = []
-        try:
-            for _ in range(10):
-                one = bulkhead.conversation("a")
-                one.__enter__()
-                held.append(one)
-        except SignInFailure:
-            pass
-        for one in held:
-            one.__exit__(SignInFailure, gone, None)
-        return len(held)
-
-    assert most() == 10
-    assert most() == 2
-    now[0] += MISTRUST
-    assert most() == 10
-    with bulkhead.conversation("a"):
-        pass
-    assert most() == 10
 
 
 @pytest.mark.parametrize("length", [128, 129, 256, 300])
