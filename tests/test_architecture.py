@@ -64,6 +64,18 @@ def test_every_room_is_held_by_the_order_of_roles():
     assert rooms - held == {"portal.sign_in"}
 
 
+def test_no_file_of_tests_is_too_long():
+    """What is tested in one place is one subject, as in the portal."""
+    tests = Path(__file__).parent
+    files = [file for file in sorted(tests.rglob("*.py")) if "vendor" not in file.parts]
+    assert len(files) > len(SOURCES)
+    assert [
+        complaint
+        for file in files
+        for complaint in house_rules.length(file.name, file.read_text(encoding="utf-8"))
+    ] == []
+
+
 def test_a_get_changes_nothing():
     """Only the named GET views open a writing transaction, and all of them still do."""
     assert house_rules.opens_transaction(SOURCES, TOUCH)

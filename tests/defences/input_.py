@@ -224,6 +224,8 @@ DEFENCES: Final = (
         file="portal/sign_in/rules/callback.py",
         old='    shown = error if _ERROR.fullmatch(error) else "an error code that is none"\n',
         new="    shown = error\n",
-        tests=("tests/sign_in/test_rules.py::test_n14_an_error_is_a_code_or_is_not_repeated",),
+        tests=(
+            "tests/sign_in/test_rules_answers.py::test_n14_an_error_is_a_code_or_is_not_repeated",
+        ),
     ),
 )

@@ -10,11 +10,11 @@ import pytest
 from portal.delivery.mail import compose
 from portal.delivery.rules import KINDS, SINCE_ADDED
 from portal.delivery.smtp import Undeliverable
-from portal.foundation import crypto
 from tests.delivery.samples import LINK, PAYLOADS, SPONSORSHIP, claimed
 from tests.infra.mailbox import text_of
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 
 URL = re.compile(r"https?://[^\s\"'<>]+")
 
@@ -40,20 +40,6 @@ class Page(HTMLParser):
     def handle_data(self, data):
         if not {"style", "title"} & set(self._inside):
             self.words += data.split()
-
-
-@pytest.fixture
-def render(database, settings):
-    """Compose a mail, and read it as it arrives."""
-
-    def render(kind, *, changed_settings=None, **changes):
-        message = claimed(kind, **changes)
-        if kind == "staff.bind_link":
-            message.payload["url"] = crypto.encrypt(message.payload["url"])
-        wire = compose(changed_settings or settings, message).as_bytes()
-        return message_from_bytes(wire, policy=policy.default)
-
-    return render
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -172,142 +158,6 @@ def test_the_link_finds_the_event(render):
     assert "https://guests.host.example/admin/audit?reference=7K3F-9QX-M2D\n" in text
 
 
-def test_a_request_that_waits_with_access_says_so(render):
-    """At once: the access is there, and ends unless somebody approves."""
-    first = text_of(render("sponsor.request"))
-    assert "If nobody decides by 16 November 2026, 13:05 UTC, the request lapses" in first
-    assert "restricted access" not in first
-    at_once = text_of(
-        render("sponsor.request", at_once=True, approve_by="2026-11-09T13:05:00Z", lapses_at=None)
-    )
-    assert "They have restricted access already" in at_once
-    assert "If nobody approves by 9 November 2026, 13:05 UTC, the access ends" in at_once
-
-
-def test_what_is_not_known_is_not_mentioned(render):
-    """A person without address or words of their own makes no empty lines."""
-    mail = render("sponsor.request", guest_name=None, guest_email=None, why=None, works_with="")
-    assert "somebody without a name" in text_of(mail)
-    assert "no address" in text_of(mail)
-    assert "own words" not in text_of(mail)
-    assert "own words" not in text_of(mail, "html")
-
-
-@pytest.mark.parametrize("kind", ["guest.suspended", "guest.removed", "sponsor.guest_suspended"])
-def test_every_reason_has_words(kind, render):
-    """A code never reaches a person; an unknown one is met with a pointer to the page."""
-    from portal.guests.rules import Reason
-
-    states = {"awaiting_decision", "at_once", "approved", "resumed", "let_back"}
-    unknown = "the page says why"
-    for reason in set(Reason) - states:
-        assert unknown not in text_of(render(kind, reason=reason))
-    assert unknown in text_of(render(kind, reason="a_reason_of_tomorrow"))
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({}, "no access: Ada Byron suspended it. They have been told."),
-        ({}, "Every sponsor of theirs may lift it."),
-        ({"by": "", "reason": "suspended_by_admin"}, "no access: an admin suspended it."),
-        ({"reason": "suspended_by_admin"}, "An admin has to lift it."),
-        ({"reason": "removed_by_staff", "removes_at": None}, "no access: Ada Byron ended it."),
-        ({"waited": True, "removes_at": None}, "they no longer do: Ada Byron ended that."),
-        ({"stays": True, "removes_at": None}, "Somebody else vouches for them"),
-    ],
-)
-def test_what_somebody_else_decided(changes, said, render):
-    """Who did it, what it means, and who may undo it."""
-    mail = render("sponsor.guest_stopped", **changes)
-    assert said in text_of(mail)
-    assert said in text_of(mail, "html")
-
-
-@pytest.mark.parametrize(
-    ("count", "said"),
-    [
-        (0, "Nobody was here under it."),
-        (1, "1 guest was here under it."),
-        (2, "2 guests were here under it."),
-    ],
-)
-@pytest.mark.parametrize("whom", ["admin", "sponsor"])
-def test_counts_are_grammatical(whom, count, said, render):
-    """One guest was, two were, and nobody is not a number."""
-    text = text_of(render(f"{whom}.contract_ended", count=count))
-    assert said in text
-    assert ("they stay outside" in text) == bool(count)
-
-
-@pytest.mark.parametrize("whom", ["admin", "sponsor"])
-def test_whom_another_contract_carries_is_not_called_removed(whom, render):
-    """All whom a contract carried are counted: some of them may stay under another."""
-    text = text_of(render(f"{whom}.contract_ended", count=2))
-    assert "Whoever had nothing else has been removed, and told." in text
-    assert "2 guests who were here under it alone have been removed" not in text
-
-
-@pytest.mark.parametrize("part", ["plain", "html"])
-def test_what_nobody_handed_over_names_nobody(part, render):
-    """Where a colleague has left, nobody did it: no sentence begins with a gap."""
-    by_ada = text_of(render("sponsor.handed_over"), part)
-    assert "Ada Byron handed this guest of Acme over to you." in by_ada
-    text = text_of(render("sponsor.handed_over", by=""), part)
-    assert "handed this guest" not in text
-    assert "Whoever vouched for this guest of Acme, or was asked to, may no longer decide." in text
-
-
-def test_an_emergency_link_is_told_as_what_it_is(render):
-    """It is told when it is made: nobody has signed in by it yet."""
-    mail = render("admin.break_glass")
-    assert "signed in" not in mail["Subject"] + text_of(mail)
-    assert "a link was made on the server" in text_of(mail)
-
-
-def test_a_guest_reads_when(render):
-    """Since when access is gone for good, and how long it runs once it is open again."""
-    assert "ended on 1 March 2027, 23:00 UTC: the contract" in text_of(render("guest.removed"))
-    assert "until 1 March 2027, 23:00 UTC at the latest" in text_of(render("guest.resumed"))
-
-
-@pytest.mark.parametrize("part", ["plain", "html"])
-def test_where_a_domain_was_taken_away_no_address_is_new(part, render):
-    """The company says what it always said: it is the host that no longer knows the domain."""
-    same = render("sponsor.address_changed", new="jane.roe@acme.example")
-    told = same["Subject"] + text_of(same, part)
-    assert "new address" not in told.lower()
-    assert "no longer among those that Acme has here" in told
-    other = render("sponsor.address_changed")
-    assert "has a new address" in other["Subject"]
-    assert "New address:" in text_of(other, part)
-
-
-@pytest.mark.parametrize("part", ["plain", "html"])
-def test_an_approval_is_one_sponsors_word(part, render):
-    """Another's word may reach further: the mail does not say that access ends with this one."""
-    text = text_of(render("guest.approved"), part)
-    assert "Ada Byron vouches for you until 1 March 2027, 24:00 in the time zone" in text
-    assert "access ends then, unless somebody else vouches for you longer" in text
-
-
-@pytest.mark.parametrize("part", ["plain", "html"])
-@pytest.mark.parametrize(
-    ("reason", "why"),
-    [
-        ("contract_ended", "the contract that you came under has ended"),
-        ("sponsor_left", "nobody is left here who could decide about it"),
-        ("expired", "the last day that it could be for has passed"),
-    ],
-)
-def test_whoever_only_waited_reads_of_their_request(part, render, reason: str, why: str):
-    """They never had the access that others lose, nor anybody who vouched for them."""
-    mail = render("guest.removed", reason=reason, waited=True)
-    assert f"Your request ended on 1 March 2027, 23:00 UTC: {why}." in text_of(mail, part)
-    assert "access" not in mail["Subject"].split(" to ")[0]
-    assert "Your access" not in text_of(mail, part)
-
-
 @pytest.mark.parametrize("kind", SINCE_ADDED)
 @pytest.mark.parametrize("part", ["plain", "html"])
 def test_a_mail_of_an_earlier_version_is_sent_without_what_it_lacks(database, settings, part, kind):
@@ -318,32 +168,6 @@ def test_a_mail_of_an_earlier_version_is_sent_without_what_it_lacks(database, se
     wire = compose(settings, message).as_bytes()
     text = text_of(message_from_bytes(wire, policy=policy.default), part)
     assert not re.search(r"None| on [:.,]|again: | {2}[a-z]", text.partition("Reference")[0])
-
-
-def test_what_is_handed_over_says_by_whom_and_until_when(render):
-    """A colleague by name; where one has left, a sentence without a hole in it."""
-    text = text_of(render("sponsor.handed_over"))
-    assert "\nAda Byron handed this guest of Acme over to you.\n" in text
-    assert "access ends on 1 March 2027, 23:00 UTC" in text
-    left = render("sponsor.handed_over", by="", lapses_at="2026-11-16T13:05:00Z")
-    assert (
-        "\nWhoever vouched for this guest of Acme, or was asked to, may no longer decide"
-        in text_of(left)
-    )
-    assert "If nobody decides by 16 November 2026, 13:05 UTC, the request lapses" in text_of(left)
-
-
-@pytest.mark.parametrize(
-    ("reason", "who"),
-    [
-        ("expired", "a sponsor there can let you in again"),
-        ("suspended_by_staff", "whoever suspended it can lift it"),
-        ("suspended_by_admin", "whoever suspended it can lift it"),
-    ],
-)
-def test_a_suspended_guest_reads_who_can_help(reason, who, render):
-    """No sponsor lifts what an admin did: nobody is sent to one in vain."""
-    assert who in text_of(render("guest.suspended", reason=reason))
 
 
 @pytest.mark.parametrize(
