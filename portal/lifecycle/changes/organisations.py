@@ -33,8 +33,13 @@ def settle_organisation(tx: Tx, organisation_id: UUID) -> None:
 
 def withdraw_offer(tx: Tx, offer_id: UUID) -> int:
     """Withdraw an offer and end what was given by it; return how many grants that ended."""
+    ended = _end_given(tx, offer_id)
+    trust_changes.withdraw_offer(tx, offer_id)
+    # Whoever was given it at this moment was waited for, and is the last.
+    return ended + _end_given(tx, offer_id)
+
+
+def _end_given(tx: Tx, offer_id: UUID) -> int:
     # What time has ended already ended for that reason, whether or not a sweep has said so.
     settle(tx, {grant.guest_id for grant in grants_of_offer(tx.session, offer_id)})
-    ended = end_offer(tx, offer_id)
-    trust_changes.withdraw_offer(tx, offer_id)
-    return ended
+    return end_offer(tx, offer_id)
