@@ -38,7 +38,7 @@ from tests.infra.queue import running_redis
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-def put(settings: Settings, data: bytes) -> str:
+def put(settings: Settings, data: bytes, **more: str | bytes) -> str:
     """Put a job into Redis as somebody would who can write there; return its id."""
     redis = connect(settings)
     key = f"foreign-{os.urandom(4).hex()}"
@@ -53,6 +53,7 @@ def put(settings: Settings, data: bytes) -> str:
             "origin": "portal",
             "success_callback_name": "os.getcwd",
             "failure_callback_name": "os.getcwd",
+            **more,
         },
     )
     redis.rpush("rq:queue:portal", key)
@@ -115,6 +116,38 @@ def test_j02_a_bomb_is_not_unpacked(app: Flask, settings: Settings, monkeypatch)
     assert len(bomb) not in unpacked
     assert foreign_jobs(connect(settings)) == 1
     assert queue_of(connect(settings)).finished_job_registry.count == 1
+
+
+UNREADABLE = {
+    "a time": {"created_at": "yesterday"},
+    "a number": {"timeout": "soon"},
+    "a state": {"status": "eager"},
+    "a list": {"dependency_ids": "one"},
+    "letters": {"description": b"\xff\xfe"},
+}
+
+
+@SQLITE
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_j02_a_job_that_cannot_be_read_stops_no_worker(app: Flask, settings: Settings, what: str):
+    """It is counted and left; a worker that ended of it would meet it again at every start."""
+    put(settings, json.dumps((DRAIN, None, [], {})).encode(), **UNREADABLE[what])
+    queue_of(connect(settings)).enqueue(DRAIN)
+    run_waiting(app)
+    assert foreign_jobs(connect(settings)) > 0
+    assert queue_of(connect(settings)).finished_job_registry.count == 1
+
+
+@SQLITE
+def test_j02_a_job_that_is_no_record_stops_no_worker(app: Flask, settings: Settings):
+    """Something else stands where a job should."""
+    redis = connect(settings)
+    redis.set("rq:job:foreign", "x")
+    redis.rpush("rq:queue:portal", "foreign")
+    queue_of(redis).enqueue(DRAIN)
+    run_waiting(app)
+    assert foreign_jobs(redis) > 0
+    assert queue_of(redis).finished_job_registry.count == 1
 
 
 @SQLITE

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import structlog
 from flask import current_app
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from rq import Queue
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
@@ -55,17 +55,33 @@ class ForeignJob(Exception):
 class PortalJob(Job):
     """A job that runs only what is on the list, whatever Redis says."""
 
+    def refresh(self) -> None:
+        """Read the job anew.
+
+        Raises:
+            NoSuchJobError: it is gone, or none of ours.
+        """
+        try:
+            super().refresh()  # type: ignore[no-untyped-call]
+        except ResponseError as fault:  # something else stands where it should
+            self._tell("of another kind")
+            raise NoSuchJobError(f"{self.id} is no job of the portal") from fault
+
     def restore(self, raw_data: Any) -> Any:
         """Read the job; its callbacks and webhooks count for nothing.
 
         Raises:
-            NoSuchJobError: some of it is longer than anything of ours. It may be packed, and
-                unpacked it would fill the memory.
+            NoSuchJobError: some of it is longer than anything of ours (it may be packed, and
+                unpacked it would fill the memory), or cannot be read: no worker ends of that.
         """
         if any(len(value) > _MOST_FIELD for value in raw_data.values()):
             self._tell("of great length")
             raise NoSuchJobError(f"{self.id} is no job of the portal")
-        restored = super().restore(raw_data)
+        try:
+            restored = super().restore(raw_data)
+        except Exception as fault:
+            self._tell("that cannot be read")
+            raise NoSuchJobError(f"{self.id} is no job of the portal") from fault
         self._success_callback_name = self._failure_callback_name = None
         self._stopped_callback_name = None
         self.webhooks = []

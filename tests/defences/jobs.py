@@ -73,6 +73,20 @@ DEFENCES: Final = (
     ),
     Defence(
         case="J02",
+        file=QUEUES,
+        old="        except Exception as fault:\n",
+        new="        except MemoryError as fault:\n",
+        tests=(f"{WORKER}::test_j02_a_job_that_cannot_be_read_stops_no_worker",),
+    ),
+    Defence(
+        case="J02",
+        file=QUEUES,
+        old="        except ResponseError as fault:",
+        new="        except MemoryError as fault:",
+        tests=(f"{WORKER}::test_j02_a_job_that_is_no_record_stops_no_worker[sqlite]",),
+    ),
+    Defence(
+        case="J02",
         file="portal/worker.py",
         old="    def subscribe(self) -> None:",
         new="    def takes_no_orders(self) -> None:",
