@@ -70,7 +70,8 @@ def redis_fault(url: str, *, development: bool) -> str | None:
         parts = urlsplit(url)
         if parts.scheme not in {"redis", "rediss", "unix"}:
             return "begin with redis://, rediss:// or unix://"
-        ConnectionPool.from_url(url).make_connection()  # which connects nowhere yet
+        pool = ConnectionPool.from_url(url)
+        pool.make_connection()  # which connects nowhere yet
     except (ValueError, TypeError, RedisError):
         return "write rediss://:PASSWORD@host:6379/0, with %2F and the like for signs of URLs"
     if not parts.password and not development:
@@ -80,6 +81,10 @@ def redis_fault(url: str, *, development: bool) -> str | None:
         )
     if parts.scheme == "redis" and not development and not _is_this_machine(parts.hostname or ""):
         return "use rediss:// for another machine: the password must not cross a network in clear"
+    said = pool.connection_kwargs
+    checks = said.get("ssl_cert_reqs", "required"), said.get("ssl_check_hostname", True)
+    if checks != ("required", True) and not development:
+        return "let its certificate be checked: ssl_ca_certs=FILE names an authority of your own"
     return None
 
 

@@ -48,6 +48,15 @@ DEFENCES: Final = (
         ),
     ),
     Defence(
+        case="J01",
+        file="portal/foundation/setting_rules.py",
+        old='if checks != ("required", True) and not development:',
+        new="if False:",
+        tests=(
+            "tests/foundation/test_settings.py::test_j01_a_queue_elsewhere_is_reached_by_password_and_tls",
+        ),
+    ),
+    Defence(
         case="J02",
         file=QUEUES,
         old="if function not in ALLOWED_JOBS or instance is not None or not plain:",

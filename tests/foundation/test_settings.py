@@ -160,6 +160,10 @@ def test_j01_redis_without_password_is_for_development_only():
         ("unix://:hush@/run/redis.sock", True),
         ("unix:///run/redis.sock", False),
         ("rediss://queue:6380/0", False),
+        ("rediss://:hush@queue:6379/0?ssl_cert_reqs=none", False),
+        ("rediss://:hush@queue:6379/0?ssl_cert_reqs=optional", False),
+        ("rediss://:hush@queue:6379/0?ssl_check_hostname=false", False),
+        ("rediss://:hush@queue:6379/0?ssl_cert_reqs=required&ssl_check_hostname=true", True),
     ],
 )
 def test_j01_a_queue_elsewhere_is_reached_by_password_and_tls(url, taken):
