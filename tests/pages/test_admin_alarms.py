@@ -1,0 +1,79 @@
+"""What an admin is told without having asked: jobs, mail and the queue, and who was refused."""
+
+import pytest
+from flask import Flask
+from rq.serializers import JSONSerializer
+
+from portal.admission.rules import Refusal
+from portal.foundation.current import house
+from portal.foundation.db import db
+from portal.foundation.queues import ForeignJob, PortalJob, connect
+from portal.foundation.settings import Settings
+from portal.lifecycle.jobs import sweep
+from portal.sign_in.rules import SignInReason
+from portal.sponsorship.changes import people
+from tests.infra.client import PortalClient
+from tests.pages.stage import Stage, said
+
+
+@pytest.mark.parametrize("seconds", [60, 600, 3600])
+def test_the_jobs_stand_still_when_sweeps_are_missing(app, admin, policy_clock, seconds: int):
+    """After ten minutes, or three sweeps where they are set to come more seldom."""
+    still, late = "The jobs stand still", max(600, 3 * seconds)
+    house(app)["settings"] = house(app)["settings"].model_copy(update={"sweep_seconds": seconds})
+    assert still in admin.get("/admin").text
+    with app.app_context():
+        sweep()
+    for past, told in ((0, False), (late - 60, False), (120, True)):
+        policy_clock.forward(seconds=past)
+        text = admin.get("/admin").text
+        assert (still in text, f"No sweep for {late // 60} minutes" in text) == (told, told)
+
+
+def test_why_sign_ins_were_refused_is_said_in_words(app: Flask):
+    """On the overview, at the steps, and after a trial: every code that the door knows."""
+    words = app.jinja_env.get_template("admin/_words.html").make_module({}).REFUSED
+    assert {str(one) for one in (*Refusal, *SignInReason)} == set(words)
+
+
+def test_the_overview_says_in_words_why_sign_ins_were_refused(stage: Stage):
+    """The code stays beside them, to be searched for."""
+    stage.scene.run(people.remove, stage.jane, "Left the company", by=stage.ben)
+    stage.scene.knock(stage.acme, stage.scene.identity(stage.acme))
+    text = said(stage.another(stage.scene.staff("petra", "admin")), "/admin")
+    assert "The person was removed, or turned down, by somebody here. adm.tombstone" in text
+
+
+def test_jobs_that_stand_still_do_not_run(admin: PortalClient, app: Flask, policy_clock):
+    """Health and overview say the same of a sweep that was long ago."""
+    with app.app_context():
+        sweep()
+        db.session.remove()
+    assert "The jobs run" in said(admin, "/admin/health")
+    policy_clock.forward(hours=3)
+    health = said(admin, "/admin/health")
+    assert "The jobs run" not in health
+    assert "The last sweep was 3 hours ago: see that portal worker" in health
+    assert "The jobs stand still" in said(admin, "/admin")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_foreign_jobs_are_told(admin: PortalClient, settings: Settings):
+    """Whoever can write to Redis is somebody to look for."""
+    assert "Somebody else" not in said(admin, "/admin/health")
+    job = PortalJob.create("os.getcwd", connection=connect(settings), serializer=JSONSerializer)
+    job.save()
+    with pytest.raises(ForeignJob):
+        _ = PortalJob.fetch(job.id, job.connection, serializer=JSONSerializer).func_name
+    health = said(admin, "/admin/health")
+    assert "A job that is none of the portal's was refused 1 time." in health
+    assert "The jobs run" not in health
+
+
+def test_mail_that_does_not_go_out_is_an_alarm(stage: Stage, policy_clock):
+    """A mail server that cannot be reached is seen long before a mail is given up."""
+    admin = stage.another(stage.scene.staff("petra", "admin"))
+    assert "No mail goes out" not in said(admin, "/admin")
+    policy_clock.forward(hours=1, seconds=60)
+    assert "No mail goes out" in said(admin, "/admin")
+    assert "can the mail server be reached?" in said(admin, "/admin/health")
