@@ -36,16 +36,17 @@ class EntitlementRow:
 def applications(session: Session) -> list[ApplicationRow]:
     """Return all applications, by name."""
     rows = session.scalars(select(Application).order_by(Application.name, Application.slug))
-    return [_application(row) for row in rows]
+    return [application_row(row) for row in rows]
 
 
 def application_by_slug(session: Session, slug: str) -> ApplicationRow | None:
     """Return the application of this slug."""
     row = session.scalars(select(Application).where(Application.slug == slug)).one_or_none()
-    return None if row is None else _application(row)
+    return None if row is None else application_row(row)
 
 
-def _application(row: Application) -> ApplicationRow:
+def application_row(row: Application) -> ApplicationRow:
+    """Return what others may know of a row."""
     return ApplicationRow(row.id, row.slug, row.name, row.url, row.created_at)
 
 

@@ -82,6 +82,7 @@ VOCABULARY: Mapping[str, Shape] = MappingProxyType(
         "terms.published": _shape("terms"),
         "terms.accepted": _shape("terms_acceptance guest"),
         "application.added": _shape("application"),
+        "application.changed": _shape("application"),
         "entitlement.added": _shape("entitlement"),
         "offer.made": _shape("offer"),
         "offer.withdrawn": _shape("offer"),

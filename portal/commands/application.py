@@ -5,7 +5,7 @@ from uuid import UUID
 import click
 
 from portal.applications import changes, queries
-from portal.applications.queries import EntitlementRow
+from portal.applications.queries import ApplicationRow, EntitlementRow
 from portal.commands._shared import (
     in_portal,
     json_option,
@@ -44,6 +44,24 @@ def add_app(slug: str, name: str, url: str, as_json: bool) -> None:
     say_row(row, as_json, said)
 
 
+@app.command("set")
+@click.argument("slug")
+@click.option("--name", help="As people know it.")
+@click.option("--url", help="Where its link leads.")
+@json_option
+@in_portal()
+def set_app(slug: str, name: str | None, url: str | None, as_json: bool) -> None:
+    """Change an application's name or address; who may use it stays as it is."""
+    if name is None and url is None:
+        raise click.UsageError("Say what to change: --name NAME or --url URL")
+    found = _application(slug)
+    with writing() as tx:
+        changes.change_application(tx, found.id, name=name, url=url)
+    kept = _application(slug)
+    row = {"id": kept.id, "slug": kept.slug, "name": kept.name, "url": kept.url}
+    say_row(row, as_json, f"{kept.name} is changed.")
+
+
 @app.command("list")
 @json_option
 @in_portal()
@@ -73,6 +91,11 @@ def list_apps(as_json: bool) -> None:
     )
 
 
+def _application(slug: str) -> ApplicationRow:
+    row = queries.application_by_slug(db.session(), slug)
+    return known(row, "application", slug, "portal app list")
+
+
 @click.group()
 def entitlement() -> None:
     """What a guest may use in an application, and to whom it is offered."""
@@ -86,12 +109,7 @@ def entitlement() -> None:
 @in_portal()
 def add_entitlement(application: str, slug: str, name: str, as_json: bool) -> None:
     """Add an entitlement to the application APP."""
-    found = known(
-        queries.application_by_slug(db.session(), application),
-        "application",
-        application,
-        "portal app list",
-    )
+    found = _application(application)
     with writing() as tx:
         entitlement_id = changes.add_entitlement(tx, found.id, slug=slug, name=name)
     kept = queries.entitlement_by_slugs(db.session(), found.slug, slug.strip())

@@ -27,6 +27,8 @@ class TestChanges:
                 tx, slug=" wiki ", name="The\nwiki", url="https://wiki.host.example/"
             )
             changes.add_application(tx, slug="chat", name="Chat", url="https://chat.host.example/")
+            changes.change_application(tx, wiki, name="Wiki", url="https://wiki2.host.example/")
+            changes.change_application(tx, wiki)
             write = changes.add_entitlement(tx, wiki, slug="write", name="Write")
             changes.add_entitlement(tx, wiki, slug="read", name="Read")
         assert [one.slug for one in queries.applications(db.session)] == ["chat", "wiki"]
@@ -35,11 +37,13 @@ class TestChanges:
         assert queries.entitlements(db.session) == held
         found = queries.entitlement_by_slugs(db.session, "wiki", "write")
         assert found is not None
-        assert (found.id, found.application_name) == (write, "The wiki")
+        assert (found.id, found.application_name) == (write, "Wiki")
         assert queries.entitlement_by_slugs(db.session, "chat", "write") is None
         folded = fold(audit.replayable(db.session))
         row = folded["application"][str(wiki)]
-        assert (row["name"], row["url"]) == ("The wiki", "https://wiki.host.example/")
+        assert (row["name"], row["url"]) == ("Wiki", "https://wiki2.host.example/")
+        names = [one.event for one in audit.search(db.session, audit.Filter())]
+        assert names.count("application.changed") == 1
 
     @pytest.mark.parametrize(
         ("field", "change"),
@@ -50,6 +54,8 @@ class TestChanges:
             ("url", lambda tx: changes.add_application(tx, slug="w", name="W", url="w")),
             ("slug", factories.entitlement),
             ("slug", lambda tx: factories.entitlement(tx, slug="-")),
+            ("url", lambda tx: changes.change_application(
+                tx, tx.session.scalars(select(Application.id)).one(), name="New", url="x")),
         ],
     )  # fmt: skip
     def test_what_cannot_be_is_refused(self, field: str, change: Callable[[Tx], object]):

@@ -33,6 +33,7 @@ DECLARED = {
     "terms.published": ("terms", ""),
     "terms.accepted": ("terms_acceptance guest", ""),
     "application.added": ("application", ""),
+    "application.changed": ("application", ""),
     "entitlement.added": ("entitlement", ""),
     "offer.made": ("offer", ""),
     "offer.withdrawn": ("offer", ""),

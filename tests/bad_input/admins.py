@@ -151,6 +151,16 @@ ADMIN: Final = (
         elsewhere=("/admin/applications/nothing",),
     ),
     Entry(
+        "applications.save",
+        "petra",
+        "/admin/applications/orders/edit",
+        "/orders/edit",
+        {"name": nasty.NAME, "url": nasty.URL, **_SEEN},
+        {"name": "Orders and more", "url": "https://orders.northwind.example/new"},
+        again=_OVERTAKEN,
+        elsewhere=("/admin/applications/nothing/edit",),
+    ),
+    Entry(
         "health.send_again",
         "petra",
         "/admin/health",

@@ -108,6 +108,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
         ("wiki", "--name", "Wiki", "--url", "https://wiki.northwind.example/"),
         {"slug": nasty.SLUG, "name": (*nasty.NAME, Nasty("")), "url": nasty.URL},
     ),
+    "app set": Command(
+        ("orders", "--name", "Orders and more"),
+        {"slug": SLUG, "name": (*nasty.NAME, Nasty("")), "url": nasty.URL},
+    ),
     "app list": Command(),
     "audit list": Command(
         (

@@ -35,6 +35,12 @@ def test_applications_and_entitlements_are_listed(shell: Shell):
     assert (made["application"], made["slug"]) == ("wiki", "read")
     (row,) = shell.json("app", "list")
     assert (row["slug"], row["entitlements"]) == ("wiki", ["read"])
+    changed = shell.json("app", "set", "wiki", "--url", "https://wiki2.host.example/")
+    assert (changed["name"], changed["url"]) == ("Wiki", "https://wiki2.host.example/")
+    assert shell("app", "set", "wiki", "--name", "The wiki") == "The wiki is changed.\n"
+    shell("app", "set", "wiki", "--name", "Wiki")
+    assert "Say what to change" in shell.refused("app", "set", "wiki", code=2)
+    assert "no application 'nope'" in shell.refused("app", "set", "nope", "--name", "N")
     (row,) = shell.json("entitlement", "list")
     assert (row["entitlement"], row["name"]) == ("wiki/read", "Wiki: Read")
     assert shell("entitlement", "list").splitlines()[1].startswith("wiki/read")

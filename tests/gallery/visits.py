@@ -292,6 +292,13 @@ ADMIN: Final = (
     _admin("/applications", "applications.listed", "applications/list"),
     _admin("/applications", "applications.add", "applications/list", ("/applications", {})),
     _admin("/applications/orders", "applications.one", "applications/one"),
+    _admin("/applications/orders/edit", "applications.edit", "applications/edit"),
+    _admin(
+        "/applications/orders/edit",
+        "applications.save",
+        "applications/edit",
+        ("/edit", {"name": "", "url": "orders"}),
+    ),
     _admin("/applications/orders", "applications.add_entitlement", "applications/one", ("", {})),
     _admin("/terms", "admin_terms.show", "terms"),
     _admin("/terms", "admin_terms.publish", "terms", ("/terms", {"body": ""})),

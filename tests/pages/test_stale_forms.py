@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from portal.applications import changes as applications
+from portal.applications.queries import application_by_slug
 from portal.foundation.db import db
 from portal.lifecycle import changes as lifecycle
 from portal.trust import changes as trust
@@ -24,6 +26,7 @@ REPLACED = {
     f"{ACME}/policy": ({"most_guests": "7"}, {"most_guests": "8"}),
     f"{ACME}/providers/id/edit": ({"require": "hd=acme.example"}, {"require": ""}),
     f"{ACME}/contracts/C": ({"last_day": "2040-01-01"}, {"last_day": "2041-01-01"}),
+    "/admin/applications/wiki/edit": ({"name": "The wiki"}, {"name": "Our wiki"}),
     "/admin/policy": ({"most_guests": "7"}, {"most_guests": "8"}),
     "/admin/terms": ({"body": "Be careful."}, {"body": "Be quick."}),
 }
@@ -36,6 +39,7 @@ WRITES: dict[str, tuple[Any, str]] = {
     f"{ACME}/policy": (trust, "set_policy"),
     f"{ACME}/providers/id/edit": (trust, "change_identity_provider"),
     f"{ACME}/contracts/C": (lifecycle, "change_contract"),
+    "/admin/applications/wiki/edit": (applications, "change_application"),
     "/admin/policy": (trust, "set_policy"),
     "/admin/terms": (trust, "publish_terms"),
 }
@@ -47,6 +51,9 @@ def page(app: Flask, admin: PortalClient, where: str) -> str:
     with app.app_context():
         with factories.writing() as tx:
             factories.staff(tx, "eve@host.example")
+            if not application_by_slug(tx.session, "wiki"):
+                url = "https://wiki.host.example/"
+                applications.add_application(tx, slug="wiki", name="Wiki", url=url)
             acme = organisation_by_slug(tx.session, "acme")
             address = where.replace("/C", f"/{contracts(tx.session, acme.id)[0].id}")
         db.session.remove()

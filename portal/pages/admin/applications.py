@@ -11,8 +11,10 @@ from portal.applications.queries import (
     entitlements,
 )
 from portal.foundation.db import db
+from portal.foundation.transaction import Tx
 from portal.pages.acting import try_act
-from portal.pages.admin.forms import ApplicationForm, EntitlementForm
+from portal.pages.admin.forms import ApplicationEditForm, ApplicationForm, EntitlementForm
+from portal.pages.admin.seen import require_seen, seen_of
 from portal.web.guards import for_admin
 
 bp = Blueprint("applications", __name__, url_prefix="/admin/applications")
@@ -69,6 +71,37 @@ def _one(row: ApplicationRow, form: EntitlementForm, status: int = 200) -> Respo
         form=form,
     )
     return page, status
+
+
+@bp.get("/<slug>/edit")
+@for_admin
+def edit(slug: str) -> ResponseReturnValue:
+    """Show what it is called and where its link leads, ready to be changed."""
+    row = _wanted(slug)
+    return _edit(row, ApplicationEditForm(name=row.name, url=row.url, seen=_seen(row)))
+
+
+def _edit(row: ApplicationRow, form: ApplicationEditForm, status: int = 200) -> ResponseReturnValue:
+    return render_template("admin/applications/edit.html", application=row, form=form), status
+
+
+def _seen(row: ApplicationRow) -> str:
+    return seen_of(row.name, row.url)
+
+
+@bp.post("/<slug>/edit")
+@for_admin
+def save(slug: str) -> ResponseReturnValue:
+    """Change it; every guest's link leads to the new address at once."""
+    row, form = _wanted(slug), ApplicationEditForm()
+
+    def change(tx: Tx) -> None:
+        require_seen(form, _seen(changes.lock_application(tx, row.id)))
+        changes.change_application(tx, row.id, name=form.name.data, url=form.url.data)
+
+    if form.validate_on_submit() and try_act(form, change, "The application is changed"):
+        return redirect(url_for("applications.one", slug=row.slug), 303)
+    return _edit(row, form, 422)
 
 
 @bp.post("/<slug>")

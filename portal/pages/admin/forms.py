@@ -279,6 +279,13 @@ class ApplicationForm(PortalForm):
     url = TextField("Address", "the address of the application", limit=2048)
 
 
+class ApplicationEditForm(Seen):
+    """What people call it and where it stands; its short name stays."""
+
+    name = TextField("Name", "the name of the application", limit=200)
+    url = TextField("Address", "the address of the application", limit=2048)
+
+
 class EntitlementForm(PortalForm):
     """One thing that can be used in an application."""
 
