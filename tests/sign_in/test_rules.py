@@ -101,6 +101,20 @@ def person(
         param(ENTRA, {"xms_edov": "1"}, {}, True, id="xms_edov as text"),
         param(ENTRA, {"xms_edov": False}, {}, False, id="xms_edov false"),
         param(
+            replace(ENTRA, claim_map={"email": "upn"}),
+            {"upn": "eve@acme.example", "xms_edov": True},
+            {},
+            False,
+            id="xms_edov of another claim",
+        ),
+        param(
+            replace(ENTRA, claim_map={"email": "upn"}),
+            {"upn": "Ada@ACME.example", "xms_edov": True},
+            {},
+            True,
+            id="xms_edov of another claim, same address",
+        ),
+        param(
             replace(ACME, claim_map={"email": "upn"}),
             {"upn": "eve@acme.example", "email_verified": True},
             {},

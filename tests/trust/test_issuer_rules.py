@@ -142,6 +142,15 @@ def test_f01_o24_what_no_issuer_can_be_is_refused(issuer: str, house: House, wor
     assert words in refused.value.message
 
 
+def test_why_nothing_would_be_fetched_is_said():
+    """In the words of the client that would be asked."""
+    with pytest.raises(Refused) as refused:
+        check_issuer("https://id.acme.example:1", PRODUCTION)
+    assert refused.value.message == (
+        "Nothing is fetched from this address: port 1 is not one on which identity providers stand"
+    )
+
+
 def test_a_house_allows_nothing_by_default():
     """Neither loopback nor a private host, and no domain is its own."""
     assert House() == House(frozenset(), development=False, private_hosts=frozenset())
