@@ -139,6 +139,7 @@ def test_the_tenant_is_among_the_checks(tid: Any, expected: Failure | None):
 
 
 LONG_AGO = Failure(R.ASSURANCE, "the person authenticated longer ago than asked for")
+NOT_YET = Failure(R.ASSURANCE, "auth_time is ahead of the portal's clock")
 NEVER_SAID = Failure(R.ASSURANCE, "max_age was asked for; auth_time is missing")
 
 
@@ -153,6 +154,9 @@ NEVER_SAID = Failure(R.ASSURANCE, "max_age was asked for; auth_time is missing")
         (300, AT - 300 - SKEW, LONG_AGO),
         (0, AT - SKEW + 1, None),
         (0, AT - SKEW, LONG_AGO),
+        (300, AT + SKEW, None),
+        (300, AT + SKEW + 1, NOT_YET),
+        (None, AT + SKEW + 1, None),
     ],
 )
 def test_the_age_of_the_authentication(max_age: int | None, auth_time: Any, expected: Any):
