@@ -84,7 +84,9 @@ def test_what_is_over_is_no_browser(story):
     """Past its end, asleep too long, ended; there is nothing to end then."""
     client, now = story.browser(), clock.protocol_now()
     as_staff(story.app, client, story.admin_id)
-    assert "Sign out everywhere else</button>" not in client.get(PAGE).text
+    alone = client.get(PAGE).text
+    assert "In this browser alone" in alone
+    assert "Sign out everywhere else</button>" not in alone
     other = as_staff(story.app, story.browser(), story.admin_id)
     assert browsers_on(client) == 2
     assert "Sign out everywhere else</button>" in client.get(PAGE).text
