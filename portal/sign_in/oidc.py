@@ -13,6 +13,8 @@ from urllib.parse import quote_plus
 
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from requests import RequestException, Response
 from requests.auth import _basic_auth_str
 
@@ -53,6 +55,8 @@ def authorization_url(
 ) -> str:
     """Return where to send the browser: authorization code flow, PKCE S256, state, nonce.
 
+    No session of Authlib's is made for it: nothing is sent.
+
     Args:
         providers: of the running application.
         connection: to whom.
@@ -62,16 +66,17 @@ def authorization_url(
     Raises:
         SignInFailure: the provider cannot be spoken with.
     """
-    with (
-        providers.conversation(connection) as metadata,
-        _session(providers, connection, public_url) as session,
-    ):
-        url: str
-        url, _ = session.create_authorization_url(
+    with providers.conversation(connection) as metadata:
+        url: str = prepare_grant_uri(
             metadata.authorization_endpoint,
+            connection.client_id,
+            "code",
+            redirect_uri=connection.redirect_uri(public_url),
+            scope=" ".join(connection.scopes),
             state=attempt.state,
-            code_verifier=attempt.code_verifier,
             nonce=attempt.nonce,
+            code_challenge=create_s256_code_challenge(attempt.code_verifier),  # type: ignore[no-untyped-call]
+            code_challenge_method="S256",
             **_wishes(connection, metadata, attempt.errand),
         )
     return url
@@ -246,7 +251,6 @@ def _session(providers: Providers, connection: Connection, public_url: str) -> O
         token_endpoint_auth_method=connection.client_auth,
         scope=" ".join(connection.scopes),
         redirect_uri=connection.redirect_uri(public_url),
-        code_challenge_method="S256",  # on the session: elsewhere Authlib drops it silently
     )
     session.register_client_auth_method(("client_secret_basic", _basic))
     providers.egress.guard(session, owner_of(connection))

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, abort, current_app, request, url_for
 from flask.sessions import SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
-from itsdangerous import Signer
+from itsdangerous import Signer, URLSafeTimedSerializer
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.foundation.crypto import derive
-from portal.foundation.current import settings_of
+from portal.foundation.current import house, settings_of
 from portal.foundation.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,6 +53,14 @@ class FormCookie(SecureCookieSessionInterface):
     """Flask's signed cookie, with SHA-256."""
 
     digest_method = staticmethod(hashlib.sha256)
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """Return the one of an application, made once: every request reads its cookie."""
+        drawer = house(app)
+        if "form_cookie" not in drawer:
+            drawer["form_cookie"] = super().get_signing_serializer(app)
+        made: URLSafeTimedSerializer | None = drawer["form_cookie"]
+        return made
 
 
 csrf = CSRFProtect()
