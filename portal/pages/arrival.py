@@ -11,7 +11,7 @@ from portal.admission.changes.arriving import LIFE, Acceptance
 from portal.admission.queries import OpenArrival, open_arrival
 from portal.foundation import clock
 from portal.foundation.current import settings_of
-from portal.foundation.db import db
+from portal.foundation.db import reading
 from portal.foundation.transaction import Tx, new_reference
 from portal.pages import refusals
 from portal.pages.sessions import Overtaken, let_in
@@ -96,7 +96,10 @@ def open_page(arrived: Arrived) -> Response:
 
 def _found() -> OpenArrival | None:
     token = request.cookies.get(_cookie(), "")
-    return open_arrival(db.session(), token, clock.policy_now()) if token else None
+    if not token:
+        return None
+    with reading() as connection:
+        return open_arrival(connection, token, clock.policy_now())
 
 
 def _page(arrival: OpenArrival, form: ArrivalForm, status: int = 200) -> ResponseReturnValue:
