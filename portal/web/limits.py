@@ -63,7 +63,7 @@ class Counters:
             The seconds until the next one is let through, where this one is too many; else None.
         """
         now = clock.protocol_now()
-        if self._shared and (self._away_until is None or self._away_until <= now):
+        if self._shared and self._is_asked(now):
             try:
                 found = _wait(self._shared, allowed(limits), who, now)
             except RedisError as error:
@@ -73,6 +73,15 @@ class Counters:
                 self._away_until = None
                 return found
         return _wait(self._own, halved(limits), who, now)
+
+    def _is_asked(self, now: datetime) -> bool:
+        away_until = self._away_until  # read once: another thread may clear it
+        if away_until is None:
+            return True
+        if now < away_until:
+            return False
+        self._away_until = now + _ASK_AGAIN  # one looks; the others need not wait with it
+        return True
 
 
 def init_limits(app: Flask) -> None:

@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from portal.foundation import clock
 from portal.foundation.current import house
 from portal.web import limits
-from portal.web.limits import allowed, client_network, halved
+from portal.web.limits import Counters, allowed, client_network, halved
 from tests.web.conftest import PUBLIC, viewer
 
 
@@ -132,6 +132,49 @@ def test_j09_redis_is_asked_again_after_a_while(make_kit, redis_url, monkeypatch
     monkeypatch.setattr(clock, "protocol_now", lambda: later)
     assert statuses(client, "/form", 2) == [200, 429]
     assert not counters.degraded
+
+
+def test_j09_one_looks_whether_redis_is_back_and_nobody_waits_with_it(
+    make_kit, redis_url, monkeypatch
+):
+    """It may take a second to find out: what comes in meanwhile is counted in memory."""
+    kit = make_kit(redis_url=redis_url, env="development")
+    counters, asked = house(kit.app)["limits"], []
+
+    def gone(self, *args, **more):
+        asked.append(args)
+        if len(asked) == 2:
+            assert counters.wait("2 per minute", "meanwhile") is None
+        raise RedisConnectionError("gone")
+
+    monkeypatch.setattr(RedisStorage, "incr", gone)
+    assert counters.wait("2 per minute", "before") is None
+    later = clock.protocol_now() + timedelta(seconds=11)
+    monkeypatch.setattr(clock, "protocol_now", lambda: later)
+    assert counters.wait("2 per minute", "later") is None
+    assert len(asked) == 2
+
+
+class Cleared(Counters):
+    """Another thread finds Redis back between two looks at it."""
+
+    away = None
+
+    @property
+    def _away_until(self):
+        away, self.away = self.away, None
+        return away
+
+    @_away_until.setter
+    def _away_until(self, until):
+        self.away = until
+
+
+def test_j09_who_finds_redis_back_stops_no_other_thread(redis_url):
+    """Each goes by what it read."""
+    counters = Cleared(redis_url)
+    counters.away = clock.protocol_now() + timedelta(seconds=5)
+    assert counters.wait("2 per minute", "somebody") is None
 
 
 def test_j09_who_hangs_up_is_asked_twice_and_no_more(make_kit):
