@@ -34,9 +34,10 @@ _FORMS: Final = "\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
 _UNSEEN: Final = re.compile(f"[{_NOTHING}]")
 _UNSEEN_OR_FORM: Final = re.compile(f"[{_NOTHING}{_FORMS}]")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
-# A cell begins where the text does, and for spreadsheets of other countries behind a semicolon.
+# A cell begins where the text does, and for spreadsheets of other countries behind a semicolon,
+# where a quotation mark only opens it.
 _BEGINS: Final = r"(?:^|(?<=[;\t\r\n]))"
-_FORMULA: Final = r"(?=[\s']*?[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])"
+_FORMULA: Final = r"(?=[\s'\"]*?[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])"
 _UNMARKED: Final = re.compile(_BEGINS + _FORMULA)
 
 

@@ -160,8 +160,8 @@ DEFENCES: Final = (
     Defence(
         case="N11",
         file=TEXT,
-        old="(?=[\\s']*?[=",
-        new="(?=[\\s]*?[=",
+        old="(?=[\\s'\\\"]*?[=",
+        new='(?=[\\s\\"]*?[=',
         tests=("tests/properties/test_text.py::test_n11_no_cell_is_a_formula_and_all_come_back",),
     ),
     Defence(

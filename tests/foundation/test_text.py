@@ -1,5 +1,7 @@
 """One canonical form, whoever types it (cases, part 11)."""
 
+import csv
+import io
 import unicodedata
 
 import pytest
@@ -267,6 +269,7 @@ def test_n11_a_cell_is_harmless_and_comes_back(text):
         ("a;b", "a;b"),
         ("a=1;b-c", "a=1;b-c"),
         (" =1", "' =1"),
+        (';"=1+1;', """;'"=1+1;"""),
     ],
 )
 def test_n11_no_formula_behind_a_semicolon(text, cell):
@@ -276,7 +279,18 @@ def test_n11_no_formula_behind_a_semicolon(text, cell):
 
 
 @pytest.mark.properties
-@given(st.text("';=\n\t -a\r@"))
+@given(st.text("\"';=\n\t -a\r@"))
+def test_n11_no_cell_is_a_formula_whichever_sign_parts_them(text):
+    """A quotation mark behind a semicolon is read as one that opens a cell, and left out."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow(["first", csv_cell(text), "last"])
+    for sign in ",;\t":
+        for row in csv.reader(io.StringIO(line.getvalue(), newline=""), delimiter=sign):
+            assert not [cell for cell in row if cell.startswith(("=", "+", "-", "@"))]
+
+
+@pytest.mark.properties
+@given(st.text("\"';=\n\t -a\r@"))
 def test_n11_cells_of_little_else_come_back(text):
     """Marks upon marks."""
     assert cell_value(csv_cell(text)) == text

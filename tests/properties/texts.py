@@ -29,5 +29,5 @@ json_values = st.recursive(
 
 def cell_value(cell: str) -> str:
     """Return what a cell of our CSV says, as whoever reads it takes the marks off again."""
-    marked = r"(?:^|(?<=[;\t\r\n]))'(?=[\s']*?[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])"
+    marked = r"(?:^|(?<=[;\t\r\n]))'(?=[\s'\"]*?[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])"
     return re.sub(marked, "", cell)
