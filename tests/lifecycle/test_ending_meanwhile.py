@@ -7,7 +7,7 @@ import pytest
 
 from portal.admission.changes import Arrived, arriving
 from portal.lifecycle.changes import end_organisation, hand_over_all, withdraw_offer
-from portal.sponsorship.changes import deciding
+from portal.sponsorship.changes import deciding, grants
 from portal.sponsorship.queries import open_by_sponsor
 from portal.staff.changes import remove
 from tests.infra.ports import wait_until
@@ -75,23 +75,29 @@ def test_i11_whoever_arrives_is_not_left_to_a_sponsor_who_has_left(
     assert folded(scene.session) == kept(scene.session)
 
 
-def test_what_a_sponsor_gives_at_this_moment_ends_with_its_offer(scene: Scene):
-    """The withdrawal waits for the decision, and then it is as if that had come first."""
+def test_what_a_sponsor_gives_at_this_moment_ends_with_its_offer(scene: Scene, monkeypatch):
+    """The withdrawal waits for whoever has read what is offered; and comes after it."""
     acme = scene.partner()
     wiki = scene.offer(acme)
     jane = scene.guest(acme)
     ended: list[int] = []
+    decide = grants.decide
 
     def withdraw() -> None:
         with Scene(now=scene.now).tx() as tx:
             ended.append(withdraw_offer(tx, wiki))
 
     other, faults = beside(withdraw)
+
+    def then(*arguments: Any) -> None:
+        other.start()
+        wait_until(somebody_waits, "the withdrawal waits")
+        decide(*arguments)
+
+    monkeypatch.setattr(grants, "decide", then)
     asked, last_day = scene.sponsorship(jane).id, scene.day(30)
     with scene.as_staff(acme.sponsor) as tx:
         assert deciding.approve(tx, asked, acme.sponsor, last_day, [wiki]) is None
-        other.start()
-        wait_until(somebody_waits, "the withdrawal waits")
     other.join(20)
     assert (faults, ended) == ([], [1])
     assert [(one.state, one.state_reason) for one in scene.grants(jane)] == [

@@ -54,7 +54,7 @@ from portal.sponsorship.rules import (
     review_when_moved,
     word_ends,
 )
-from portal.trust.queries import contract_facts, eligible_sponsors, policy_for, standing_offers
+from portal.trust.queries import contract_facts, eligible_sponsors, kept_offers, policy_for
 from portal.trust.rules import Refused
 
 
@@ -105,7 +105,7 @@ def approve(
             )
         ],
     )
-    grants.decide(tx, row, standing_offers(tx.session, row.organisation_id), chosen)
+    grants.decide(tx, row, kept_offers(tx, row.organisation_id), chosen)
     bring_in(tx, guest, policy, Reason.APPROVED)
     tell_approved(tx, guest, row.id, staff_id, contract, last_day, expires_at)
     return None
@@ -256,7 +256,7 @@ def choose(tx: Tx, sponsorship_id: UUID, staff_id: UUID, chosen: Collection[UUID
     row, _guest = _open(tx, sponsorship_id, staff_id)
     if row.state != Standing.ACTIVE or row.awaits_decision:
         return _lost(tx, row, "choose")
-    grants.decide(tx, row, standing_offers(tx.session, row.organisation_id), chosen)
+    grants.decide(tx, row, kept_offers(tx, row.organisation_id), chosen)
     return None
 
 

@@ -29,7 +29,7 @@ from portal.sponsorship.rules import (
     latest_last_day,
     review_after,
 )
-from portal.trust.queries import policy_for, running_contract, standing_offers
+from portal.trust.queries import kept_offers, policy_for, running_contract
 from portal.trust.rules import ContractFacts, EffectivePolicy, Proposal, Refused
 
 
@@ -182,6 +182,6 @@ def vouch(tx: Tx, guest_id: UUID, staff_id: UUID, last_day: date, chosen: Collec
     )
     fresh = get(tx.session, sponsorship_id)
     assert fresh is not None
-    grants.decide(tx, fresh, standing_offers(tx.session, guest.organisation_id), chosen)
+    grants.decide(tx, fresh, kept_offers(tx, guest.organisation_id), chosen)
     bring_in(tx, guest, policy, Reason.APPROVED)
     tell_approved(tx, guest, sponsorship_id, staff_id, contract, last_day, expires_at)

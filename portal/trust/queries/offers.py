@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, Entitlement
 from portal.foundation.db import table_of
+from portal.foundation.transaction import Tx
 from portal.trust.models import Offer, Terms
 from portal.trust.rules import OfferFacts
 
@@ -73,6 +74,13 @@ def offers(session: Session, organisation_id: UUID) -> list[OfferRow]:
 def standing_offers(session: Session, organisation_id: UUID) -> list[OfferFacts]:
     """Return what the decisions need of the offers that stand."""
     rows = session.execute(_STANDING, {"organisation": organisation_id})
+    return [OfferFacts(*row) for row in rows]
+
+
+def kept_offers(tx: Tx, organisation_id: UUID) -> list[OfferFacts]:
+    """Return the offers that stand, which nobody withdraws until the commit."""
+    kept = _STANDING.with_for_update(read=True, key_share=True, of=_OFFER)
+    rows = tx.session.execute(kept, {"organisation": organisation_id})
     return [OfferFacts(*row) for row in rows]
 
 
