@@ -15,7 +15,6 @@ from portal.pages.acting import whoever
 from portal.sign_in.changes import end_sessions_beside
 from portal.sign_in.queries import LiveSession, sessions_beside
 from portal.sign_in.session import current_session
-from portal.web.display import plural
 from portal.web.errors import current_reference
 from portal.web.guards import for_signed_in
 
@@ -38,11 +37,10 @@ def end_elsewhere() -> ResponseReturnValue:
     """End every other session of this person, within one request."""
     own = _own()
     with transaction(actor=whoever(), now=clock.policy_now(), reference=current_reference()) as tx:
-        ended = end_sessions_beside(tx, own, clock.protocol_now())
-        if ended:
+        if end_sessions_beside(tx, own, clock.protocol_now()):
             why = {"why": "signed_out_elsewhere", "staff": own.staff_id}
             record(tx, [Event("session.ended", guest_id=own.guest_id, data=why)])
-    flash(f"You are signed out in {plural(ended, 'other browser')}.")
+    flash("You are signed out everywhere else.")
     return redirect(url_for("signed_in.look"), 303)
 
 

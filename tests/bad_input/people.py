@@ -214,7 +214,7 @@ EVERYBODY: Final = (
         "/signed-in",
         "/signed-in/elsewhere",
         before=_elsewhere,
-        again="signed out in 0 other browsers",
+        again="signed out everywhere else",
     ),
     Entry("staff_sign_in.use", "nobody", "/staff/link/{sign_in}", "", before=_link, again="link"),
 )
