@@ -49,7 +49,10 @@ def test_every_reason_has_words(kind, render):
         ({"reason": "suspended_by_admin"}, "An admin has to lift it."),
         ({"reason": "removed_by_staff", "removes_at": None}, "no access: Ada Byron ended it."),
         ({"waited": True, "removes_at": None}, "they no longer do: Ada Byron ended that."),
-        ({"stays": True, "removes_at": None}, "Somebody else vouches for them"),
+        (
+            {"stays": True, "removes_at": None},
+            "Somebody else vouches for them, so they are a guest still.",
+        ),
     ],
 )
 def test_what_somebody_else_decided(changes, said, render):

@@ -1,5 +1,6 @@
 """A sponsor is told what somebody else decides about their guest; whoever decided it is not."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -54,9 +55,12 @@ def test_an_admin_holds_whom_a_colleague_holds(scene: Scene, acme: Partner, ada:
     with scene.as_staff(ada) as tx:
         people.suspend(tx, jane, "Lost laptop")
     assert told(scene) == []
+    held = scene.row(jane).state_since
+    scene.now += timedelta(days=1)
     with scene.tx(Actor.shell("root")) as tx:
         people.suspend(tx, jane, "Under investigation", by_admin=True)
     assert told(scene) == [(ADA, "", "suspended_by_admin")]
+    assert scene.mails("sponsor.guest_stopped")[0].payload["since"] == held.isoformat()
 
 
 @pytest.mark.parametrize("waits", [True, False], ids=["waits", "is in"])

@@ -57,6 +57,7 @@ def tell_sponsors(
     *,
     by: UUID | None,
     stays: bool = False,
+    since: datetime | None = None,
     removes_at: datetime | None = None,
 ) -> None:
     """Tell whoever vouches for a guest, or was asked to, what somebody else decided; once each.
@@ -67,7 +68,8 @@ def tell_sponsors(
         rows: the sponsorships that it touches.
         reason: what was decided.
         by: who did; none: somebody at the server.
-        stays: somebody else vouches for the guest, who stays in.
+        stays: somebody else vouches for the guest, who stays one.
+        since: when that shut the guest out, if it was not now.
         removes_at: when a suspended guest is removed, if nobody lifts that.
     """
     sponsors = {row.sponsor_id for row in rows} - {by}
@@ -81,7 +83,7 @@ def tell_sponsors(
         "organisation": names[guest.organisation_id],
         "by": "" if by is None else people[by].name,
         "reason": str(reason),
-        "since": tx.now.isoformat(),
+        "since": (since or tx.now).isoformat(),
         "waited": guest.state == State.PENDING,
         "stays": stays,
         "removes_at": None if removes_at is None else removes_at.isoformat(),
