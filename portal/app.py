@@ -53,8 +53,8 @@ def create_app(settings: Settings) -> Flask:
     init_logs(settings)
     init_database(app, settings.database)
     init_errors(app)
+    init_limits(app)  # before the CSRF check, which refuses what counts all the same
     init_security(app)
-    init_limits(app)
     init_assets(app)
     init_display(app)
     init_forms(app)

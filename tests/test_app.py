@@ -55,6 +55,15 @@ def test_what_is_not_counted_is_what_there_is(app: Flask):
 
 
 @SQLITE
+def test_a_form_without_its_token_counts(make_settings: Callable[..., Settings]):
+    """Refused or not, it was a request."""
+    settings = make_settings(limit_per_address="2 per minute")
+    client = create_app(settings).test_client()
+    found = [client.post("/sign-in", base_url=settings.public_url).status_code for _ in range(3)]
+    assert found == [400, 400, 429]
+
+
+@SQLITE
 def test_every_route_has_its_guard(app: Flask):
     """Asked of what is routed, not of the source."""
     bare = [

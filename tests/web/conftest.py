@@ -48,8 +48,8 @@ class Kit:
         app = Flask("kit", template_folder=str(files.folder("templates")), static_folder=None)
         house(app)["settings"] = self.settings
         init_errors(app)
-        init_security(app)
         init_limits(app)
+        init_security(app)
         init_assets(app)
         init_display(app)
         init_forms(app)
