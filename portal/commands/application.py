@@ -59,7 +59,8 @@ def set_app(slug: str, name: str | None, url: str | None, as_json: bool) -> None
         changes.change_application(tx, found.id, name=name, url=url)
     kept = _application(slug)
     row = {"id": kept.id, "slug": kept.slug, "name": kept.name, "url": kept.url}
-    say_row(row, as_json, f"{kept.name} is changed.")
+    same = f"Nothing is changed: that is how {kept.name} stands already."
+    say_row(row, as_json, same if kept == found else f"{kept.name} is changed.")
 
 
 @app.command("list")

@@ -38,6 +38,8 @@ def test_applications_and_entitlements_are_listed(shell: Shell):
     changed = shell.json("app", "set", "wiki", "--url", "https://wiki2.host.example/")
     assert (changed["name"], changed["url"]) == ("Wiki", "https://wiki2.host.example/")
     assert shell("app", "set", "wiki", "--name", "The wiki") == "The wiki is changed.\n"
+    same = "Nothing is changed: that is how The wiki stands already.\n"
+    assert shell("app", "set", "wiki", "--name", "The wiki") == same
     shell("app", "set", "wiki", "--name", "Wiki")
     assert "Say what to change" in shell.refused("app", "set", "wiki", code=2)
     assert "no application 'nope'" in shell.refused("app", "set", "nope", "--name", "N")
