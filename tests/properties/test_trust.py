@@ -17,11 +17,11 @@ from portal.delivery.words import day, instant
 from portal.foundation.addresses import Blocked, Owner, Rules
 from portal.foundation.refused import Refused
 from portal.foundation.setting_rules import host_list_fault, public_url_fault, redis_fault
+from portal.foundation.text import check_name
 from portal.trust.rules import (
     check_days,
     check_domain,
     check_issuer,
-    check_name,
     check_pairs,
     check_slug,
     check_zone,

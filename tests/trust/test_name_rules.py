@@ -3,7 +3,8 @@
 import pytest
 
 from portal.foundation.refused import Refused
-from portal.trust.rules import check_domain, check_name, check_pairs, check_slug, check_terms
+from portal.foundation.text import check_name
+from portal.trust.rules import check_domain, check_pairs, check_slug, check_terms
 from portal.trust.rules.names import MOST_TERMS, PUBLIC_SUFFIXES
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from portal.foundation.refused import Refused
+from portal.foundation.text import check_name
 from portal.trust.rules import (
     House,
     ProviderSettings,
@@ -21,7 +22,6 @@ from portal.trust.rules import (
     check_domain,
     check_issuer,
     check_move,
-    check_name,
     check_pairs,
     check_policy,
     check_scopes,

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import or_, select
 
+from portal.foundation.text import check_name
 from portal.foundation.transaction import Tx
 from portal.guests import changes as guest_changes
 from portal.guests.changes import Move
@@ -15,7 +16,7 @@ from portal.sponsorship.queries import open_rows
 from portal.sponsorship.rules import Bound, Latest, Review, expiry_of, latest_last_day
 from portal.staff.models import Staff
 from portal.trust.queries import eligible_sponsors, keep_deciders
-from portal.trust.rules import ContractFacts, EffectivePolicy, Refused, check_name
+from portal.trust.rules import ContractFacts, EffectivePolicy, Refused
 
 LONGEST_REASON = 500
 

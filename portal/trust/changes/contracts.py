@@ -9,10 +9,11 @@ from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation.refused import Refused
 from portal.foundation.rows import add_unique, edit, key
+from portal.foundation.text import check_name
 from portal.foundation.transaction import Tx
 from portal.trust.changes.organisations import locked_organisation
 from portal.trust.models import Contract
-from portal.trust.rules import check_days, check_name, check_zone, contract_begin, contract_end
+from portal.trust.rules import check_days, check_zone, contract_begin, contract_end
 
 
 def add_contract(

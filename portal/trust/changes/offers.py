@@ -11,11 +11,12 @@ from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation.refused import Refused
 from portal.foundation.rows import add_unique, edit
+from portal.foundation.text import check_name
 from portal.foundation.transaction import Tx
 from portal.trust.changes.policies import set_policy
 from portal.trust.models import Offer, Terms
 from portal.trust.queries import policy_row
-from portal.trust.rules import FIRST_DEFAULTS, check_claim_name, check_name, check_terms
+from portal.trust.rules import FIRST_DEFAULTS, check_claim_name, check_terms
 
 
 def offer(

@@ -9,10 +9,11 @@ from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation.refused import Refused
 from portal.foundation.rows import Sets, add_unique, edit, key
+from portal.foundation.text import check_name
 from portal.foundation.transaction import Tx
 from portal.trust.models import Domain, Organisation
 from portal.trust.queries import holder_of
-from portal.trust.rules import House, check_domain, check_name, check_slug
+from portal.trust.rules import House, check_domain, check_slug
 
 
 def locked_organisation(tx: Tx, organisation_id: UUID) -> Organisation:

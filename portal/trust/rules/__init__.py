@@ -1,7 +1,6 @@
 """Decisions about trust: the contract's window, the policy that counts, what may be configured."""
 
 from portal.foundation.refused import Refused
-from portal.foundation.text import check_name
 from portal.trust.rules.contract import (
     ContractFacts,
     check_days,
@@ -80,7 +79,6 @@ __all__ = [
     "check_domain",
     "check_issuer",
     "check_move",
-    "check_name",
     "check_pairs",
     "check_policy",
     "check_provider",
