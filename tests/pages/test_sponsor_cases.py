@@ -1,6 +1,7 @@
 """Cases of part 5 over HTTP: oneself, the mail's link, and limits."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,11 +12,13 @@ from portal.guests.changes import write
 from portal.guests.queries import lock
 from portal.guests.rules import Reason, State
 from portal.lifecycle import changes as lifecycle
-from portal.sponsorship.changes import people
+from portal.sponsorship.changes import deciding, people
 from tests.infra.client import PortalClient
 from tests.infra.mailbox import text_of
+from tests.infra.ports import wait_until
 from tests.pages.sessions import as_guest
 from tests.pages.stage import DECISIONS, FORM, POSTS, Stage, paths, today_in, token_of
+from tests.racing import beside, somebody_waits
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -49,6 +52,52 @@ def test_i07_nobody_vouches_for_themselves(stage: Stage, column: str):
     assert "(deputy)" not in stage.client.get(stage.page).text
     assert stage.client.submit(stage.page, day, to="/approve").status_code == 303
     assert "(deputy)" not in stage.client.get(f"/sponsor/guests/{stage.jane}").text
+
+
+AT_ONCE: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
+    "last-day": (
+        "change_last_day",
+        {"extend-last_day": today_in(40)},
+        {"extend-last_day": today_in(30)},
+    ),
+    "keep": ("keep", {}, {}),
+    "may-use": ("choose", {"choose-may_use": ""}, {}),
+    "hand-over": ("hand_over", {}, {}),
+}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("path", AT_ONCE)
+def test_i08_of_two_forms_about_one_guest_at_the_same_moment_one_is_stale(
+    stage: Stage, path: str, policy_clock, monkeypatch
+):
+    """The second waits for the first, and only then is held against what stands."""
+    stage.scene.policy(stage.acme, inactivity_days=400, review_days=30)
+    stage.approve(stage.jane, stage.acme.sponsor, days=60)
+    stage.scene.at(policy_clock.forward(days=20))  # the review is asked
+    name, theirs, mine = AT_ONCE[path]
+    if path == "hand-over":
+        theirs = mine = {"hand-to": str(stage.ben)}
+    page, colleague, answers = f"/sponsor/guests/{stage.jane}", stage.another(stage.ben), []
+    change = getattr(deciding, name)
+
+    def second() -> None:
+        answers.append(colleague.submit(page, mine, to=f"/{path}").status_code)
+
+    with stage.app.app_context():
+        other, faults = beside(second)
+
+    def written(*arguments: Any) -> object:
+        done = change(*arguments)
+        if not other.ident:
+            other.start()
+            wait_until(somebody_waits, "the colleague waits")
+        return done
+
+    monkeypatch.setattr(deciding, name, written)
+    answers.append(stage.client.submit(page, theirs, to=f"/{path}").status_code)
+    other.join(20)
+    assert (faults, sorted(answers)) == ([], [303, 409])
 
 
 @SQLITE

@@ -197,7 +197,7 @@ def hand_over(sponsorship_id: UUID) -> ResponseReturnValue:
         return question.again(422) if asking else desk.page(422)
 
     def change(tx: Tx, staff_id: UUID) -> Lost | None:
-        require_seen(tx, sponsorship_id, form.seen.data)
+        require_seen(tx, sponsorship_id, form.seen.data, staff_id, form.heir)
         return deciding.hand_over(tx, sponsorship_id, staff_id, form.heir)
 
     try:

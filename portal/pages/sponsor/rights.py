@@ -14,6 +14,7 @@ from portal.foundation.transaction import Tx
 from portal.pages.acting import act
 from portal.pages.sponsor.forms import fingerprint
 from portal.pages.viewer import StaffViewer, current
+from portal.sponsorship.changes import deciding
 from portal.sponsorship.changes.bounds import BeyondLimit, NotYours, Oneself
 from portal.sponsorship.queries import get, grants_under
 from portal.trust.queries import OrganisationRow, organisations_decided_by
@@ -92,11 +93,17 @@ def seen_of(session: Session, sponsorship_id: UUID) -> str:
     return fingerprint(version, grants_under(session, [sponsorship_id]))
 
 
-def require_seen(tx: Tx, sponsorship_id: UUID, seen: str | None) -> None:
+def require_seen(
+    tx: Tx, sponsorship_id: UUID, seen: str | None, staff_id: UUID, *others: UUID
+) -> None:
     """Refuse a form that somebody else's decision, or its own first copy, has overtaken.
 
+    Whoever decides at this moment is waited for, and only then it is held against what stands.
+
     Raises:
+        NotYours: the employee may not decide for this organisation.
         Stale: so it is.
     """
+    deciding.hold(tx, sponsorship_id, staff_id, *others)
     if seen_of(tx.session, sponsorship_id) != seen:
         raise Stale

@@ -39,7 +39,7 @@ def answered(desk: Desk, form: PortalForm, change: Change, done: Done) -> Respon
 
     def about_what_was_seen(tx: Tx, staff_id: UUID) -> Lost | None:
         if isinstance(form, Seen):
-            require_seen(tx, sponsorship_id, form.seen.data)
+            require_seen(tx, sponsorship_id, form.seen.data, staff_id)
         return change(tx, staff_id)
 
     if not form.validate_on_submit():

@@ -15,7 +15,7 @@ from portal.delivery.changes import Message, put
 from portal.foundation.transaction import Tx
 from portal.guests import changes as guest_changes
 from portal.guests.changes import Move
-from portal.guests.queries import GuestRow
+from portal.guests.queries import GuestRow, lock
 from portal.guests.rules import Reason, State
 from portal.sponsorship.changes import grants, writing
 from portal.sponsorship.changes.bounds import (
@@ -280,6 +280,19 @@ def end(tx: Tx, sponsorship_id: UUID, staff_id: UUID, reason: str) -> Lost | Non
         tell_removed(tx, guest, Reason.ENDED_BY_SPONSOR)
     tell_sponsors(tx, guest, [row], Reason.ENDED_BY_SPONSOR, by=staff_id, stays=bool(others))
     return None
+
+
+def hold(tx: Tx, sponsorship_id: UUID, staff_id: UUID, *others: UUID) -> None:
+    """Keep a sponsorship as it stands until the commit: whoever else decides waits for this one.
+
+    Raises:
+        NotYours: the employee may not decide for this organisation.
+    """
+    known = get(tx.session, sponsorship_id)
+    if known is None:
+        raise NotYours
+    require_decider(tx, known.organisation_id, staff_id, *others)
+    lock(tx, [known.guest_id])
 
 
 def _open(
