@@ -4,13 +4,24 @@ Claiming pushes ``not_before`` ahead, so a worker that dies keeps nothing back f
 ``LEASE``. Sending again after a crash bears the same Message-ID.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Insert, String, bindparam, delete, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Insert,
+    String,
+    Text,
+    bindparam,
+    delete,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.audit.changes import record
@@ -50,12 +61,16 @@ _WAITING = bindparam("waiting", State.WAITING.value, String, literal_execute=Tru
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message that this worker may send until its lease ends."""
+    """A message that this worker may send until its lease ends.
+
+    Attributes:
+        payload: None where the row holds none that could be read.
+    """
 
     id: UUID
     kind: str
     to: str
-    payload: Mapping[str, Any]
+    payload: Mapping[str, Any] | None
     reference: str
     tries: int
     created_at: datetime
@@ -113,7 +128,10 @@ def opened(message: Claimed) -> dict[str, Any]:
 
     Raises:
         Undecryptable: the key that sealed them is gone.
+        ValueError: there is no payload that could be read.
     """
+    if message.payload is None:
+        raise ValueError("what it should say cannot be read")
     payload = dict(message.payload)
     for field in SECRET_FIELDS.get(message.kind, ()):
         payload[field] = crypto.decrypt(payload[field])
@@ -150,17 +168,26 @@ def claim(tx: Tx, limit: int) -> list[Claimed]:
             Outbox.id,
             Outbox.kind,
             Outbox.to,
-            Outbox.payload,
+            type_coerce(Outbox.payload, Text),
             Outbox.reference,
             Outbox.tries,
             Outbox.created_at,
         )
     )
     claimed = [
-        Claimed(id_, kind, to, payload, reference, tries, created_at)
+        Claimed(id_, kind, to, _read(payload), reference, tries, created_at)
         for id_, kind, to, payload, reference, tries, created_at in taken
     ]
     return sorted(claimed, key=lambda message: message.id)
+
+
+def _read(payload: str) -> Mapping[str, Any] | None:
+    """Return what a row says, or None: one that cannot be read must not hold up the others."""
+    try:
+        read = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    return read if isinstance(read, dict) else None
 
 
 def release(tx: Tx, messages: Sequence[Claimed]) -> None:

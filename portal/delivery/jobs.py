@@ -14,6 +14,7 @@ from portal.delivery.smtp import Postbox, Undeliverable
 from portal.foundation import clock
 from portal.foundation.current import current_house, current_settings
 from portal.foundation.db import Reader, reading, uuid7
+from portal.foundation.queues import TimeUp
 from portal.foundation.transaction import Actor, new_reference, transaction
 
 BATCH = 20
@@ -82,6 +83,8 @@ def _send(postbox: Postbox, message: Claimed) -> Undeliverable | None:
         postbox.send(compose(current_settings(), message))
     except Undeliverable as fault:
         return fault
+    except TimeUp:
+        raise  # no message's fault: the job ends here, and this one comes up again with its lease
     except Exception as fault:  # noqa: BLE001 - a poisonous row must not hold up the others
         detail = f"unexpected {type(fault).__name__}: {fault}"
         return Undeliverable("mail.failed", detail, refused=True)

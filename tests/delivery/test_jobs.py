@@ -105,6 +105,34 @@ def test_a_poisonous_message_does_not_stop_the_others(database, mailbox):
     }
 
 
+@pytest.mark.parametrize("garbage", ["{", "", "[1]", "[" * 100_000])
+def test_j18_a_message_that_cannot_be_read_does_not_stop_the_others(database, mailbox, garbage):
+    """No JSON, or none that is ours, in one row: it is tried like any other, and says so."""
+    put(*(message(dedupe_key=str(at)) for at in range(3)))
+    with transaction(actor=WHO, now=clock.policy_now()) as tx:
+        broken = text("UPDATE outbox SET payload = :garbage WHERE dedupe_key = '1'")
+        tx.session.execute(broken, {"garbage": garbage})
+    assert jobs.drain() == {"sent": 2, "later": 1, "dead": 0}
+    (row,) = queries.listed(db.session, state=State.WAITING)
+    assert row.last_error == (
+        "the mail could not be written: ValueError: what it should say cannot be read"
+    )
+
+
+def test_a_drain_that_has_had_its_time_blames_no_message(database, mailbox, monkeypatch):
+    """The job ends there; the message waits for the next one, and no "no" of it is counted."""
+    put(message())
+    monkeypatch.setattr(jobs, "compose", _out_of_time)
+    with pytest.raises(queues.TimeUp):
+        jobs.drain()
+    (row,) = queries.listed(db.session, state=State.WAITING)
+    assert (row.tries, row.last_error) == (1, None)
+
+
+def _out_of_time(*_):
+    raise queues.TimeUp
+
+
 def test_an_unforeseen_error_is_the_messages_own(database, mailbox, monkeypatch):
     """A fault of ours in one mail is written down there, and the others go out."""
     put(message(dedupe_key="1", to="bad@acme.example"), message(dedupe_key="2"))
