@@ -102,6 +102,27 @@ def test_j02_a_worker_runs_only_our_jobs(app: Flask, settings: Settings, tmp_pat
 
 
 @SQLITE
+@pytest.mark.parametrize("kind", ["text", "list"])
+def test_j02_whoever_spoils_the_count_of_foreign_jobs_stops_nothing(
+    app: Flask, settings: Settings, kind: str
+):
+    """The worker goes on, and that somebody writes there is told as before."""
+    redis = connect(settings)
+    if kind == "text":
+        redis.set("portal:foreign-jobs", "none")
+        assert foreign_jobs(redis) == 1
+    else:
+        redis.rpush("portal:foreign-jobs", "none")
+    key = put(settings, json.dumps(("os.getcwd", None, [], {})).encode())
+    put(settings, b"x" * 20_000)
+    queue_of(redis).enqueue(DRAIN)
+    run_waiting(app)
+    assert failed(settings) == [key]
+    assert queue_of(redis).finished_job_registry.count == 1
+    assert foreign_jobs(redis) > 0
+
+
+@SQLITE
 def test_j02_a_bomb_is_not_unpacked(app: Flask, settings: Settings, monkeypatch):
     """A short text that would fill the memory is left packed, counted, and the worker goes on."""
     bomb = zlib.compress(b"x" * 50_000_000)

@@ -101,7 +101,10 @@ class PortalJob(Job):
 
     def _tell(self, name: str) -> None:
         log.critical("queue.foreign_job", function=name, job=self.id)
-        self.connection.incr(_FOREIGN)
+        try:
+            self.connection.incr(_FOREIGN)
+        except ResponseError:  # whoever wrote the job wrote there too
+            self.connection.set(_FOREIGN, 1)
 
     def perform(self) -> Any:
         """Run the job. From now on a wake-up is a new one: it may tell of what comes after."""
@@ -181,7 +184,11 @@ def enqueue(redis: "Redis", name: str) -> bool:
 
 def foreign_jobs(redis: "Redis") -> int:
     """Return how often a foreign job was refused since the queue was last emptied."""
-    return int(cast("bytes | None", redis.get(_FOREIGN)) or 0)
+    said = cast("bytes | None", redis.get(_FOREIGN))
+    try:
+        return int(said or 0)
+    except ValueError:  # somebody wrote there, which is as much as a foreign job
+        return 1
 
 
 class EmbeddedQueue:
