@@ -48,6 +48,7 @@ _OPTIONS: Final[Mapping[str, str]] = {
     "entitlement": "APP/SLUG",
 }
 _LONGEST_USER: Final = 64
+_LONGEST_TEXT: Final = 1_000_000  # characters of a file; whatever is longer is none of those wanted
 _VERY_LONG: Final = re.compile(r"\S{120,}")
 # These stand for the whole thing that was named, not for an input.
 _NO_OPTION: Final = frozenset({"organisation", "state", "guest"})
@@ -93,6 +94,9 @@ class PortalGroup(click.Group):
             sys.exit(fault.exit_code)
         except click.Abort:
             click.echo("Stopped.", err=True)
+            sys.exit(1)
+        except OSError as fault:  # most often of the output: a disk that is full
+            click.echo(_one_line(str(fault)), err=True)
             sys.exit(1)
 
 
@@ -351,7 +355,13 @@ def read_text(file: IO[str], what: str) -> str:
         file: open for reading, or standard input.
         what: for the refusal, such as *the client secret*.
     """
+    unread = f"{what[:1].upper()}{what[1:]} could not be read"
     try:
-        return file.read()
+        text = file.read(_LONGEST_TEXT + 1)
+    except AttributeError:  # Python has no standard input then, and click passes that on
+        refuse(f"{unread}: standard input is closed")
     except (OSError, UnicodeDecodeError) as fault:
-        refuse(f"{what[:1].upper()}{what[1:]} could not be read from {file.name}: {fault}")
+        refuse(f"{unread} from {file.name}: {fault}")
+    if len(text) > _LONGEST_TEXT:
+        refuse(f"{unread} from {file.name}: it is longer than {_LONGEST_TEXT:,} characters")
+    return text

@@ -1,5 +1,7 @@
 """`portal idp`: from the first configuration to the last session."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,14 @@ from portal.audit.models import AuditEvent
 from portal.foundation import clock
 from portal.foundation.crypto import decrypt
 from portal.foundation.db import db
+from portal.foundation.settings import Settings
 from portal.guests.models import FederatedIdentity, Guest
 from portal.trust.models import IdentityProvider
 from portal.trust.queries import connection_for
 from tests import factories
 from tests.commands.conftest import Shell
 from tests.factories import writing
+from tests.infra.processes import environment, plain_environment
 
 # Commands translate; what they call is proved on both databases.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -52,6 +56,47 @@ def test_adding_says_what_to_give_to_the_partner(shell: Shell):
     assert decrypt(stored) == "s3cret"
     assert shell.json("idp", "list") == shell.json("idp", "list", "acme") == [made]
     assert shell.json("org", "show", "acme")["identity_providers"] == [made]
+
+
+@pytest.mark.parametrize(
+    ("words", "redirected", "line"),
+    [
+        (
+            ("idp", "add-oidc", "acme", "id", *ACME, *STDIN),
+            "<&-",
+            "The client secret could not be read: standard input is closed",
+        ),
+        (
+            ("terms", "publish", "-"),
+            "<&-",
+            "The terms could not be read: standard input is closed",
+        ),
+        (
+            ("idp", "add-oidc", "acme", "id", *ACME, "--client-secret-file", "/dev/zero"),
+            "",
+            (
+                "The client secret could not be read from /dev/zero: it is longer than 1,000,000 "
+                "characters"
+            ),
+        ),
+        (("org", "list"), ">/dev/full", "[Errno 28] No space left on device"),
+    ],
+)
+def test_w15_input_and_output_that_fail_are_one_line(
+    settings: Settings, tmp_path: Path, words: tuple[str, ...], redirected: str, line: str
+):
+    """Closed, without end, or full: no trace, and no more memory than a text takes."""
+    portal = Path(sys.executable).with_name("portal")
+    done = subprocess.run(
+        ["bash", "-c", f'ulimit -v 3000000; exec "$@" {redirected}', "-", portal, *words],
+        env={**plain_environment(), **environment(settings)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (1, f"{line}\n")
 
 
 def test_every_option_is_kept(shell: Shell, tmp_path: Path):
