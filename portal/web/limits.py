@@ -5,8 +5,9 @@ colleagues behind one address take nothing from each other. What may be guessed 
 limit beside it. An IPv6 client is known by its /64, since it has all of it to itself.
 """
 
+import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache, wraps
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final, ParamSpec
@@ -33,7 +34,7 @@ _SIGN_IN: Final = "sign-in"
 FREE: Final = frozenset(
     {"assets.static", "assets.brand_css", "assets.logo", "probes.alive", "probes.ready"}
 )
-_ASK_AGAIN: Final = timedelta(seconds=10)  # after Redis did not answer: it may take a second each
+_ASK_AGAIN: Final = 10.0  # seconds after Redis did not answer: it may take a second each
 
 P = ParamSpec("P")
 
@@ -45,7 +46,7 @@ class Counters:
         """Count in the Redis of a URL, if there is one."""
         self._own = FixedWindowRateLimiter(MemoryStorage())
         self._shared = None if url is None else FixedWindowRateLimiter(_redis(url))
-        self._away_until: datetime | None = None
+        self._away_until: float | None = None  # on a clock that nobody sets
 
     @property
     def degraded(self) -> bool:
@@ -62,25 +63,25 @@ class Counters:
         Returns:
             The seconds until the next one is let through, where this one is too many; else None.
         """
-        now = clock.protocol_now()
-        if self._shared and self._is_asked(now):
+        now, tick = clock.protocol_now(), time.monotonic()
+        if self._shared and self._is_asked(tick):
             try:
                 found = _wait(self._shared, allowed(limits), who, now)
             except RedisError as error:
                 log.warning("limits.degraded", error=str(error))
-                self._away_until = now + _ASK_AGAIN
+                self._away_until = tick + _ASK_AGAIN
             else:
                 self._away_until = None
                 return found
         return _wait(self._own, halved(limits), who, now)
 
-    def _is_asked(self, now: datetime) -> bool:
+    def _is_asked(self, tick: float) -> bool:
         away_until = self._away_until  # read once: another thread may clear it
         if away_until is None:
             return True
-        if now < away_until:
+        if tick < away_until:
             return False
-        self._away_until = now + _ASK_AGAIN  # one looks; the others need not wait with it
+        self._away_until = tick + _ASK_AGAIN  # one looks; the others need not wait with it
         return True
 
 

@@ -1,6 +1,7 @@
 """Rate limits hold with Redis and without it."""
 
 import socket
+import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -128,8 +129,8 @@ def test_j09_redis_is_asked_again_after_a_while(make_kit, redis_url, monkeypatch
     assert (len(asked), counters.degraded) == (1, True)
     monkeypatch.setattr(RedisStorage, "incr", there)
     assert statuses(client, "/form", 1) == [429]
-    later = clock.protocol_now() + timedelta(seconds=11)
-    monkeypatch.setattr(clock, "protocol_now", lambda: later)
+    later = time.monotonic() + 11
+    monkeypatch.setattr(time, "monotonic", lambda: later)
     assert statuses(client, "/form", 2) == [200, 429]
     assert not counters.degraded
 
@@ -149,8 +150,8 @@ def test_j09_one_looks_whether_redis_is_back_and_nobody_waits_with_it(
 
     monkeypatch.setattr(RedisStorage, "incr", gone)
     assert counters.wait("2 per minute", "before") is None
-    later = clock.protocol_now() + timedelta(seconds=11)
-    monkeypatch.setattr(clock, "protocol_now", lambda: later)
+    later = time.monotonic() + 11
+    monkeypatch.setattr(time, "monotonic", lambda: later)
     assert counters.wait("2 per minute", "later") is None
     assert len(asked) == 2
 
@@ -173,8 +174,27 @@ class Cleared(Counters):
 def test_j09_who_finds_redis_back_stops_no_other_thread(redis_url):
     """Each goes by what it read."""
     counters = Cleared(redis_url)
-    counters.away = clock.protocol_now() + timedelta(seconds=5)
+    counters.away = time.monotonic() + 5
     assert counters.wait("2 per minute", "somebody") is None
+
+
+def test_j15_redis_is_asked_again_though_the_clock_was_put_back(make_kit, redis_url, monkeypatch):
+    """The pause is counted by a clock that never goes back: nobody is held shorter for an hour."""
+    kit = make_kit(redis_url=redis_url, limit_per_address="4 per minute", env="development")
+    counters, client = house(kit.app)["limits"], kit.client()
+    with monkeypatch.context() as patch:
+        patch.setattr(RedisStorage, "incr", _gone)
+        assert statuses(client, "/form", 1) == [200]
+    assert counters.degraded
+    back, later = clock.protocol_now() - timedelta(hours=1), time.monotonic() + 11
+    monkeypatch.setattr(clock, "protocol_now", lambda: back)
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert statuses(client, "/form", 1) == [200]
+    assert not counters.degraded
+
+
+def _gone(*_arguments, **_more):
+    raise RedisConnectionError("gone")
 
 
 def test_j09_who_hangs_up_is_asked_twice_and_no_more(make_kit):
