@@ -175,7 +175,7 @@ def database_fault(fault: OperationalError | ProgrammingError) -> str:
     said = str(fault.orig)
     if "no such table" in said or "does not exist" in said or "no such column" in said:
         return "The database is not up to date: portal db upgrade"
-    if "locked" in said:
+    if "locked" in said or "deadlock" in said:
         return "The database is busy: try again in a moment"
     first = said.strip().partition("\n")[0][:200]
     return f"The database cannot be reached ({first}): check PORTAL_DATABASE_URL"

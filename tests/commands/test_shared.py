@@ -144,6 +144,7 @@ def test_an_empty_database_says_what_to_do(
         ("no such column: staff.x", "is not up to date"),
         ('relation "staff" does not exist\nLINE 1', "is not up to date"),
         ("database is locked", "is busy: try again"),
+        ("deadlock detected\nDETAIL: Process 1 waits", "The database is busy: try again"),
         (
             "connection refused\nIs the server running",
             "(connection refused): check PORTAL",
