@@ -233,6 +233,19 @@ def test_a_worker_that_was_too_slow_spoils_nothing(database):
     assert [(row.state, row.tries) for row in rows()] == [("sent", 2)]
 
 
+def test_of_two_workers_one_withdraws(database):
+    """The other one's message was taken over, and is written down once."""
+    put(message())
+    (slow,) = claim()
+    (quick,) = claim(NOW + LEASE)
+    for one, left in ((slow, 1), (quick, 0), (quick, 0)):
+        with writing(NOW + LEASE) as tx:
+            changes.withdraw(tx, one)
+        assert len(rows()) == left
+    found = db.session.scalars(select(AuditEvent).where(AuditEvent.event == "mail.withdrawn"))
+    assert len(found.all()) == 1
+
+
 def test_what_was_not_tried_goes_back(database):
     """Released messages are due at once, and no try is used up."""
     put(message(dedupe_key="1"), message(dedupe_key="2"))
