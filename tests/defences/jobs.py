@@ -69,8 +69,8 @@ DEFENCES: Final = (
     Defence(
         case="J02",
         file=QUEUES,
-        old="        self.connection.incr(_FOREIGN)\n",
-        new="",
+        old="            self.connection.incr(_FOREIGN)\n",
+        new="            pass\n",
         tests=(f"{WORKER}::test_j02_a_worker_runs_only_our_jobs[sqlite]",),
     ),
     Defence(
