@@ -38,9 +38,11 @@ def end(guest_id: UUID | None, email: str | None, everybody: bool, as_json: bool
     """End sessions, within one request. Who may still come in signs in again."""
     if sum((guest_id is not None, email is not None, everybody)) != 1:
         raise click.UsageError("Give one of --guest ID, --staff EMAIL and --all.")
+    organisation_id = None
     if guest_id is not None:
         view = guest_view(db.session(), guest_id, clock.policy_now())
-        known(view, "guest", str(guest_id), "portal guest list")
+        guest = known(view, "guest", str(guest_id), "portal guest list")
+        organisation_id = guest.organisation_id
     staff_id = None if email is None else _staff(email)
     with writing() as tx:
         at = clock.protocol_now()
@@ -51,7 +53,10 @@ def end(guest_id: UUID | None, email: str | None, everybody: bool, as_json: bool
         else:
             ended = end_all(tx)
         whose = {"why": WHY, "staff": staff_id}  # neither a guest's nor an employee's: everybody's
-        record(tx, [Event("session.ended", guest_id=guest_id, data=whose)])
+        event = Event(
+            "session.ended", organisation_id=organisation_id, guest_id=guest_id, data=whose
+        )
+        record(tx, [event])
     say_row({"sessions_ended": ended}, as_json, f"{ended} sessions ended.")
 
 

@@ -8,7 +8,6 @@ from portal.admission import changes as admission
 from portal.admission.changes import Arrived, Result, SignedIn, TurnedAway
 from portal.admission.identity import VerifiedIdentity
 from portal.audit.changes import record
-from portal.audit.rules import Event
 from portal.foundation import clock
 from portal.foundation.current import settings_of
 from portal.foundation.db import db, reading
@@ -17,6 +16,7 @@ from portal.foundation.transaction import Tx, new_reference, transaction
 from portal.pages import arrival, refusals, trial
 from portal.pages.acting import whoever
 from portal.pages.sessions import Overtaken, let_in
+from portal.pages.viewer import session_ended
 from portal.sign_in import changes, session
 from portal.sign_in.attempt import Errand, OpenAttempt, Purpose
 from portal.sign_in.connection import Connection, partner_connection
@@ -188,12 +188,8 @@ def signed_out() -> ResponseReturnValue:
 
 
 def _end(tx: Tx, token: str) -> None:
-    if not changes.end_session(tx, token, clock.protocol_now()):
-        return
-    guest = tx.actor.id if tx.actor.kind == "guest" else None
-    staff = tx.actor.id if tx.actor.kind == "staff" else None
-    ended = Event("session.ended", guest_id=guest, data={"why": "signed_out", "staff": staff})
-    record(tx, [ended])
+    if changes.end_session(tx, token, clock.protocol_now()):
+        record(tx, [session_ended("signed_out")])
 
 
 def connect(row: ProviderRow) -> Connection:

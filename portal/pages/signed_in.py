@@ -6,12 +6,12 @@ from flask import Blueprint, current_app, flash, redirect, render_template, url_
 from flask.typing import ResponseReturnValue
 
 from portal.audit.changes import record
-from portal.audit.rules import Event
 from portal.foundation import clock
 from portal.foundation.current import settings_of
 from portal.foundation.db import db
 from portal.foundation.transaction import transaction
 from portal.pages.acting import whoever
+from portal.pages.viewer import session_ended
 from portal.sign_in.changes import end_sessions_beside
 from portal.sign_in.queries import LiveSession, sessions_beside
 from portal.sign_in.session import current_session
@@ -38,8 +38,7 @@ def end_elsewhere() -> ResponseReturnValue:
     own = _own()
     with transaction(actor=whoever(), now=clock.policy_now(), reference=current_reference()) as tx:
         if end_sessions_beside(tx, own, clock.protocol_now()):
-            why = {"why": "signed_out_elsewhere", "staff": own.staff_id}
-            record(tx, [Event("session.ended", guest_id=own.guest_id, data=why)])
+            record(tx, [session_ended("signed_out_elsewhere")])
     flash("You are signed out everywhere else.")
     return redirect(url_for("signed_in.look"), 303)
 

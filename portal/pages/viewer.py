@@ -10,6 +10,7 @@ from flask import g
 
 from portal.access.queries import Known
 from portal.access.rules import AccessDecision, Against, access
+from portal.audit.rules import Event
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.guests.rules import State
@@ -64,6 +65,22 @@ def _guest(session: LiveSession) -> GuestViewer | None:
     decision = access(known.facts, clock.policy_now())
     dead = {Against.REMOVED, Against.IDENTITY_PROVIDER_DISABLED}
     return None if dead & set(decision.reasons) else GuestViewer(session, known, decision)
+
+
+def session_ended(why: str) -> Event:
+    """Return the event of a session that the person behind this request ends."""
+    match current():
+        case GuestViewer(known=known):
+            return Event(
+                "session.ended",
+                organisation_id=known.columns["organisation_id"],
+                guest_id=known.guest_id,
+                data={"why": why, "staff": None},
+            )
+        case StaffViewer(staff=staff):
+            return Event("session.ended", data={"why": why, "staff": staff.id})
+        case None:
+            return Event("session.ended", data={"why": why, "staff": None})
 
 
 def load() -> Viewer | None:

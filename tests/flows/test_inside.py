@@ -76,6 +76,7 @@ def test_signing_out_is_written_down(story, whose):
     assert event.actor == f"{whose}:{who}"
     assert event.data["why"] == "signed_out"
     assert (event.guest_id == who) == (whose == "guest")
+    assert (event.organisation_id is not None) == (whose == "guest")
     assert event.data.get("staff") == (str(who) if whose == "staff" else None)
 
 

@@ -50,6 +50,7 @@ def test_sessions_end_within_one_request(story, browsers, whose, left):
     of_guest = story.guest().id if whose == "guest" else None
     of_staff = str(story.admin_id) if whose == "staff" else None
     assert (event.guest_id, event.data) == (of_guest, {"why": "shell", "staff": of_staff})
+    assert (event.organisation_id is not None) == (whose == "guest")
     again = story.browser()
     assert story.knock(again).location == "/me", "nobody is shut out"
 

@@ -63,6 +63,7 @@ def test_a_person_sees_their_browsers_and_ends_the_others(story, people):
     ada = next(one for one in story.events(event="guest.created") if one.guest_id != bob(story))
     assert (event.guest_id, event.actor) == (ada.guest_id, f"guest:{ada.guest_id}")
     assert event.data == {"why": "signed_out_elsewhere", "staff": None}
+    assert event.organisation_id == ada.organisation_id, "or who looks at one company misses it"
 
 
 def bob(story: Story):
