@@ -12,7 +12,8 @@ from portal.foundation.db import db
 from portal.foundation.transaction import transaction
 from portal.pages.acting import whoever
 from portal.pages.viewer import session_ended
-from portal.sign_in.changes import end_sessions_beside
+from portal.sign_in import session
+from portal.sign_in.changes import end_sessions_beside, renew_session
 from portal.sign_in.queries import LiveSession, sessions_beside
 from portal.sign_in.session import current_session
 from portal.web.errors import current_reference
@@ -34,13 +35,16 @@ def look() -> ResponseReturnValue:
 @bp.post("/signed-in/elsewhere")
 @for_signed_in
 def end_elsewhere() -> ResponseReturnValue:
-    """End every other session of this person, within one request."""
+    """End every other session of this person within one request, and every copy of this one."""
     own = _own()
     with transaction(actor=whoever(), now=clock.policy_now(), reference=current_reference()) as tx:
         if end_sessions_beside(tx, own, clock.protocol_now()):
             record(tx, [session_ended("signed_out_elsewhere")])
+        token = renew_session(tx, own.id)
     flash("You are signed out everywhere else.")
-    return redirect(url_for("signed_in.look"), 303)
+    response = redirect(url_for("signed_in.look"), 303)
+    session.give(response, token)
+    return response
 
 
 def _own() -> LiveSession:

@@ -245,6 +245,18 @@ def end_session(tx: Tx, token: str, at: datetime) -> bool:
     return _end(tx, Session.token_hash == hash_token(token), at) == 1
 
 
+def renew_session(tx: Tx, session_id: UUID) -> str:
+    """Give a session another random id, so that a copy of its cookie is nobody's; return it."""
+    token = random_token()
+    tx.session.execute(
+        update(Session)
+        .where(Session.id == session_id)
+        .values(token_hash=hash_token(token))
+        .execution_options(synchronize_session=False)
+    )
+    return token
+
+
 def end_sessions_beside(tx: Tx, own: LiveSession, at: datetime) -> int:
     """End the other sessions of the person behind one; return how many."""
     return _end(tx, and_(of_person(own), Session.id != own.id), at)

@@ -68,9 +68,14 @@ def session_token() -> str | None:
 def sign_in(response: Response, started: StartedSession) -> None:
     """Give a new session to the browser; forms of before the sign-in are no longer valid."""
     flask.session.clear()  # the CSRF seed: somebody else may have known it
+    give(response, started.token)
+
+
+def give(response: Response, token: str) -> None:
+    """Give the browser the id of its session."""
     response.set_cookie(
         cookie_names()[1],
-        started.token,
+        token,
         secure=settings_of(current_app).https,
         httponly=True,
         samesite="Lax",

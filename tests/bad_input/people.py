@@ -214,7 +214,7 @@ EVERYBODY: Final = (
         "/signed-in",
         "/signed-in/elsewhere",
         before=_elsewhere,
-        again="signed out everywhere else",
+        again="Sign in through your own company",  # the id of the session is another one by then
     ),
     Entry("staff_sign_in.use", "nobody", "/staff/link/{sign_in}", "", before=_link, again="link"),
 )

@@ -81,6 +81,20 @@ def test_an_employee_too(story, people):
 
 
 @SQLITE
+def test_w04_a_copy_of_this_browsers_cookie_is_elsewhere_too(story):
+    """It shows as this browser: the id is another one afterwards."""
+    client, other, thief = story.browser(), story.browser(), story.browser()
+    story.arrive(client)
+    story.knock(other)
+    cookie = next(one for one in client._cookies.values() if one.key.endswith("portal-session"))
+    thief.set_cookie(cookie.key, cookie.value, domain=cookie.domain, secure=cookie.secure)
+    assert thief.get("/me").status_code == 200
+    client.submit(PAGE, to="/elsewhere")
+    assert thief.get("/me").status_code == 303
+    assert client.get("/me").status_code == 200
+
+
+@SQLITE
 def test_what_is_over_is_no_browser(story):
     """Past its end, asleep too long, ended; there is nothing to end then."""
     client, now = story.browser(), clock.protocol_now()
