@@ -1,7 +1,6 @@
 """`portal org`: stable words for scripts."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -315,7 +314,7 @@ class TestSuspendAndEnd:
         for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
             words = ("--reference", zone, "--start", "2026-01-01", "--open-ended")
             shell("contract", "add", "acme", *words, "--time-zone", zone)
-        day = datetime.now(ZoneInfo("Pacific/Pago_Pago")).date()
+        day = clock.policy_now().astimezone(ZoneInfo("Pacific/Pago_Pago")).date()
         said = f"2 contracts end with Acme on {day}, 1 of them now.\n"
         assert shell("org", "end", "acme", "--on", str(day)) == said
 

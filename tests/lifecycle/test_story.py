@@ -2,18 +2,10 @@
 
 from datetime import date
 
-import pytest
-
 from portal.admission.changes import Arrived, SignedIn
 from portal.guests.rules import Reason, State
 from portal.sponsorship.changes import deciding
 from tests.scene import Scene, folded, kept
-
-
-@pytest.fixture
-def scene(database) -> Scene:
-    """The rooms on an empty database."""
-    return Scene()
 
 
 def test_a_person_comes_is_vouched_for_and_leaves_with_time(scene: Scene):

@@ -76,6 +76,20 @@ class Stage:
         assert done is None
 
 
+# The form of a new organisation, filled in.
+NEW = {
+    "name": "Globex",
+    "slug": "globex",
+    "domain": "globex.example",
+    "reference": "G-1",
+    "first_day": "2026-01-01",
+    "last_day": "2027-12-31",
+    "time_zone": "Europe/Berlin",
+    "sponsor": "sam@host.example",
+    "approval": "at-once",
+}
+
+
 def today_in(days: int) -> str:
     return (clock.policy_now() + timedelta(days=days)).date().isoformat()
 

@@ -2,13 +2,13 @@
 
 import json
 import re
-from datetime import datetime
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask, render_template
 
+from portal.foundation import clock
 from portal.foundation.db import db
 from portal.guests.rules import Reason, State
 from portal.lifecycle import changes as lifecycle
@@ -19,7 +19,7 @@ from portal.trust.queries import organisation_by_slug, policy_for, sponsors
 from tests import factories
 from tests.infra.client import PortalClient
 from tests.pages.sessions import as_staff
-from tests.pages.stage import Stage, said, today_in, token_of
+from tests.pages.stage import NEW, Stage, said, today_in, token_of
 
 PAGES = [
     "/admin",
@@ -56,19 +56,6 @@ def test_every_page_shows(admin):
         assert (page, answer.status_code) == (page, 200)
         body = answer.text  # a stream must be read to its end
         assert "export" in page or body.count("<h1") == 1, page
-
-
-NEW = {
-    "name": "Globex",
-    "slug": "globex",
-    "domain": "globex.example",
-    "reference": "G-1",
-    "first_day": "2026-01-01",
-    "last_day": "2027-12-31",
-    "time_zone": "Europe/Berlin",
-    "sponsor": "sam@host.example",
-    "approval": "at-once",
-}
 
 
 def test_connects_an_organisation(app, admin):
@@ -373,7 +360,7 @@ def test_a_day_has_passed_where_it_has(app, admin):
             for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
                 factories.contract(tx, acme.id, reference=zone, open_ended=True, time_zone=zone)
         db.session.remove()
-    day = datetime.now(ZoneInfo("Pacific/Pago_Pago")).date()
+    day = clock.policy_now().astimezone(ZoneInfo("Pacific/Pago_Pago")).date()
     assert admin.submit(ACME, {"last_day": str(day)}, to="/end").status_code == 303
     assert f"1 contract of Acme ends now, 1 after {day:%-d %B %Y}" in admin.get(ACME).text
 

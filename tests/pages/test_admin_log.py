@@ -15,18 +15,7 @@ from portal.audit.rules import VOCABULARY, Event
 from portal.foundation.db import db
 from portal.staff.queries import listed
 from tests import factories
-
-NEW = {
-    "name": "Globex",
-    "slug": "globex",
-    "domain": "globex.example",
-    "reference": "G-1",
-    "first_day": "2026-01-01",
-    "last_day": "2027-12-31",
-    "time_zone": "Europe/Berlin",
-    "sponsor": "sam@host.example",
-    "approval": "at-once",
-}
+from tests.pages.stage import NEW
 
 
 def _events(app: Flask, number: int) -> None:
