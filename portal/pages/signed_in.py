@@ -1,13 +1,10 @@
 """Where somebody is signed in: their own sessions, and an end to all but this one."""
 
-from datetime import timedelta
-
-from flask import Blueprint, current_app, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.audit.changes import record
 from portal.foundation import clock
-from portal.foundation.current import settings_of
 from portal.foundation.db import db
 from portal.foundation.transaction import transaction
 from portal.pages.acting import whoever
@@ -15,7 +12,6 @@ from portal.pages.viewer import session_ended
 from portal.sign_in import session
 from portal.sign_in.changes import end_sessions_beside, renew_session
 from portal.sign_in.queries import LiveSession, sessions_beside
-from portal.sign_in.session import current_session
 from portal.web.errors import current_reference
 from portal.web.guards import for_signed_in
 
@@ -27,8 +23,7 @@ bp = Blueprint("signed_in", __name__)
 def look() -> ResponseReturnValue:
     """Show every browser in which this person is signed in."""
     own = _own()
-    idle = timedelta(minutes=settings_of(current_app).session_idle_minutes)
-    sessions = sessions_beside(db.session(), own, at=clock.protocol_now(), idle=idle)
+    sessions = sessions_beside(db.session(), own, at=clock.protocol_now(), idle=session.idle())
     return render_template("sign_in/sessions.html", own=own, sessions=sessions)
 
 
@@ -48,6 +43,6 @@ def end_elsewhere() -> ResponseReturnValue:
 
 
 def _own() -> LiveSession:
-    own = current_session()
+    own = session.current_session()
     assert own is not None  # the guard has asked
     return own

@@ -101,6 +101,11 @@ def life(*, break_glass: bool = False) -> timedelta:
     return min(BREAK_GLASS, hours) if break_glass else hours
 
 
+def idle() -> timedelta:
+    """Return how long a session may sleep before it is over."""
+    return timedelta(minutes=settings_of(current_app).session_idle_minutes)
+
+
 def current_session() -> LiveSession | None:
     """Return the live session of this request; read once, touched at most every five minutes.
 
@@ -117,8 +122,7 @@ def _load() -> LiveSession | None:
     if token is None:
         return None
     now = clock.protocol_now()
-    idle = timedelta(minutes=settings_of(current_app).session_idle_minutes)
-    live = queries.live_session(db.session(), token=token, at=now, idle=idle)
+    live = queries.live_session(db.session(), token=token, at=now, idle=idle())
     if live is not None and now - live.seen_at >= TOUCH_EVERY:
         with single_write() as tx:
             changes.touch_session(tx, live.id, now)
