@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from portal.access import queries as access
 from portal.admission.queries import gather
-from portal.audit.queries import Filter, search
+from portal.audit.queries import Filter, search, sign_ins
 from portal.foundation.db import db, table_of, uuid7
 from portal.guests import queries as guests
 from portal.guests.models import FederatedIdentity, Guest
@@ -167,6 +167,9 @@ READS: dict[str, Read] = {
     "what was turned down": lambda s, ids, _: sponsorships.turned_down(s, ids[1][5], ids[2][5]),
     "audit by reference": lambda s, _ids, _: search(s, Filter(reference="7K3F-9QXM-2D")),
     "audit of a guest": lambda s, ids, _: search(s, Filter(guest_id=ids[1][5])),
+    "sign-ins by weeks": lambda s, ids, scene: sign_ins(
+        s, ids[0].id, scene.now, timedelta(weeks=4)
+    ),
     "contracts that have ended": lambda s, _ids, scene: lifecycle.ended_contracts(s, scene.now),
     "guests by name or address": lambda s, ids, scene: access.guests(
         s, access.GuestFilter(ids[0].id, text="p77"), scene.now

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from portal.audit.models import AuditEvent, AuditPersonal
+from portal.foundation.weeks import mondays, week_of
 
 PAGE = 40  # a page with all their details stays below 150 kB
 BATCH = 500  # of an export, which nobody holds as a whole
@@ -141,6 +142,49 @@ def refused_by_organisation(session: Session, since: datetime) -> list[tuple[UUI
         .order_by(func.count().desc())
     )
     return [(key, reason or "", count) for key, reason, count in session.execute(query) if key]
+
+
+@dataclass(frozen=True, slots=True)
+class SignIns:
+    """How a week's sign-ins went: how many were let in, how many turned away."""
+
+    begins: date
+    let_in: int
+    refused: int
+
+
+def sign_ins(
+    session: Session, organisation_id: UUID, now: datetime, back: timedelta
+) -> list[SignIns]:
+    """Count an organisation's sign-ins of the weeks since *back* ago, the present one last.
+
+    Args:
+        session: of this request.
+        organisation_id: whose people.
+        now: aware; weeks begin on Mondays in UTC, and the first is counted whole.
+        back: how far to look.
+    """
+    weeks = mondays(now - back, now)
+    seen = (
+        select(week_of(AuditEvent.at, weeks), AuditEvent.event)
+        .where(
+            AuditEvent.organisation_id == organisation_id,
+            AuditEvent.at >= midnight(weeks[0]),
+            AuditEvent.at <= now,
+            AuditEvent.event.in_(("sign_in.succeeded", "sign_in.refused")),
+        )
+        .subquery()
+    )
+    query = select(seen.c.week, seen.c.event, func.count()).group_by(seen.c.week, seen.c.event)
+    found = {(week, event): count for week, event, count in session.execute(query)}
+    return [
+        SignIns(
+            begins,
+            found.get((number, "sign_in.succeeded"), 0),
+            found.get((number, "sign_in.refused"), 0),
+        )
+        for number, begins in enumerate(weeks)
+    ]
 
 
 def replayable(session: Session) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:

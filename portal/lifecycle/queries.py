@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import case, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
+from portal.foundation.weeks import mondays, week_of
 from portal.guests.models import Guest
 from portal.guests.queries import due_guests
 from portal.guests.rules import State
@@ -164,10 +165,7 @@ def coming(session: Session, now: datetime, ahead: timedelta) -> list[Week]:
         ahead: how far to look.
     """
     until = now + ahead
-    monday = now.date() - timedelta(days=now.weekday())
-    mondays = [
-        monday + timedelta(weeks=one) for one in range((until.date() - monday).days // 7 + 1)
-    ]
+    weeks = mondays(now, until)
     ends_at = case(
         (Contract.ends_at < Sponsorship.expires_at, Contract.ends_at),
         else_=Sponsorship.expires_at,
@@ -175,20 +173,19 @@ def coming(session: Session, now: datetime, ahead: timedelta) -> list[Week]:
     due_at = Sponsorship.review_due_at
     counts: list[dict[int, int]] = []
     for moment, further in ((due_at, due_at < ends_at), (ends_at, true())):
-        # Counted where it stands: a row a week, whoever many it is about.
-        after = [(moment >= datetime.combine(one, time(), UTC), n) for n, one in enumerate(mondays)]
-        weeks = (
-            select(case(*reversed(after)).label("week"))
+        # Counted where it stands: a row a week, however many it is about.
+        falling = (
+            select(week_of(moment, weeks))
             .select_from(Sponsorship)
             .join(Contract, Contract.id == Sponsorship.contract_id)
             .where(Sponsorship.state == Standing.ACTIVE, moment > now, moment <= until, further)
             .subquery()
         )
-        query = select(weeks.c.week, func.count()).group_by(weeks.c.week)
+        query = select(falling.c.week, func.count()).group_by(falling.c.week)
         counts.append(dict(session.execute(query).all()))
     reviews, ends = counts
     return [
         Week(begins, reviews.get(number, 0), ends.get(number, 0))
-        for number, begins in enumerate(mondays)
+        for number, begins in enumerate(weeks)
         if number in reviews or number in ends
     ]

@@ -15,6 +15,8 @@ from sqlalchemy import update
 from portal.admission.changes import Arrived, SignedIn
 from portal.applications import changes as applications
 from portal.applications.queries import application_by_slug
+from portal.audit.changes import record
+from portal.audit.rules import Event
 from portal.delivery.models import Outbox
 from portal.foundation import clock
 from portal.foundation.transaction import Tx
@@ -27,6 +29,7 @@ from tests.hostile.provider import CLIENT_ID, CLIENT_SECRET, HostileProvider
 from tests.scene import Partner, Scene
 
 TODAY: Final = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+SATURDAY: Final = 5
 _APPLICATIONS: Final = (
     ("orders", "Orders", "read", "Read"),
     ("orders", "Orders", "place", "Place orders"),
@@ -73,6 +76,7 @@ def history(world: World) -> None:
     offers = _offers(world)
     _people(world, offers)
     _edges(world)
+    _sign_ins(world)
     scene.now = TODAY
     scene.sweep()
     _today(world)
@@ -199,6 +203,16 @@ def _edges(world: World) -> None:
     for name in ("Milan Novak", "Felix Baumann"):
         subject = name.lower().replace(" ", ".")
         scene.knock(partner, scene.identity(partner, subject, name=name))
+
+
+def _sign_ins(world: World) -> None:
+    """Acme's people come in on the working days of a month."""
+    data = {"identity_provider": "id", "strength": "pwd"}
+    let_in = Event("sign_in.succeeded", organisation_id=world.partners["acme"].id, data=data)
+    days = [TODAY - timedelta(days=one) for one in range(28, 0, -1)]
+    for world.scene.now in days:
+        with world.scene.tx() as tx:
+            record(tx, [let_in] * (tx.now.day % 4 if tx.now.weekday() < SATURDAY else 0))
 
 
 def _today(world: World) -> None:

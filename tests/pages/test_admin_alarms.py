@@ -1,10 +1,14 @@
 """What an admin is told without having asked: jobs, mail and the queue, and who was refused."""
 
+import re
+
 import pytest
 from flask import Flask
 from rq.serializers import JSONSerializer
 
 from portal.admission.rules import Refusal
+from portal.audit.changes import record
+from portal.audit.rules import Event
 from portal.foundation.current import house
 from portal.foundation.db import db
 from portal.foundation.queues import ForeignJob, PortalJob, connect
@@ -42,6 +46,23 @@ def test_the_overview_says_in_words_why_sign_ins_were_refused(stage: Stage):
     stage.scene.knock(stage.acme, stage.scene.identity(stage.acme))
     text = said(stage.another(stage.scene.staff("petra", "admin")), "/admin")
     assert "The person was removed, or turned down, by somebody here. adm.tombstone" in text
+
+
+def test_an_organisation_says_how_its_sign_ins_go(stage: Stage):
+    """The numbers by weeks, and the same as bars: the longest is the largest number."""
+    admin = stage.another(stage.scene.staff("petra", "admin"))
+    page = "/admin/organisations/acme"
+    assert "Nobody of it has tried to sign in for four weeks" in said(admin, page)
+    stage.scene.run(people.remove, stage.jane, "Left the company", by=stage.ben)
+    for _ in range(3):
+        stage.scene.knock(stage.acme, stage.scene.identity(stage.acme))
+    data = {"identity_provider": "id", "strength": ""}
+    let_in = Event("sign_in.succeeded", organisation_id=stage.acme.id, data=data)
+    stage.scene.run(record, [let_in] * 8, by=stage.ben)
+    *_, row = re.findall(r"<tr>(.*?)</tr>", admin.get(page).text, re.DOTALL)
+    assert "This week" in row
+    assert re.findall(r'measured">(\d+)<', row) == ["8", "3"]
+    assert re.findall(r'rect width="([\d.]+)"', row) == ["100.0", "37.5"]
 
 
 def test_jobs_that_stand_still_do_not_run(admin: PortalClient, app: Flask, policy_clock):

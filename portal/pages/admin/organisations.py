@@ -1,6 +1,6 @@
 """Organisations: whom we trust, with what, until when, who stands for them."""
 
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 from flask import Blueprint, abort, current_app, redirect, render_template, url_for
@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from portal.access.queries import GuestFilter, counts
+from portal.audit.queries import sign_ins
 from portal.foundation import clock
 from portal.foundation.current import settings_of
 from portal.foundation.db import db
@@ -39,6 +40,8 @@ from portal.web.display import plural
 from portal.web.guards import for_admin, me
 
 bp = Blueprint("organisations", __name__, url_prefix="/admin/organisations")
+
+LOOK_BACK = timedelta(weeks=4)
 
 
 def wanted(slug: str) -> OrganisationRow:
@@ -147,6 +150,7 @@ def _page(
         offers=offered,
         users=users_by_offer(session, [one.id for one in offered]),
         counts=counts(session, GuestFilter(organisation_id=row.id)),
+        weeks=sign_ins(session, row.id, now, LOOK_BACK),
         suspend_form=suspend or ReasonForm(),
         end_form=end or EndForm(),
         now=now,
