@@ -127,7 +127,7 @@ VOCABULARY: Mapping[str, Shape] = MappingProxyType(
         "mail.sent_again": _shape("", "kind"),
         "mail.encrypted_again": _shape("", "kind"),
         "database.restored": _shape("", "last_event_at providers sessions"),
-        "lifecycle.settled_row_failed": _shape("", "kind error"),
+        "lifecycle.settled_row_failed": _shape("contract", "kind error"),
     }
 )
 

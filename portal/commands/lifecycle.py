@@ -61,7 +61,7 @@ def run(now: datetime | None, dry_run: bool, as_json: bool) -> None:
     say_row(done, as_json, _sentence(settled, dry_run=dry_run))
     if failed:
         refuse(
-            f"{len(failed)} guests could not be settled, all others were: "
+            f"{len(failed)} guests or contracts could not be settled, all others were: "
             "portal audit list --event lifecycle.settled_row_failed"
         )
 
@@ -78,7 +78,7 @@ def _settle(at: datetime) -> tuple[dict[str, int], list[str]]:
     report = jobs.run(at)
     report.settled["sign_in_deleted"] += tidy()
     settled = {kind: count for kind, count in report.settled.items() if count}
-    return settled, [str(guest_id) for guest_id in report.failed]
+    return settled, [str(row_id) for row_id in report.failed]
 
 
 def _sentence(settled: dict[str, int], *, dry_run: bool) -> str:

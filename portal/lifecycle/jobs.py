@@ -1,13 +1,14 @@
 """The sweep: find what is due, settle it in short transactions, note what was done.
 
 Idempotent and restartable: a batch asks again under lock, a doubled sweep finds nothing due, a
-killed one rolls back. A poisonous row is settled alone, reported, and the others go on.
+killed one rolls back. A poisonous row, a guest's or a contract's, is reported; the others go on.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -19,9 +20,17 @@ from portal.audit.rules import Event
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.queues import TimeUp
+from portal.foundation.rows import Sets
 from portal.foundation.transaction import Actor, Tx, transaction
 from portal.lifecycle.changes import conclude_contract, note_run
-from portal.lifecycle.queries import KINDS, Cursor, Fetch, ended_contracts, review_asks
+from portal.lifecycle.queries import (
+    KINDS,
+    Cursor,
+    EndedContract,
+    Fetch,
+    ended_contracts,
+    review_asks,
+)
 from portal.sponsorship.changes.reviewing import ask
 from portal.sponsorship.changes.settling import settle
 from portal.sponsorship.queries import open_under_contract
@@ -38,7 +47,7 @@ class SweepFailed(Exception):
 
 @dataclass(slots=True)
 class Report:
-    """What a sweep did, by kind, and which guests it could not settle."""
+    """What a sweep did, by kind, and which guests and contracts it could not settle."""
 
     settled: Counter[str] = field(default_factory=Counter)
     failed: list[UUID] = field(default_factory=list)
@@ -52,7 +61,7 @@ def sweep() -> dict[str, int]:
     """
     report = run(clock.policy_now())
     if report.failed:
-        raise SweepFailed(f"{len(report.failed)} guests could not be settled: see the audit log")
+        raise SweepFailed(f"{len(report.failed)} rows could not be settled: see the audit log")
     return dict(report.settled)
 
 
@@ -61,8 +70,8 @@ def run(now: datetime, batch: int = BATCH) -> Report:
     report = Report()
     for kind, fetch in KINDS.items():
         _each_batch(report, kind, fetch, now, batch, _settle_all)
-    for contract_id in ended_contracts(db.session(), now):
-        _end_contract(report, contract_id, now, batch)
+    for contract in ended_contracts(db.session(), now):
+        _end_contract(report, contract, now, batch)
     # Asked last: whoever is out by now is not asked about.
     _each_batch(report, "review_asked", review_asks, now, batch, ask)
     _tidy(report, now, batch)
@@ -106,27 +115,47 @@ def _apply(
         log.exception("guest not settled", guest=str(ids[0]), kind=kind)
         if ids[0] not in report.failed:  # one guest, for however many reasons they were found
             report.failed.append(ids[0])
-        _note_failed(ids[0], {"kind": kind, "error": type(error).__name__}, now)
+        _note_failed(_failure(kind, error, guest_id=ids[0]), now)
 
 
-def _note_failed(guest_id: UUID, why: Mapping[str, str], now: datetime) -> None:
-    """Note in the log that a guest could not be settled: once a day, not at every sweep."""
-    name = "lifecycle.settled_row_failed"
-    lately = Filter(event=name, guest_id=guest_id, since=now - timedelta(days=1))
+def _failure(kind: str, error: Exception, **about: Any) -> Event:
+    """Return the event of a row that could not be settled."""
+    data = {"kind": kind, "error": type(error).__name__}
+    return Event("lifecycle.settled_row_failed", reason="lifecycle.failed", data=data, **about)
+
+
+def _note_failed(failure: Event, now: datetime) -> None:
+    """Note in the log that a row could not be settled: once a day, not at every sweep."""
+    lately = Filter(
+        event=failure.name,
+        organisation_id=failure.organisation_id,
+        guest_id=failure.guest_id,
+        since=now - timedelta(days=1),
+    )
+    noted = {**failure.data, **({"sets": failure.sets} if failure.sets else {})}
     with transaction(actor=ACTOR, now=now) as tx:
-        if any(entry.data == why for entry in search(tx.session, lately)):
+        if any(entry.data == noted for entry in search(tx.session, lately)):
             return
-        record(tx, [Event(name, guest_id=guest_id, reason="lifecycle.failed", data=why)])
+        record(tx, [failure])
 
 
-def _end_contract(report: Report, contract_id: UUID, now: datetime, batch: int) -> None:
+def _end_contract(report: Report, contract: EndedContract, now: datetime, batch: int) -> None:
     after: UUID | None = None
-    while found := open_under_contract(db.session(), contract_id, after, batch):
+    while found := open_under_contract(db.session(), contract.id, after, batch):
         _apply(report, "contract_ended", now, [guest_id for _, guest_id in found], _settle_all)
         after = found[-1][0]
-    with transaction(actor=ACTOR, now=now) as tx:
-        if conclude_contract(tx, contract_id) is not None:
-            report.settled["contracts"] += 1
+    try:
+        with transaction(actor=ACTOR, now=now) as tx:
+            concluded = conclude_contract(tx, contract.id) is not None
+        report.settled["contracts"] += concluded
+    except TimeUp:
+        raise
+    except Exception as error:
+        log.exception("contract not concluded", contract=str(contract.id))
+        report.failed.append(contract.id)
+        which: Sets = {f"contract:{contract.id}": {}}
+        failure = _failure("contracts", error, organisation_id=contract.organisation_id, sets=which)
+        _note_failed(failure, now)
 
 
 def _tidy(report: Report, now: datetime, batch: int) -> None:

@@ -69,16 +69,25 @@ MOST_COUNTED = 1000
 review_asks: Fetch = _of_sponsorships("review_ask_at", Standing.ACTIVE)
 
 
-def ended_contracts(session: Session, now: datetime) -> list[UUID]:
+@dataclass(frozen=True, slots=True)
+class EndedContract:
+    """A contract that has ended, and whose it was."""
+
+    id: UUID
+    organisation_id: UUID
+
+
+def ended_contracts(session: Session, now: datetime) -> list[EndedContract]:
     """Return the contracts that have ended and whose end is not carried out yet.
 
     One that is concluded may still carry somebody who came in while it ended.
     """
     open_under = exists().where(Sponsorship.contract_id == Contract.id, Sponsorship.state.in_(OPEN))
-    query = select(Contract.id).where(
+    query = select(Contract.id, Contract.organisation_id).where(
         Contract.ends_at <= now, or_(Contract.settled_at.is_(None), open_under)
     )
-    return list(session.scalars(query.order_by(Contract.ends_at, Contract.id)))
+    rows = session.execute(query.order_by(Contract.ends_at, Contract.id))
+    return [EndedContract(*row) for row in rows]
 
 
 def guests_of(session: Session, organisation_id: UUID, after: UUID | None, n: int) -> list[UUID]:
@@ -108,8 +117,8 @@ def count_due(session: Session, now: datetime) -> dict[str, int]:
     ended = ended_contracts(session, now)
     under = {
         guest_id
-        for contract_id in ended
-        for _, guest_id in open_under_contract(session, contract_id, None, MOST_COUNTED)
+        for contract in ended
+        for _, guest_id in open_under_contract(session, contract.id, None, MOST_COUNTED)
     }
     counts["contract_ended"] = len(under - settled)
     counts["contracts"] = len(ended)

@@ -78,7 +78,7 @@ DECLARED = {
     "mail.sent_again": ("", "kind"),
     "mail.encrypted_again": ("", "kind"),
     "database.restored": ("", "last_event_at providers sessions"),
-    "lifecycle.settled_row_failed": ("", "kind error"),
+    "lifecycle.settled_row_failed": ("contract", "kind error"),
 }
 
 

@@ -242,8 +242,17 @@ DEFENCES: Final = (
     Defence(
         case="J18",
         file="portal/lifecycle/jobs.py",
-        old="    except TimeUp:\n",
-        new="    except ZeroDivisionError:\n",
+        old='        log.exception("contract not concluded", contract=str(contract.id))\n',
+        new="        raise\n",
+        tests=(
+            "tests/lifecycle/test_sweep.py::test_j18_a_poisonous_contract_holds_up_nobody[sqlite]",
+        ),
+    ),
+    Defence(
+        case="J18",
+        file="portal/lifecycle/jobs.py",
+        old="    except TimeUp:\n        raise  # no row's fault",
+        new="    except ZeroDivisionError:\n        raise  # no row's fault",
         tests=(f"{SWEEPS}::test_j18_a_sweep_that_has_had_its_time_stops[sqlite]",),
     ),
     Defence(

@@ -9,9 +9,10 @@ from sqlalchemy.orm import ORMExecuteState
 
 from portal.foundation import clock
 from portal.foundation.db import db
+from portal.foundation.queues import TimeUp
 from portal.guests.rules import State
 from portal.lifecycle import jobs
-from portal.lifecycle.changes import change_contract, runs
+from portal.lifecycle.changes import change_contract, contracts, runs
 from portal.lifecycle.queries import KINDS, Week, coming, count_due, ended_contracts, last_runs
 from portal.sponsorship.changes import settling
 from portal.sponsorship.changes.settling import settle
@@ -106,7 +107,7 @@ def test_j18_a_poisonous_row_holds_up_nobody(
         assert report.failed == [poisoned.id]
         assert report.settled["expired"] == 2
         clock.set_offset((scene.now - clock.protocol_now()).total_seconds())
-        with pytest.raises(jobs.SweepFailed, match="1 guests could not be settled"):
+        with pytest.raises(jobs.SweepFailed, match="1 rows could not be settled"):
             jobs.sweep()
     states = {subject: scene.find(acme, subject) for subject in ("p0", "p1", "p2")}
     assert [row.state for row in states.values() if row] == [
@@ -122,6 +123,56 @@ def test_j18_a_poisonous_row_holds_up_nobody(
     assert jobs.sweep()["expired"] == 1
     assert scene.row(poisoned.id).state == State.SUSPENDED
     assert folded(scene.session) == kept(scene.session)
+
+
+def test_j18_a_poisonous_contract_holds_up_nobody(scene: Scene, monkeypatch: pytest.MonkeyPatch):
+    """Its end cannot be carried out: it is reported, once a day; the others' are, and the rest."""
+    bad = scene.partner("bad", last_day=scene.day(5))
+    acme = scene.partner("acme", last_day=scene.day(6), review_days=15)
+    further = scene.contract(acme, "C-2", first_day=scene.day(-9), open_ended=True)
+    jane = scene.active(acme, days=90)
+    assert scene.sponsorship(jane).contract_id == further
+    scene.later(days=8)
+    tell = contracts._tell
+
+    def choking(tx, organisation_id, *rest):
+        if organisation_id == bad.id:
+            raise ZeroDivisionError
+        tell(tx, organisation_id, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(contracts, "_tell", choking)
+        for _ in range(3):
+            report = jobs.run(scene.now)
+            assert report.failed == [bad.contract_id]
+        assert last_runs(scene.session)[0].failed == 1
+        settled = sum((Counter(run.settled) for run in last_runs(scene.session)), Counter())
+        assert settled == {"contracts": 1, "review_asked": 1, "arrivals_deleted": 1}
+    (noted,) = scene.events("lifecycle.settled_row_failed")
+    assert (noted.organisation_id, noted.guest_id) == (bad.id, None)
+    assert noted.data == {
+        "kind": "contracts",
+        "error": "ZeroDivisionError",
+        "sets": {f"contract:{bad.contract_id}": {}},
+    }
+    assert scene.sweep() == {"contracts": 1}
+    assert folded(scene.session) == kept(scene.session)
+
+
+def test_a_job_whose_time_is_up_blames_no_contract(scene: Scene, monkeypatch: pytest.MonkeyPatch):
+    """The job ends there; the next sweep carries the end out."""
+    scene.partner("acme", last_day=scene.day(5))
+    scene.later(days=8)
+
+    def slow(*_: object) -> None:
+        raise TimeUp
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "conclude_contract", slow)
+        with pytest.raises(TimeUp):
+            jobs.run(scene.now)
+    assert scene.events("lifecycle.settled_row_failed") == []
+    assert scene.sweep() == {"contracts": 1}
 
 
 def test_a_guest_who_is_found_twice_fails_once(scene: Scene, monkeypatch: pytest.MonkeyPatch):

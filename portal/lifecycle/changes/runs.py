@@ -22,7 +22,7 @@ def note_run(
         began_at: the policy clock's time that the sweep settled by.
         ended_at: of the policy clock.
         settled: how many of each kind.
-        failed: how many guests could not be settled.
+        failed: how many guests and contracts could not be settled.
     """
     tx.session.execute(
         insert(table_of(SweepRun)),
