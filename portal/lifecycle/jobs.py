@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from portal.admission.changes import delete_expired as delete_arrivals
 from portal.audit.changes import record
@@ -21,7 +22,7 @@ from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.queues import TimeUp
 from portal.foundation.rows import Sets
-from portal.foundation.transaction import Actor, Tx, transaction
+from portal.foundation.transaction import Actor, Tx, transaction, was_deadlock
 from portal.lifecycle.changes import conclude_contract, note_run
 from portal.lifecycle.queries import (
     KINDS,
@@ -39,6 +40,8 @@ BATCH = 500
 ACTOR = Actor.system("sweep")
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 
 class SweepFailed(Exception):
@@ -102,9 +105,7 @@ def _apply(
     """Apply to a batch; if that fails, to each alone, so that one cannot hold up the others."""
     ids = list(dict.fromkeys(guest_ids))
     try:
-        with transaction(actor=ACTOR, now=now) as tx:
-            done = apply(tx, ids)
-        report.settled[kind] += done
+        report.settled[kind] += _carry_out(now, lambda tx: apply(tx, ids))
     except TimeUp:
         raise  # no row's fault: the job ends here, and the next sweep goes on from what is done
     except Exception as error:
@@ -116,6 +117,18 @@ def _apply(
         if ids[0] not in report.failed:  # one guest, for however many reasons they were found
             report.failed.append(ids[0])
         _note_failed(_failure(kind, error, guest_id=ids[0]), now)
+
+
+def _carry_out(now: datetime, change: Callable[[Tx], T]) -> T:
+    """Run a change in one transaction; once more after a deadlock, which is no row's fault."""
+    try:
+        with transaction(actor=ACTOR, now=now) as tx:
+            return change(tx)
+    except DBAPIError as fault:
+        if not was_deadlock(fault):
+            raise
+    with transaction(actor=ACTOR, now=now) as tx:
+        return change(tx)
 
 
 def _failure(kind: str, error: Exception, **about: Any) -> Event:
@@ -145,9 +158,8 @@ def _end_contract(report: Report, contract: EndedContract, now: datetime, batch:
         _apply(report, "contract_ended", now, [guest_id for _, guest_id in found], _settle_all)
         after = found[-1][0]
     try:
-        with transaction(actor=ACTOR, now=now) as tx:
-            concluded = conclude_contract(tx, contract.id) is not None
-        report.settled["contracts"] += concluded
+        ended = _carry_out(now, lambda tx: conclude_contract(tx, contract.id))
+        report.settled["contracts"] += ended is not None
     except TimeUp:
         raise
     except Exception as error:

@@ -6,13 +6,18 @@ from typing import Any
 import pytest
 
 from portal.admission.changes import Arrived, arriving
+from portal.guests.changes import lock_places
+from portal.guests.queries import lock
+from portal.guests.rules import State
+from portal.lifecycle import jobs
 from portal.lifecycle.changes import end_organisation, hand_over_all, withdraw_offer
 from portal.sponsorship.changes import deciding, grants
 from portal.sponsorship.queries import open_by_sponsor
 from portal.staff.changes import remove
 from tests.infra.ports import wait_until
 from tests.racing import beside, somebody_waits
-from tests.scene import Partner, Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import Partner, Scene
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
@@ -103,4 +108,28 @@ def test_what_a_sponsor_gives_at_this_moment_ends_with_its_offer(scene: Scene, m
     assert [(one.state, one.state_reason) for one in scene.grants(jane)] == [
         ("ended", "offer_withdrawn")
     ]
+    assert folded(scene.session) == kept(scene.session)
+
+
+def test_a_sweep_that_waits_crosswise_tries_once_more(scene: Scene):
+    """Somebody has the place that it wants, and wants the guest it has: it is taken back.
+
+    That is nobody's fault, and nobody is reported for it.
+    """
+    acme = scene.partner()
+    jane = scene.guest(acme)
+    scene.later(days=15)
+    reports: list[jobs.Report] = []
+    sweep, faults = beside(lambda: reports.append(jobs.run(scene.now)))
+    with scene.tx() as tx:
+        lock_places(tx, acme.id)
+        sweep.start()
+        wait_until(somebody_waits, "it waits for the place")
+        lock(tx, [jane])  # PostgreSQL takes back whoever has waited for longer
+    sweep.join(20)
+    assert faults == []
+    assert [one.failed for one in reports] == [[]]
+    assert scene.events("lifecycle.settled_row_failed") == []
+    assert scene.row(jane).state == State.REMOVED
+    assert scene.seats(acme) == (0, 0)
     assert folded(scene.session) == kept(scene.session)
