@@ -23,16 +23,13 @@ from portal.admission.queries import open_arrival
 from portal.applications.models import Application
 from portal.audit import queries as audit_queries
 from portal.audit.queries import Entry, Filter
-from portal.audit.rules import fold, plain
 from portal.delivery.models import Outbox
-from portal.foundation.db import Base, db
+from portal.foundation.db import db
 from portal.foundation.transaction import ANONYMOUS, Actor, Tx, transaction
-from portal.guests.models import FederatedIdentity, Guest
 from portal.guests.queries import GuestRow, by_identity
 from portal.guests.queries import get as get_guest
 from portal.lifecycle import jobs
 from portal.sponsorship.changes import deciding
-from portal.sponsorship.models import Grant, Sponsorship
 from portal.sponsorship.queries import GrantRow, SponsorshipRow, grants_of, of_guest
 from portal.sponsorship.rules import local_day
 from portal.trust import changes as trust
@@ -361,40 +358,3 @@ def statements() -> Iterator[list[str]]:
         yield sent
     finally:
         event.remove(db.engine, "before_cursor_execute", note)
-
-
-FOLDED: Mapping[str, type[Base]] = {
-    "guest": Guest,
-    "federated_identity": FederatedIdentity,
-    "sponsorship": Sponsorship,
-    "grant": Grant,
-    "organisation": Organisation,
-    "contract": Contract,
-}
-# Counters of rows that the database keeps for its own sake; they are counted, not folded.
-UNFOLDED: Mapping[str, frozenset[str]] = {
-    "organisation": frozenset({"seats", "waiting", "later_told_at"})
-}
-
-
-def folded(session: Session) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return the rows that the audit log describes."""
-    tables = fold(audit_queries.replayable(session))
-    return {name: _without(name, tables.get(name, {})) for name in FOLDED}
-
-
-def kept(session: Session) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return the rows that the database holds, in the same plain form."""
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for name, model in FOLDED.items():
-        rows = session.execute(select(*model.__table__.columns)).mappings()
-        found[name] = _without(name, {str(row["id"]): plain(dict(row)) for row in rows})
-    return found
-
-
-def _without(table: str, rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    left_out = UNFOLDED.get(table, frozenset()) | {"id"}
-    return {
-        key: {name: value for name, value in row.items() if name not in left_out}
-        for key, row in rows.items()
-    }

@@ -11,7 +11,8 @@ from portal.sponsorship.changes import people
 from portal.trust import changes as trust
 from tests.admission.outcomes import refusal
 from tests.factories import HOUSE
-from tests.scene import Partner, Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import Partner, Scene
 
 DAY = timedelta(days=1)
 

@@ -17,7 +17,8 @@ from portal.trust import changes as trust
 from portal.trust.queries import current_terms, provider_by_id
 from tests.admission.outcomes import refusal
 from tests.racing import beside
-from tests.scene import HOST_DOMAINS, Partner, Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import HOST_DOMAINS, Partner, Scene
 
 DAY = timedelta(days=1)
 

@@ -4,7 +4,8 @@ from portal.admission.changes import Arrived, LostRace, SignedIn, TurnedAway, ac
 from portal.admission.changes.arriving import Acceptance
 from portal.admission.queries import open_arrival
 from portal.guests.rules import State
-from tests.scene import HOST_DOMAINS, Partner, Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import HOST_DOMAINS, Partner, Scene
 
 
 def late(scene: Scene, partner: Partner, **policy: object):

@@ -18,7 +18,8 @@ from portal.admission.changes.arriving import Acceptance
 from portal.admission.queries import open_arrival
 from portal.sponsorship.changes import deciding, people
 from tests.racing import beside
-from tests.scene import HOST_DOMAINS, Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import HOST_DOMAINS, Scene
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 

@@ -15,7 +15,8 @@ from portal.guests.rules import Reason, State
 from portal.sponsorship.models import Sponsorship
 from portal.trust.queries import current_terms
 from tests.racing import race
-from tests.scene import Partner, Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import Partner, Scene
 
 pytestmark = [
     pytest.mark.processes,

@@ -24,7 +24,8 @@ from portal.sign_in.queries import attempt_of
 from portal.sponsorship.changes import people
 from portal.trust import changes as trust
 from tests.racing import race
-from tests.scene import HOST_DOMAINS, Partner, Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import HOST_DOMAINS, Partner, Scene
 
 pytestmark = [
     pytest.mark.processes,

@@ -13,7 +13,8 @@ from portal.sponsorship.changes.requesting import vouch
 from portal.staff.changes import remove as let_go
 from portal.trust import changes as trust
 from tests.admission.outcomes import refusal
-from tests.scene import Partner, Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import Partner, Scene
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from portal.sponsorship.changes import deciding, people
 from portal.sponsorship.changes.requesting import vouch
 from portal.staff.changes import remove as let_go
 from portal.trust import changes as trust
-from tests.scene import Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import Scene
 
 
 @pytest.fixture

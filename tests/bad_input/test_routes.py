@@ -17,7 +17,7 @@ from tests.bad_input.entry import Entry
 from tests.bad_input.nasty import MARKUP, NO, NUMBER, YES, Nasty, is_clean
 from tests.bad_input.routes import ENTRIES
 from tests.bad_input.world import Form, House, new_texts
-from tests.scene import folded, kept
+from tests.replay import folded, kept
 
 REFUSED: Final = {400, 404, 409, 410, 413, 422}
 EACH: Final = pytest.mark.parametrize("entry", ENTRIES, ids=[one.endpoint for one in ENTRIES])

@@ -16,7 +16,8 @@ from portal.sponsorship.changes.settling import end_sponsorships
 from portal.sponsorship.queries import open_rows
 from portal.trust import changes as trust
 from portal.trust.queries import current_terms
-from tests.scene import Partner, Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import Partner, Scene
 
 
 @pytest.fixture

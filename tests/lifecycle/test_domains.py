@@ -15,7 +15,8 @@ from portal.sponsorship.rules import Standing
 from portal.trust.queries import eligible_sponsors
 from portal.trust.rules import Refused
 from tests.factories import HOUSE
-from tests.scene import Partner, Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import Partner, Scene
 
 LABS = "labs.example"
 

@@ -11,7 +11,8 @@ from portal.sponsorship.rules import Standing
 from portal.trust.queries import current_terms
 from tests.infra.ports import wait_until
 from tests.racing import beside, somebody_waits
-from tests.scene import HOST_DOMAINS, Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import HOST_DOMAINS, Scene
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
 
 from portal.guests.rules import Reason, State
 from portal.lifecycle import changes
@@ -11,13 +10,12 @@ from portal.sponsorship.changes import people
 from portal.sponsorship.changes.requesting import vouch
 from portal.sponsorship.rules import Standing
 from portal.staff.changes import remove as let_go
-from portal.staff.models import Staff
 from portal.trust import changes as trust
 from portal.trust.queries import organisations_decided_by, sponsors
 from portal.trust.rules import Refused
 from tests import factories
-from tests.factories import HOST_ISSUER
-from tests.scene import Partner, Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import Partner, Scene
 
 DAY = timedelta(days=1)
 
@@ -39,13 +37,12 @@ def leave(scene: Scene, staff_id) -> tuple[int, int]:
 class TestSponsorLeaves:
     def test_who_comes_back_decides_for_nobody_until_they_are_named(self, scene: Scene):
         """A role is no word of an admin for these organisations; the deputy's place is free."""
-        ada, ben = scene.staff("ada"), scene.staff("ben")
+        with scene.tx() as tx:
+            ada = factories.staff(tx, "ada@host.example", subject="a1")
+        ben = scene.staff("ben")
         acme = scene.partner(sponsors=(ada,), deputy=ben)
         zeta = scene.partner("zeta", sponsors=(ada, ben))
         jane = scene.active(acme)
-        with scene.tx() as tx:
-            bound = {"issuer": HOST_ISSUER, "subject": "a1"}
-            tx.session.execute(update(Staff).where(Staff.id == ada).values(bound))
         with scene.tx() as tx:
             assert changes.let_go(tx, ada) == (1, 0)
         assert scene.sponsorship(jane).sponsor_id == ben

@@ -5,7 +5,8 @@ from datetime import date
 from portal.admission.changes import Arrived, SignedIn
 from portal.guests.rules import Reason, State
 from portal.sponsorship.changes import deciding
-from tests.scene import Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import Scene
 
 
 def test_a_person_comes_is_vouched_for_and_leaves_with_time(scene: Scene):

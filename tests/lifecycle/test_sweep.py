@@ -17,7 +17,8 @@ from portal.lifecycle.queries import KINDS, Week, coming, count_due, ended_contr
 from portal.sponsorship.changes import settling
 from portal.sponsorship.changes.settling import settle
 from portal.sponsorship.models import Sponsorship
-from tests.scene import Partner, Scene, folded, kept, statements
+from tests.replay import folded, kept
+from tests.scene import Partner, Scene, statements
 
 BATCH_COST = 12
 

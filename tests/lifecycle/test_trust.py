@@ -14,7 +14,8 @@ from portal.staff.changes import remove as let_go
 from portal.trust.queries import contract_facts
 from portal.trust.rules import Refused
 from tests.factories import HOUSE
-from tests.scene import Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import Scene
 
 DAY = timedelta(days=1)
 

@@ -28,7 +28,8 @@ from portal.sponsorship.changes.requesting import vouch
 from portal.sponsorship.queries import SponsorshipRow
 from portal.staff.changes import remove as let_go
 from portal.trust.rules import Refused
-from tests.scene import BEGIN, Partner, Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import BEGIN, Partner, Scene
 
 STAFF = ("ada", "ben", "cem", "dee")
 POLICY: Mapping[str, Any] = {

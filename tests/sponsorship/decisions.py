@@ -2,7 +2,8 @@
 
 from portal.guests.rules import State
 from portal.sponsorship.changes import deciding, people
-from tests.scene import Scene, kept
+from tests.replay import kept
+from tests.scene import Scene
 
 
 def suspend(scene: Scene, guest_id, reason: str = "Lost laptop", *, by_admin: bool = False) -> None:

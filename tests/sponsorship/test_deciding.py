@@ -20,7 +20,8 @@ from portal.trust import changes as trust
 from portal.trust.queries import contract_facts
 from portal.trust.rules import Refused
 from tests.factories import HOUSE
-from tests.scene import Partner, Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import Partner, Scene
 from tests.sponsorship.granted import grant_states
 
 DAY = timedelta(days=1)

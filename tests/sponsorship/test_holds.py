@@ -11,7 +11,8 @@ from portal.sponsorship.changes import deciding
 from portal.sponsorship.changes.requesting import vouch
 from portal.sponsorship.rules import Standing
 from portal.trust.rules import Refused
-from tests.scene import Partner, Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import Partner, Scene
 from tests.sponsorship.decisions import end, let_back, note_of, remove, resume, suspend
 
 DAY = timedelta(days=1)

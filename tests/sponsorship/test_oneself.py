@@ -19,7 +19,8 @@ from portal.trust import changes as trust
 from tests.factories import HOUSE
 from tests.infra.ports import wait_until
 from tests.racing import beside, somebody_waits
-from tests.scene import Partner, Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import Partner, Scene
 
 COLUMNS = pytest.mark.parametrize("column", ["email", "email_aside"])
 

@@ -7,7 +7,8 @@ from portal.guests.rules import LAPSES_AFTER, Reason, State
 from portal.sponsorship.changes.bounds import NotYours
 from portal.sponsorship.rules import Standing
 from portal.trust.rules import Refused
-from tests.scene import Partner, Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import Partner, Scene
 from tests.sponsorship.decisions import end, let_back, note_of, remove, resume, suspend
 
 

@@ -13,7 +13,8 @@ from portal.sponsorship.changes.deciding import Lost
 from portal.sponsorship.rules import Standing
 from portal.staff import changes as staff_changes
 from tests.racing import race
-from tests.scene import Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import Scene
 
 pytestmark = [
     pytest.mark.processes,

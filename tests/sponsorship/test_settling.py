@@ -11,7 +11,8 @@ from portal.lifecycle.changes import change_contract
 from portal.sponsorship.changes import deciding, people, settling
 from portal.sponsorship.changes.requesting import vouch
 from portal.sponsorship.rules import Standing
-from tests.scene import Partner, Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import Partner, Scene
 
 DAY = timedelta(days=1)
 TICK = timedelta(microseconds=1)

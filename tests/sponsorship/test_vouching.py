@@ -10,7 +10,8 @@ from portal.sponsorship.changes.deciding import Lost
 from portal.sponsorship.changes.requesting import vouch
 from portal.sponsorship.rules import Standing
 from portal.trust.rules import Refused
-from tests.scene import Partner, Scene, folded, kept
+from tests.replay import folded, kept
+from tests.scene import Partner, Scene
 from tests.sponsorship.granted import grant_states
 
 DAY = timedelta(days=1)
