@@ -1,6 +1,10 @@
 """Trust where an edit changes nothing, or asks for what stands already."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from itertools import combinations
+from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select
@@ -11,8 +15,10 @@ from portal.foundation.db import db
 from portal.foundation.refused import Refused
 from portal.trust import changes
 from portal.trust.models import IdentityProvider, Organisation
+from portal.trust.queries import sponsors
 from tests import factories
 from tests.factories import HOUSE, NOW, writing
+from tests.replay import folded, kept
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -114,3 +120,35 @@ def test_a_secret_under_the_first_key_is_left_alone():
     with writing() as tx:
         assert changes.encrypt_again(tx, partner.provider_id) is False
     assert count() == before
+
+
+def arrangements(*people: UUID) -> Iterator[dict[str, Any]]:
+    """Every way to name some of these people, one of them perhaps as deputy or as lead."""
+    for number in range(1, len(people) + 1):
+        for chosen in combinations(people, number):
+            for deputy in (None, *sorted({*people} - {*chosen})):
+                for lead in (None, *chosen):
+                    yield {"sponsors": chosen, "deputy": deputy, "lead": lead}
+
+
+def test_sponsors_may_change_places_in_any_way():
+    """From every arrangement of two people to every other: there is one deputy, one lead."""
+    with writing() as tx:
+        ada, ben = (factories.staff(tx, f"{name}@host.example") for name in ("ada", "ben"))
+        acme = factories.organisation(tx)
+    ways = list(arrangements(ada, ben))
+    assert len(ways) == 11
+    for before in ways:
+        for after in ways:
+            for wanted in (before, after):
+                with writing() as tx:
+                    changes.name_sponsors(tx, acme, **wanted)
+            named = sponsors(db.session(), acme)
+            assert {one.staff_id for one in named} == {*after["sponsors"], after["deputy"]} - {None}
+            assert [one.staff_id for one in named if one.role == "deputy"] == [
+                one for one in (after["deputy"],) if one
+            ]
+            assert [one.staff_id for one in named if one.lead] == [
+                one for one in (after["lead"],) if one
+            ]
+    assert folded(db.session()) == kept(db.session())

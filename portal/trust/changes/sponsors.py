@@ -124,8 +124,14 @@ def _apply(tx: Tx, organisation_id: UUID, wanted: dict[UUID, tuple[str, bool]]) 
     kept = [(row, *wanted[staff_id]) for staff_id, row in named.items() if staff_id in wanted]
     edits: Sets = {}
     # At most one lead and one deputy at any moment: old ones step back before new ones step up.
-    for row, role, lead in sorted(kept, key=lambda one: (one[2], one[1] == "deputy")):
-        for one, columns in edit(tx, row, {"role": role, "lead": lead}).items():
+    back = [
+        (row, {"role": "sponsor", "lead": False})
+        for row, role, lead in kept
+        if (row.role, row.lead) != (role, lead)
+    ]
+    up = [(row, {"role": role, "lead": lead}) for row, role, lead in kept]
+    for row, values in back + up:
+        for one, columns in edit(tx, row, values).items():
             edits.setdefault(one, {}).update(columns)
     for staff_id, (role, lead) in wanted.items():
         if staff_id not in named:
