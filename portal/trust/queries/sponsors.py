@@ -1,6 +1,6 @@
 """Who is named for an organisation, and who of them may decide."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -106,7 +106,11 @@ def lock_named(tx: Tx, organisation_id: UUID) -> None:
     Where nobody is, two who name somebody meet on the organisation: no guest is in their way.
     """
     theirs = OrganisationSponsor.organisation_id == organisation_id
-    if not _lock(tx, theirs):
+    locked = _lock(tx, theirs)
+    # Whoever was waited for may have named others, who decide by now.
+    while (found := _lock(tx, theirs)) != locked:
+        locked = found
+    if not locked:
         tx.session.execute(
             select(Organisation.id)
             .where(Organisation.id == organisation_id)
@@ -120,15 +124,14 @@ def lock_named_of(tx: Tx, staff_id: UUID) -> None:
     _lock(tx, OrganisationSponsor.staff_id == staff_id)
 
 
-def _lock(tx: Tx, which: ColumnElement[bool]) -> bool:
-    """Lock these rows; say whether there are any."""
-    rows = tx.session.execute(
+def _lock(tx: Tx, which: ColumnElement[bool]) -> Sequence[UUID]:
+    """Lock these rows, as far as they were there when it began to wait; return which."""
+    return tx.session.scalars(
         select(OrganisationSponsor.id)
         .where(which)
         .order_by(OrganisationSponsor.id)
         .with_for_update()
-    )
-    return bool(rows.all())
+    ).all()
 
 
 def organisations_decided_by(session: Session, staff_id: UUID) -> list[OrganisationRow]:
