@@ -234,3 +234,19 @@ def test_past_decisions_are_mine_latest_first():
         scene.session, acme.sponsor, before=(last.decided_at, last.id), limit=1
     )
     assert [one.guest_name for one in older] == ["Ann"]
+
+
+def test_a_list_may_be_of_any_number_of_people(monkeypatch: pytest.MonkeyPatch):
+    """PostgreSQL takes 65,535 parameters in a statement, SQLite half of that: it reads in parts."""
+    scene = Scene()
+    acme = scene.partner("acme")
+    people = [scene.guest(acme, f"p{number}") for number in range(5)]
+    whole = queries.views(scene.session, people, scene.now)
+    monkeypatch.setattr("portal.foundation.db.MOST_AT_ONCE", 2)
+    session = scene.session
+    with counted() as sent:
+        assert queries.views(session, people, scene.now) == whole
+    # The facts, the sponsorships, the grants: two people, two, and one.
+    assert len([one for one in sent if one.startswith("SELECT")]) == 9
+    asked = {item.sponsorship.id for item in queries.inbox(session, acme.sponsor, scene.now)}
+    assert len(asked) == 5

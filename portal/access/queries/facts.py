@@ -1,4 +1,4 @@
-"""The facts that access is decided on, in one indexed read, whatever the number of guests."""
+"""The facts that access is decided on, in one indexed read for 10,000 guests."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, FromClause, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from portal.access.rules import AccessFacts
-from portal.foundation.db import table_of
+from portal.foundation.db import parts, table_of
 from portal.foundation.packed import packed
 from portal.guests.models import FederatedIdentity, Guest
 from portal.guests.rules import Reason, State
@@ -88,10 +88,11 @@ _FACTS = (
 
 
 def gather(session: Session, guest_ids: Iterable[UUID]) -> dict[UUID, Known]:
-    """Return what access depends on, for each guest: one read, whatever their number."""
+    """Return what access depends on, for each guest: one read for as many as fit into one."""
     found: dict[UUID, list[Sequence[Any]]] = {}
-    for row in session.execute(_FACTS, {"guests": list(guest_ids)}):
-        found.setdefault(row[0][0], []).append(row)
+    for ids in parts(guest_ids):
+        for row in session.execute(_FACTS, {"guests": ids}):
+            found.setdefault(row[0][0], []).append(row)
     return {guest_id: known_of(rows) for guest_id, rows in found.items()}
 
 

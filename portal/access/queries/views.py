@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from portal.access.queries.facts import Known, gather
 from portal.access.rules import AccessDecision, access, usable
-from portal.foundation.db import table_of
+from portal.foundation.db import parts, table_of
 from portal.foundation.packed import packed
 from portal.guests.rules import Reason, State
 from portal.sponsorship.models import Sponsorship
@@ -283,9 +283,10 @@ def sponsorships_of(
 ) -> dict[UUID, list[SponsorshipView]]:
     """Return all sponsorships of each guest, newest first."""
     found: dict[UUID, list[SponsorshipView]] = {}
-    for values in session.scalars(_OF_GUESTS, {"guests": list(guest_ids)}):
-        one = sponsorship_view(values)
-        found.setdefault(one.guest_id, []).append(one)
+    for ids in parts(guest_ids):
+        for values in session.scalars(_OF_GUESTS, {"guests": ids}):
+            one = sponsorship_view(values)
+            found.setdefault(one.guest_id, []).append(one)
     return found
 
 

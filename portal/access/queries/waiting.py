@@ -18,6 +18,7 @@ from portal.access.queries.views import (
     views,
 )
 from portal.applications.models import Application, Entitlement
+from portal.foundation.db import parts
 from portal.guests.models import Guest
 from portal.guests.rules import Reason, State
 from portal.sponsorship.models import Grant, Sponsorship
@@ -209,8 +210,11 @@ def _proposals(staff_id: UUID, places: list[UUID], now: datetime) -> Select[*tup
 
 
 def _sponsorships(session: Session, ids: Iterable[UUID]) -> dict[UUID, SponsorshipView]:
-    query = sponsorships_with_names().where(Sponsorship.id.in_(list(ids)))
-    return {one.id: one for one in map(sponsorship_view, session.scalars(query))}
+    found: dict[UUID, SponsorshipView] = {}
+    for some in parts(ids):
+        query = sponsorships_with_names().where(Sponsorship.id.in_(some))
+        found |= {one.id: one for one in map(sponsorship_view, session.scalars(query))}
+    return found
 
 
 def next_review(session: Session, staff_id: UUID, now: datetime) -> tuple[datetime, int] | None:

@@ -93,7 +93,11 @@ def grants_of(
 ) -> list[GrantRow]:
     """Return the grants of guests; the ended ones only when asked."""
     query = _ALL_OF_GUESTS if ended else _OF_GUESTS
-    return [GrantRow(*row) for row in session.scalars(query, {"guests": list(guest_ids)})]
+    return [
+        GrantRow(*row)
+        for ids in parts(guest_ids)
+        for row in session.scalars(query, {"guests": ids})
+    ]
 
 
 def grants_under(session: Session, sponsorship_ids: Iterable[UUID]) -> list[GrantRow]:
