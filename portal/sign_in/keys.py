@@ -23,6 +23,8 @@ _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "OKP": ("crv", "x"),
 }
 _CURVES: Final[Mapping[str, str]] = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
+# Any of them gives the others (RFC 7518, 6.3.2): one prime of a modulus is its private half.
+_PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 _KEPT: Final = ("kty", "kid", "use", "key_ops", "alg", "n", "e", "crv", "x", "y")
 
 
@@ -121,7 +123,8 @@ def kept_keys(document: Mapping[str, Any]) -> dict[str, Any]:
     keys = []
     for one in listed[: MOST_KEYS + 1]:
         key = {name: one[name] for name in _KEPT if name in one} if isinstance(one, dict) else {}
-        keys.append(key | ({"d": ""} if isinstance(one, dict) and "d" in one else {}))
+        leaked = isinstance(one, dict) and not _PRIVATE.isdisjoint(one)
+        keys.append(key | ({"d": ""} if leaked else {}))
     return {"keys": keys}
 
 
@@ -154,7 +157,7 @@ def _fault(listed: Mapping[str, Any], kind: str) -> str | None:
         return "a key that is not asymmetric" if kind == "oct" else "a key of an unknown type"
     if not isinstance(listed.get("kid", ""), str):
         return "a key whose id is not text"
-    if "d" in listed:
+    if not _PRIVATE.isdisjoint(listed):
         return "a key whose private half is published: whoever reads it can sign"
     if listed.get("use", "sig") != "sig" or (
         isinstance(operations, list) and "verify" not in operations
