@@ -34,6 +34,7 @@ from portal.sign_in.rules import (
     check_answer,
     check_claims,
     check_hash,
+    check_token_type,
     check_userinfo,
     identity_of,
     is_directory_guest,
@@ -130,6 +131,7 @@ def _identity(
     tokens = _redeem(providers, connection, attempt, answer, metadata, public_url)
     id_token = tokens.get("id_token")
     header, claims = _or_raise(split(id_token))
+    _require(check_token_type(tokens))
     _require(providers.check_signature(connection, str(id_token), header))
     _require(
         check_claims(

@@ -78,6 +78,21 @@ def test_a_token_response_that_cannot_be_reckoned_with(
         assert walk.refused() is reason
 
 
+@pytest.mark.parametrize("kind", ["DPoP", "mac", "N_A", "", "Bearer ", None, 1, ["Bearer"]])
+def test_an_access_token_of_another_type(walk: Walk, hostile: HostileProvider, kind: Any) -> None:
+    """It must be Bearer (Core 3.1.3.3); what is not understood is not used (RFC 6749, 7.1)."""
+    with hostile.lying(tokens={"token_type": kind}, only_userinfo=frozenset({"email"})):
+        assert walk.refused() is R.TYPE
+    assert hostile.requests["userinfo"] == 0
+
+
+@pytest.mark.parametrize("kind", ["bearer", "BEARER", GONE])
+def test_bearer_in_any_case_or_unsaid(walk: Walk, hostile: HostileProvider, kind: Any) -> None:
+    """The type is compared without case (RFC 6749, 5.1); some providers leave it out."""
+    with hostile.lying(tokens={"token_type": kind}, only_userinfo=frozenset({"email"})):
+        assert walk.sign_in().email == "ada@acme.example"
+
+
 def test_hashes_of_what_came_along(walk: Walk, hostile: HostileProvider) -> None:
     """An access token or code that was swapped under a true ID token."""
     for claims in ({"at_hash": "AAAA"}, {"at_hash": None}, {"c_hash": "AAAA"}):

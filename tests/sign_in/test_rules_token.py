@@ -17,6 +17,7 @@ from portal.sign_in.rules import (
     check_claims,
     check_hash,
     check_header,
+    check_token_type,
     check_userinfo,
     is_subject,
     split,
@@ -365,3 +366,20 @@ def test_a_subject(value: object, *, expected: bool):
 def test_a_number(value: object, expected: float | None):
     """JSON's true is no time, and neither is what no clock reaches."""
     assert number(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("tokens", "fits"),
+    [
+        ({}, True),
+        ({"token_type": "Bearer"}, True),
+        ({"token_type": "bEARER"}, True),
+        ({"token_type": "DPoP"}, False),
+        ({"token_type": None}, False),
+        ({"token_type": ["Bearer"]}, False),
+    ],
+)
+def test_an_access_token_is_a_bearer_token(tokens: dict[str, Any], *, fits: bool):
+    """In any case, or unsaid; every other type is named as the fault."""
+    words = "the token response is of another token_type than Bearer"
+    assert check_token_type(tokens) == (None if fits else Failure(SignInReason.TYPE, words))

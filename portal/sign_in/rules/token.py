@@ -121,6 +121,18 @@ def check_hash(
     return Failure(SignInReason.SIGNATURE, f"the ID token's {name} is not of what came with it")
 
 
+def check_token_type(tokens: Mapping[str, object]) -> Failure | None:
+    """Return a failure when the access token says that it is no bearer token (Core 3.1.3.3).
+
+    What another type demands is not known here, so it is not used (RFC 6749, 7.1). Some providers
+    do not say.
+    """
+    kind = tokens.get("token_type", "Bearer")
+    if isinstance(kind, str) and kind.lower() == "bearer":
+        return None
+    return Failure(SignInReason.TYPE, "the token response is of another token_type than Bearer")
+
+
 def check_userinfo(userinfo: object, subject: object) -> Failure | None:
     """Return why UserInfo is not of the same person (Core 5.3.2)."""
     if not isinstance(userinfo, dict):
