@@ -124,7 +124,11 @@ class Providers:
         if failure is None:
             return None
         newer = self._newer(connection, known.fetched_at)
-        return failure if newer is None else newer.keys.check(token, header)
+        if newer is None:
+            return failure
+        # The document that was checked when the conversation began was an older one.
+        moved = check_hosts(newer.metadata, connection.endpoint_hosts)
+        return moved or newer.keys.check(token, header)
 
     def test(self, connection: Connection) -> Findings:
         """Fetch everything anew and say in plain words what was found; never raises for it."""

@@ -157,6 +157,27 @@ def test_f05_addresses_that_move(
         assert Walk(new_providers(), pinned).refused() is R.NET_ORIGIN
 
 
+def test_f05_keys_that_move(
+    walk: Walk, hostile: HostileProvider, another: Callable[..., HostileProvider]
+) -> None:
+    """A signature that does not fit brings a newer document: its keys wait for the test as well."""
+    elsewhere = another()
+    elsewhere.key = key("thief")
+    found = walk.providers.test(walk.connection)
+    walk.connection = replace(walk.connection, endpoint_hosts=found.hosts)
+    begun = walk.begin()
+    with (
+        hostile.lying(
+            document={"jwks_uri": f"{elsewhere.issuer}/jwks"},
+            signature="other-key",
+            header={"kid": "thief"},
+        ),
+        pytest.raises(SignInFailure) as refused,
+    ):
+        walk.finish(begun, browse(begun.url))
+    assert refused.value.reason is R.NET_ORIGIN
+
+
 def test_fetched_once_for_many(walk: Walk, hostile: HostileProvider) -> None:
     """Fifty sign-ins at once make one fetch; a hundred in an hour too."""
     threads = [threading.Thread(target=walk.begin) for _ in range(50)]
