@@ -276,13 +276,13 @@ def end_sessions_of_provider(tx: Tx, identity_provider_id: UUID, at: datetime) -
     """End what came through an identity provider; return how many sessions.
 
     Open attempts and arrivals first: whoever uses one up at this moment is waited for, and the
-    session that comes of it is ended too.
+    session that comes of it is ended too. An admin's test sign-in is an attempt like any other: its
+    code must not go to the provider that is configured by the time it comes back.
     """
     tx.session.execute(
         update(SignInAttempt)
         .where(
             SignInAttempt.identity_provider_id == identity_provider_id,
-            SignInAttempt.purpose == "sign_in",
             SignInAttempt.used_at.is_(None),
         )
         .values(used_at=at)

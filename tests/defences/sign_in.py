@@ -155,6 +155,15 @@ DEFENCES: Final = (
         tests=(f"{JOURNEY}::test_o14_answer_at_another_providers_address[sqlite]",),
     ),
     Defence(
+        case="O14",
+        file="portal/sign_in/changes.py",
+        old="            SignInAttempt.identity_provider_id == identity_provider_id,\n",
+        new='            SignInAttempt.identity_provider_id == identity_provider_id,\n            SignInAttempt.purpose == "sign_in",\n',
+        tests=(
+            "tests/flows/test_meanwhile.py::test_o14_a_test_that_was_begun_at_another_issuer_is_over[sqlite]",
+        ),
+    ),
+    Defence(
         case="O16",
         file="portal/sign_in/changes.py",
         old='    if tx.execute(_USE_UP, {"attempt": attempt_id, "at": at}).rowcount != 1:',

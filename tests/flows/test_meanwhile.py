@@ -18,9 +18,12 @@ from portal.trust.changes import disable, enable
 from portal.trust.models import IdentityProvider, Organisation
 from portal.trust.queries import connection_for
 from tests.commands.conftest import Shell
+from tests.hostile.provider import HostileProvider
 from tests.infra.ports import wait_until
 from tests.pages.sessions import as_staff
 from tests.racing import beside, somebody_waits
+
+STEPS = "/admin/organisations/acme/providers/id"
 
 
 def waiting(app) -> bool:
@@ -153,6 +156,23 @@ def test_another_client_id_ends_what_came_through_the_old_one(story):
         db.session.remove()
     assert away.get(back).status_code == 403
     assert arriving.get("/arrival").status_code == 410
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_o14_a_test_that_was_begun_at_another_issuer_is_over(story):
+    """The code of the one it was begun at is not sent to the one that is configured by now."""
+    admin, another = story.browser(), HostileProvider()
+    as_staff(story.app, admin, story.admin_id)
+    back = story.depart(admin, f"{STEPS}/try")
+    try:
+        with story.app.app_context():
+            Shell().json("idp", "set", "acme", "id", "--issuer", another.issuer)
+            db.session.remove()
+        assert admin.get(back).location == STEPS
+        assert another.requests["token"] == 0
+    finally:
+        another.close()
+    assert "The test sign-in failed: the attempt has been used already" in admin.get(STEPS).text
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
