@@ -48,6 +48,13 @@ DEFENCES: Final = (
     Defence(
         case="F01",
         file=ADDRESSES,
+        old='"168.63.129.16/32", ',
+        new="",
+        tests=(f"{FETCHES}::test_f01_it_is_refused_when_it_is_configured[https://168.63.129.16/]",),
+    ),
+    Defence(
+        case="F01",
+        file=ADDRESSES,
         old="if literal is None and not _NAME.fullmatch(host):",
         new="if False:",
         tests=(f"{FETCHES}::test_f01_it_is_refused_when_it_is_configured[https://127.1/]",),

@@ -58,6 +58,7 @@ BLOCKED = [
     "https://[4000::8]/",
     "https://192.0.0.192/opc/v1/",
     "https://192.88.99.1/",
+    "https://168.63.129.16/",
     "https://224.0.0.1/",
     "file:///etc/passwd",
     "gopher://login.acme.example/",
