@@ -19,6 +19,10 @@ from sqlalchemy.orm import Session
 from portal.access import queries as access
 from portal.admission.queries import gather
 from portal.audit.queries import Filter, search, sign_ins
+from portal.delivery import queries as mails
+from portal.delivery.changes import delete_sent
+from portal.delivery.models import Outbox
+from portal.delivery.rules import KEPT_SENT
 from portal.foundation.db import db, table_of, uuid7
 from portal.guests import queries as guests
 from portal.guests.models import FederatedIdentity, Guest
@@ -188,6 +192,42 @@ READS: dict[str, Read] = {
     for kind, fetch in {**lifecycle.KINDS, "review asked": lifecycle.review_asks}.items()
     for after in ("", "after")
 }
+
+
+def test_what_was_sent_long_ago_is_found_by_its_index(scene: Scene):
+    """Among thousands of mails, those past their month."""
+    fill_outbox(scene)
+    long_after = scene.now + KEPT_SENT
+    with plans() as found:
+        assert mails.count_past_keeping(scene.session, long_after) == PEOPLE / 2
+        scene.session.rollback()
+        with scene.tx() as tx:
+            assert delete_sent(tx, long_after, 100) == 100
+    assert len(found) == 3
+    assert [plan for plan in found if scanned(plan)] == []
+    assert all("ix_outbox_state_created_at" in plan for plan in found[:2])
+
+
+def fill_outbox(scene: Scene) -> None:
+    """Put thousands of mails: half of them were sent at once, half a week later."""
+    sent = {"kind": "test", "to": "a@host.example", "payload": {}, "reference": "r", "tries": 1}
+    rows = [
+        sent
+        | {
+            "id": uuid7(),
+            "dedupe_key": str(number),
+            "state": "sent",
+            "not_before": scene.now,
+            "created_at": scene.now + timedelta(days=number % 2 * 7),
+            "settled_at": scene.now + timedelta(days=number % 2 * 7),
+        }
+        for number in range(PEOPLE)
+    ]
+    with scene.tx() as tx:
+        tx.session.execute(insert(table_of(Outbox)), rows)
+    with db.engine.connect() as connection:
+        connection.exec_driver_sql("ANALYZE")
+        connection.commit()
 
 
 def test_every_look_up_has_its_index(scene: Scene, crowd: Ids):

@@ -7,6 +7,7 @@ import click
 
 from portal.admission.queries import count_expired as count_arrivals
 from portal.commands._shared import in_portal, json_option, refuse, say_row
+from portal.delivery.queries import count_past_keeping
 from portal.foundation import clock
 from portal.foundation.current import current_settings
 from portal.foundation.db import db
@@ -70,6 +71,7 @@ def _count(at: datetime) -> dict[str, int]:
     session = db.session()
     counts = count_due(session, at)
     counts["arrivals_deleted"] = count_arrivals(session, at)
+    counts["mails_deleted"] = count_past_keeping(session, at)
     counts["sign_in_deleted"] = count_expired(session, clock.protocol_now())
     return {kind: count for kind, count in counts.items() if count}
 

@@ -27,6 +27,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from portal.audit.changes import record
 from portal.audit.rules import Event, plain
 from portal.delivery.models import Outbox
+from portal.delivery.queries import past_keeping
 from portal.delivery.rules import (
     LEASE,
     SECRET_FIELDS,
@@ -43,6 +44,7 @@ __all__ = [
     "Claimed",
     "Message",
     "claim",
+    "delete_sent",
     "encrypt_again",
     "opened",
     "put",
@@ -212,13 +214,27 @@ def _still_claimed(message: Claimed) -> tuple[ColumnElement[bool], ...]:
 def settle_sent(tx: Tx, message: Claimed) -> None:
     """Note that the mail server took it; what it said of people is kept no longer.
 
-    The row stays: its key sees that nothing is sent twice.
+    The row stays for ``KEPT_SENT``: its key sees that nothing is sent twice.
     """
     tx.session.execute(
         update(Outbox)
         .where(Outbox.id == message.id)
         .values(state=State.SENT, settled_at=tx.now, last_error=None, payload={})
     )
+
+
+def delete_sent(tx: Tx, now: datetime, limit: int) -> int:
+    """Delete up to *limit* mails that were sent long ago; return how many.
+
+    What waits, and what is dead until somebody decides, stays.
+    """
+    long_ago = past_keeping(select(Outbox.id), now).order_by(Outbox.created_at).limit(limit)
+    ids = tx.session.scalars(long_ago.with_for_update(skip_locked=True)).all()
+    if ids:
+        tx.session.execute(
+            delete(Outbox).where(Outbox.id.in_(ids)).execution_options(synchronize_session=False)
+        )
+    return len(ids)
 
 
 def withdraw(tx: Tx, message: Claimed) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
 from portal.delivery.models import Outbox
-from portal.delivery.rules import SECRET_FIELDS, STANDSTILL, State
+from portal.delivery.rules import KEPT_SENT, SECRET_FIELDS, STANDSTILL, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,22 @@ def standing_since(session: Session, now: datetime) -> datetime | None:
         return None
     sent = exists().where(Outbox.state == State.SENT, Outbox.settled_at > lately)
     return None if session.scalar(select(sent)) else oldest
+
+
+def past_keeping(query: Select[Any], now: datetime) -> Select[Any]:
+    """Return *query* for the mails that were sent so long ago that nothing of them is kept.
+
+    Nothing is sent before it was put, so that the index by state and ``created_at`` finds them.
+    """
+    long_ago = now - KEPT_SENT
+    return query.where(
+        Outbox.state == State.SENT, Outbox.created_at <= long_ago, Outbox.settled_at <= long_ago
+    )
+
+
+def count_past_keeping(session: Session, now: datetime) -> int:
+    """Count the mails that the next sweep deletes."""
+    return session.scalar(past_keeping(select(func.count()).select_from(Outbox), now)) or 0
 
 
 def unsent_secrets(session: Session) -> list[tuple[UUID, str, tuple[str, ...]]]:

@@ -171,6 +171,11 @@ def check(message: Message) -> None:
         raise WrongMessage(f"{message.kind} needs a key of {_LONGEST_KEY} characters at most")
 
 
+# A sent mail's row tells who was written to, and bars its key from being put again. No key is
+# wanted again after so long: it names an instant, a day, a version or a link. Two name what goes
+# on (a removed guest knocks, a company has a new domain): a month later that is news once more.
+KEPT_SENT = timedelta(days=30)
+
 LEASE = timedelta(minutes=10)  # a claim that is not settled by then comes up again
 STANDSTILL = timedelta(hours=1)  # so long nothing goes out before it is called one
 FIRST_PAUSE = timedelta(minutes=1)

@@ -5,9 +5,10 @@ killed one rolls back. A poisonous row, a guest's or a contract's, is reported; 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from portal.admission.changes import delete_expired as delete_arrivals
 from portal.audit.changes import record
 from portal.audit.queries import Filter, search
 from portal.audit.rules import Event
+from portal.delivery.changes import delete_sent
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.queues import TimeUp
@@ -170,10 +172,18 @@ def _end_contract(report: Report, contract: EndedContract, now: datetime, batch:
         _note_failed(failure, now)
 
 
+# What has served its time; each deletes a batch and says how many.
+TIDIED: Mapping[str, Callable[[Tx, datetime, int], int]] = MappingProxyType(
+    {"arrivals_deleted": delete_arrivals, "mails_deleted": delete_sent}
+)
+
+
 def _tidy(report: Report, now: datetime, batch: int) -> None:
-    while True:
-        with transaction(actor=ACTOR, now=now) as tx:
-            deleted = delete_arrivals(tx, now, batch)
-        if not deleted:
-            return
-        report.settled["arrivals_deleted"] += deleted
+    for kind, delete in TIDIED.items():
+        while deleted := _tidied(delete, now, batch):
+            report.settled[kind] += deleted
+
+
+def _tidied(delete: Callable[[Tx, datetime, int], int], now: datetime, batch: int) -> int:
+    with transaction(actor=ACTOR, now=now) as tx:
+        return delete(tx, now, batch)

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Result, event, update
 from sqlalchemy.orm import ORMExecuteState
 
+from portal.delivery.changes import claim, settle_sent
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.queues import TimeUp
@@ -48,6 +49,20 @@ def test_the_size_of_a_batch_changes_nothing(scene: Scene, acme: Partner, batch:
     assert scene.sweep(batch) == {}
     assert (len(scene.mails()), len(scene.events())) == (mailed, events)
     assert folded(scene.session) == kept(scene.session)
+
+
+def test_what_was_mailed_long_ago_is_swept_away(scene: Scene, acme: Partner):
+    """Each run counts what it deletes; the log still says what happened."""
+    mailed, events = len(scene.mails()), len(scene.events())
+    with scene.tx() as tx:
+        for mail in claim(tx, mailed):
+            settle_sent(tx, mail)
+    scene.later(days=30, seconds=-1)
+    assert "mails_deleted" not in scene.sweep(2)
+    scene.later(seconds=1)
+    assert scene.sweep(2)["mails_deleted"] == mailed
+    assert {mail.state for mail in scene.mails()} == {"waiting"}
+    assert len(scene.events()) >= events
 
 
 @pytest.mark.parametrize("cut_after", range(4))
@@ -252,7 +267,7 @@ def test_finding_nothing_costs_one_read_a_kind(scene: Scene, acme: Partner):
     with statements() as sent:
         scene.sweep()
     reads = [one for one in sent if one.startswith("SELECT")]
-    assert len(reads) == len(KINDS) + 3  # contracts, reviews, arrivals
+    assert len(reads) == len(KINDS) + 4  # contracts, reviews, arrivals, mails
     assert len([one for one in sent if "INSERT" in one]) == 1  # the run itself
     assert ended_contracts(scene.session, scene.now) == []
 
