@@ -54,6 +54,7 @@ __all__ = [
     "settle_sent",
     "wake_drain",
     "withdraw",
+    "withdraw_dead",
 ]
 
 _LONGEST_ERROR = 500
@@ -242,11 +243,17 @@ def withdraw(tx: Tx, message: Claimed) -> None:
 
     The row goes, since nobody is to send it again.
     """
-    gone = tx.session.execute(
-        delete(Outbox).where(*_still_claimed(message)).returning(Outbox.id)
-    ).all()
-    if gone:
-        record(tx, [Event("mail.withdrawn", reason="staff.left", data={"kind": message.kind})])
+    _withdraw(tx, *_still_claimed(message))
+
+
+def withdraw_dead(tx: Tx, message_id: UUID) -> None:
+    """Withdraw a dead message whose recipient has left: nobody is to decide about it any more."""
+    _withdraw(tx, Outbox.id == message_id, Outbox.state == State.DEAD)
+
+
+def _withdraw(tx: Tx, *which: ColumnElement[bool]) -> None:
+    gone = tx.session.scalars(delete(Outbox).where(*which).returning(Outbox.kind)).all()
+    record(tx, [Event("mail.withdrawn", reason="staff.left", data={"kind": kind}) for kind in gone])
 
 
 def settle_failed(tx: Tx, message: Claimed, *, code: str, error: str, refused: bool) -> State:

@@ -9,6 +9,7 @@ import structlog
 from portal.delivery import changes
 from portal.delivery.changes import Claimed
 from portal.delivery.mail import compose
+from portal.delivery.queries import dead_for_employees
 from portal.delivery.rules import State, for_employee
 from portal.delivery.smtp import Postbox, Undeliverable
 from portal.foundation import clock
@@ -28,16 +29,17 @@ log = structlog.get_logger(__name__)
 
 
 def drain() -> dict[str, int]:
-    """Send what is due, oldest first.
+    """Send what is due, oldest first; withdraw what is for employees who have left, dead or not.
 
     Returns:
         How many were ``sent``, are to be tried ``later``, or are ``dead``.
     """
     counts = {"sent": 0, "later": 0, "dead": 0}
     stop_at = time.monotonic() + SECONDS
+    _withdraw_dead()
     with Postbox(current_settings()) as postbox:
         while batch := _claim():
-            left = _who_left(batch)
+            left = _who_left({one.to for one in batch if for_employee(one.kind)})
             for done, message in enumerate(batch, start=1):
                 if for_employee(message.kind) and message.to in left:
                     _withdraw(message)
@@ -56,9 +58,8 @@ def _claim() -> list[Claimed]:
         return changes.claim(tx, BATCH)
 
 
-def _who_left(messages: Sequence[Claimed]) -> frozenset[str]:
+def _who_left(to: Collection[str]) -> frozenset[str]:
     """Return the addresses of employees who have left: somebody else knows, as ``app`` says."""
-    to = {message.to for message in messages if for_employee(message.kind)}
     ask: WhoLeft | None = current_house().get("who_left")
     if ask is None or not to:
         return frozenset()
@@ -70,6 +71,16 @@ def _withdraw(message: Claimed) -> None:
     now = clock.policy_now()
     with transaction(actor=_DRAIN, now=now, reference=message.reference) as tx:
         changes.withdraw(tx, message)
+
+
+def _withdraw_dead() -> None:
+    """Withdraw the dead letters of those who have left: nobody has to decide about them."""
+    with reading() as reader:
+        dead = dead_for_employees(reader)
+    left = _who_left({to for _, to, _ in dead})
+    for id_, _, reference in [one for one in dead if one[1] in left]:
+        with transaction(actor=_DRAIN, now=clock.policy_now(), reference=reference) as tx:
+            changes.withdraw_dead(tx, id_)
 
 
 def _release(messages: Sequence[Claimed]) -> None:

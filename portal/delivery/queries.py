@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.delivery.models import Outbox
-from portal.delivery.rules import KEPT_SENT, SECRET_FIELDS, STANDSTILL, State
+from portal.delivery.rules import FOR_EMPLOYEES, KEPT_SENT, SECRET_FIELDS, STANDSTILL, State
+from portal.foundation.db import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,13 @@ def listed(
 def dead(session: Session, limit: int = 100) -> list[OutboxRow]:
     """Return messages that nobody tries any more, oldest first."""
     return listed(session, state=State.DEAD, limit=limit)
+
+
+def dead_for_employees(session: Reader) -> list[tuple[UUID, str, str]]:
+    """Return (id, recipient, reference) of the dead messages to employees of the host."""
+    theirs = or_(*(Outbox.kind.startswith(begin, autoescape=True) for begin in FOR_EMPLOYEES))
+    query = select(Outbox.id, Outbox.to, Outbox.reference).where(Outbox.state == State.DEAD, theirs)
+    return [(id_, to, reference) for id_, to, reference in session.execute(query)]
 
 
 def counts(session: Session) -> Mapping[State, int]:

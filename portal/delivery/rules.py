@@ -135,9 +135,12 @@ SECRET_FIELDS: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 
 
+FOR_EMPLOYEES = ("sponsor.", "admin.", "staff.")  # so begin the kinds that are for the host's own
+
+
 def for_employee(kind: str) -> bool:
     """Say whether a mail of this kind is for an employee of the host, as long as they are one."""
-    return kind.startswith(("sponsor.", "admin.", "staff."))
+    return kind.startswith(FOR_EMPLOYEES)
 
 
 # One address: no white space, control, comma or bracket that could make it two.

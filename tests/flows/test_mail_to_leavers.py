@@ -5,7 +5,11 @@ from flask import Flask
 from sqlalchemy import update
 
 from portal.delivery import jobs
+from portal.delivery.models import Outbox
+from portal.delivery.rules import MOST_TRIES_REFUSED
+from portal.foundation import clock
 from portal.foundation.db import db
+from portal.foundation.transaction import Actor, transaction
 from portal.lifecycle import changes
 from portal.staff.models import Staff
 from tests.infra.mailbox import Mailbox
@@ -74,6 +78,38 @@ def test_nor_does_who_may_do_nothing_here_any_more(
     scene.run(lose, by=acme.sponsor)
     assert drain(app)["sent"] == 0
     assert [event.data["kind"] for event in scene.events("mail.withdrawn")] == ["sponsor.request"]
+
+
+def test_nobody_has_to_decide_about_their_dead_letters(
+    app: Flask, scene: Inside, acme: Partner, mailbox: Mailbox
+):
+    """They raise no alarm for ever; what is dead for somebody who is here, or for a guest, does."""
+    scene.approve(scene.guest(acme), acme.sponsor)
+    mailbox.refuse_with = "550 no such user"
+    with app.app_context():
+        for _ in range(MOST_TRIES_REFUSED):
+            with transaction(actor=Actor.system("test"), now=clock.policy_now()) as tx:
+                tx.session.execute(update(Outbox).values(not_before=tx.now))
+            jobs.drain()
+        db.session.remove()
+    assert {(mail.kind, mail.state) for mail in scene.mails()} == {
+        ("sponsor.request", "dead"),
+        ("guest.approved", "dead"),
+    }
+    (asked,) = scene.mails("sponsor.request")
+    leave(scene, acme.sponsor)
+    mailbox.refuse_with = None
+    assert drain(app) == {"sent": 1, "later": 0, "dead": 0}
+    assert {(mail.kind, mail.state) for mail in scene.mails()} == {
+        ("sponsor.handed_over", "sent"),
+        ("guest.approved", "dead"),
+    }
+    (event,) = scene.events("mail.withdrawn")
+    assert (event.reason, event.data, event.reference) == (
+        "staff.left",
+        {"kind": "sponsor.request"},
+        asked.reference,
+    )
 
 
 def test_who_is_back_by_then_gets_it(app: Flask, scene: Inside, acme: Partner, mailbox: Mailbox):
