@@ -16,7 +16,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, select_autoescape
 
 from portal.delivery.changes import Claimed, opened
-from portal.delivery.rules import PATHS, SINCE_ADDED, is_one_address
+from portal.delivery.rules import NOWHERE, PATHS, SINCE_ADDED, is_one_address
 from portal.delivery.smtp import Undeliverable
 from portal.delivery.words import one_line, shown
 from portal.foundation.crypto import Undecryptable
@@ -58,8 +58,10 @@ def _words(settings: Settings, message: Claimed, payload: Mapping[str, Any]) -> 
 def _link(
     settings: Settings, kind: str, payload: Mapping[str, Any], values: Mapping[str, Any]
 ) -> str:
-    """Return the one link of the mail; it leads to the portal and nowhere else."""
+    """Return the one link of the mail, if it has one; it leads to the portal and nowhere else."""
     path = PATHS[kind]
+    if path == NOWHERE:
+        return ""
     if path is not None:
         parts = {name: quote(str(value), safe="") for name, value in values.items()}
         return settings.public_url + path.format_map(parts)

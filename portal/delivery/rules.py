@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 
 class State(StrEnum):
@@ -89,7 +89,10 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
     }
 )
 
+NOWHERE: Final = ""
+
 # The one page that each mail leads to, below the public URL. None: the payload brings its own.
+# Whoever was turned down or removed is led nowhere: signing in would be a knock at a closed door.
 PATHS: Mapping[str, str | None] = MappingProxyType(
     {
         "sponsor.request": "/sponsor/decisions/{sponsorship_id}",
@@ -104,10 +107,10 @@ PATHS: Mapping[str, str | None] = MappingProxyType(
         "sponsor.proposal": "/sponsor/decisions/{sponsorship_id}",
         "sponsor.contract_ended": "/sponsor/guests",
         "guest.approved": "/me",
-        "guest.rejected": "/me",
+        "guest.rejected": NOWHERE,
         "guest.suspended": "/me",
         "guest.resumed": "/me",
-        "guest.removed": "/me",
+        "guest.removed": NOWHERE,
         "guest.lapsed": "/me",
         "guest.let_back": "/me",
         "admin.contract_ended": "/admin/organisations",

@@ -170,3 +170,19 @@ def test_what_is_handed_over_says_by_whom_and_until_when(render):
 def test_a_suspended_guest_reads_who_can_help(reason, who, render):
     """No sponsor lifts what an admin did: nobody is sent to one in vain."""
     assert who in text_of(render("guest.suspended", reason=reason))
+
+
+@pytest.mark.parametrize("part", ["plain", "html"])
+@pytest.mark.parametrize(
+    ("kind", "who"),
+    [
+        ("guest.rejected", "with whom you work: they can ask a sponsor for a second look"),
+        ("guest.removed", "with whom you work: only somebody there can let you in again"),
+    ],
+)
+def test_whoever_is_turned_away_reads_whom_to_ask(kind, who, part, render):
+    """Not where to sign in: that would be a knock, and the door stays shut."""
+    text = text_of(render(kind), part)
+    assert f"talk to the person at Host Ltd {who}" in text
+    assert "https://" not in text
+    assert "See where you stand" not in text

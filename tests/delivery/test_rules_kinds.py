@@ -72,10 +72,10 @@ LEADS_TO = {
     "sponsor.proposal": DECISION,
     "sponsor.contract_ended": "/sponsor/guests",
     "guest.approved": "/me",
-    "guest.rejected": "/me",
+    "guest.rejected": "",
     "guest.suspended": "/me",
     "guest.resumed": "/me",
-    "guest.removed": "/me",
+    "guest.removed": "",
     "guest.lapsed": "/me",
     "guest.let_back": "/me",
     "admin.contract_ended": "/admin/organisations",
@@ -101,7 +101,7 @@ def test_a_kind_carries_exactly_this(kind: str, declared: tuple[str, str]):
 
 
 def test_a_mail_leads_to_one_page():
-    """A link to a staff member's own key comes with its payload."""
+    """A link to a staff member's own key comes with its payload; who is turned away gets none."""
     assert dict(PATHS) == LEADS_TO
 
 
