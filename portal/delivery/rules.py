@@ -63,6 +63,9 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
         "sponsor.guest_stopped": _shape(
             "guest_name guest_email organisation by reason since waited stays removes_at guest_id"
         ),
+        "sponsor.decided": _shape(
+            "guest_name guest_email organisation by sponsor taken since stays guest_id"
+        ),
         "sponsor.request_lapsed": _shape("guest_name organisation"),
         "sponsor.handed_over": _shape(
             "guest_name organisation by ends_at lapses_at sponsorship_id"
@@ -99,6 +102,7 @@ PATHS: Mapping[str, str | None] = MappingProxyType(
         "sponsor.review": "/sponsor/decisions/{sponsorship_id}",
         "sponsor.guest_suspended": "/sponsor/guests/{guest_id}",
         "sponsor.guest_stopped": "/sponsor/guests/{guest_id}",
+        "sponsor.decided": "/sponsor/guests/{guest_id}",
         "sponsor.request_lapsed": "/sponsor",
         "sponsor.handed_over": "/sponsor/decisions/{sponsorship_id}",
         "sponsor.knocked": "/sponsor/removed",

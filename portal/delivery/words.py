@@ -107,6 +107,7 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "entitlement": one_line,
         "sponsor": one_line,
         "by": one_line,
+        "taken": one_line,
         "name": one_line,
         "reason": one_line,
         "reference": one_line,

@@ -44,6 +44,15 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
         "removes_at": "2026-12-02T13:05:00Z",
         "guest_id": GUEST,
     },
+    "sponsor.decided": _ADDRESSED
+    | {
+        "by": "Ben Boole",
+        "sponsor": "",
+        "taken": "approved",
+        "since": "2026-11-02T13:05:00Z",
+        "stays": True,
+        "guest_id": GUEST,
+    },
     "sponsor.request_lapsed": _GUEST,
     "sponsor.handed_over": _GUEST
     | {

@@ -62,6 +62,25 @@ def test_what_somebody_else_decided(changes, said, render):
     assert said in text_of(mail, "html")
 
 
+@pytest.mark.parametrize("part", ["plain", "html"])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "asked to vouch for them. Since 2 November 2026, 13:05 UTC Ben Boole does."),
+        ({"taken": "rejected", "stays": False}, "Ben Boole decided against it. They are outside,"),
+        ({"taken": "rejected"}, "decided against it. Somebody else vouches for them, so they are"),
+        ({"taken": "kept"}, "Ben Boole confirmed that they still need their access"),
+        ({"taken": "handed_over"}, "Ben Boole took that over."),
+        ({"taken": "handed_over", "sponsor": "Eve"}, "Ben Boole handed that over to Eve."),
+    ],
+)
+def test_what_a_colleague_took_off_one(changes, said, part, render):
+    """What they did, whose it is now, and whom to talk to."""
+    text = " ".join(text_of(render("sponsor.decided", **changes), part).split())
+    assert said in text
+    assert "talk to Ben Boole" in text
+
+
 @pytest.mark.parametrize(
     ("count", "said"),
     [

@@ -32,6 +32,10 @@ DECLARED = {
         "guest_name guest_email organisation by reason since waited stays removes_at guest_id",
         "",
     ),
+    "sponsor.decided": (
+        "guest_name guest_email organisation by sponsor taken since stays guest_id",
+        "",
+    ),
     "sponsor.request_lapsed": ("guest_name organisation", ""),
     "sponsor.handed_over": (
         "guest_name organisation by ends_at lapses_at sponsorship_id",
@@ -64,6 +68,7 @@ LEADS_TO = {
     "sponsor.review": DECISION,
     "sponsor.guest_suspended": GUEST,
     "sponsor.guest_stopped": GUEST,
+    "sponsor.decided": GUEST,
     "sponsor.request_lapsed": "/sponsor",
     "sponsor.handed_over": DECISION,
     "sponsor.knocked": "/sponsor/removed",

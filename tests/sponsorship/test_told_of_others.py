@@ -9,6 +9,7 @@ from portal.foundation.transaction import Actor
 from portal.lifecycle.changes import end_organisation
 from portal.sponsorship.changes import deciding, people
 from portal.sponsorship.changes.requesting import vouch
+from portal.trust.changes import name_sponsors
 from tests.scene import Partner, Scene
 
 ADA, BEN = "ada@host.example", "ben@host.example"
@@ -111,3 +112,61 @@ def test_an_ended_organisation_is_told_once_and_not_once_a_guest(scene: Scene, a
         end_organisation(tx, acme.id, None)
     assert told(scene) == []
     assert {one.payload["count"] for one in scene.mails("sponsor.contract_ended")} == {2}
+
+
+def relieved(scene: Scene) -> list[tuple[str, str, str]]:
+    """Who was told that a colleague took something off them, and whose it is now."""
+    mails = scene.mails("sponsor.decided")
+    return [(one.to, one.payload["taken"], one.payload["sponsor"]) for one in mails]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_colleague_decides_what_they_were_asked(
+    scene: Scene, ada: UUID, ben: UUID, *, at_once: bool
+):
+    """To either side; who decides what they were asked themselves is told nothing."""
+    policy = {"approval": "at-once"} if at_once else {}
+    acme = scene.partner(sponsors=(ada, ben), lead=ada, **policy)
+    for subject, by in (("jane", ben), ("john", ada)):
+        asked = scene.sponsorship(scene.guest(acme, subject)).id
+        with scene.as_staff(by) as tx:
+            assert deciding.approve(tx, asked, by, scene.day(20), []) is None
+    for subject, by in (("kim", ben), ("lee", ada)):
+        asked = scene.sponsorship(scene.guest(acme, subject)).id
+        with scene.as_staff(by) as tx:
+            assert deciding.reject(tx, asked, by, "Nobody knows them") is None
+    assert relieved(scene) == [(ADA, "approved", ""), (ADA, "rejected", "")]
+    assert [mail.payload["stays"] for mail in scene.mails("sponsor.decided")] == [True, False]
+    assert "Nobody knows" not in str([mail.payload for mail in scene.mails("sponsor.decided")])
+    assert told(scene) == []
+
+
+def test_a_colleague_takes_a_guest_over(scene: Scene, acme: Partner, ada: UUID, ben: UUID):
+    """By answering a review, by handing them to somebody, or to themselves."""
+    eve = scene.staff("eve")
+    with scene.tx() as tx:
+        name_sponsors(tx, acme.id, sponsors=[ada, ben, eve], deputy=None, lead=ada)
+    jane = scene.active(acme)
+    key = scene.sponsorship(jane).id
+    with scene.as_staff(ben) as tx:
+        assert deciding.keep(tx, key, ben) is None
+    assert relieved(scene) == [(ADA, "kept", "")]
+    for by, to in ((ben, ada), (ben, eve), (ada, ada), (eve, ben), (ada, ben)):
+        with scene.as_staff(by) as tx:
+            assert deciding.hand_over(tx, key, by, to) is None
+    assert relieved(scene)[1:] == [
+        (ADA, "handed_over", "eve"),
+        ("eve@host.example", "handed_over", ""),
+        (ADA, "handed_over", "ben"),
+    ]
+
+
+def test_whose_word_a_colleague_confirms_anew_is_told_once(
+    scene: Scene, acme: Partner, ada: UUID, ben: UUID
+):
+    """Whoever has it already takes it off nobody."""
+    key = scene.sponsorship(scene.active(acme)).id
+    for by in (ada, ben, ben):
+        with scene.as_staff(by) as tx:
+            assert deciding.keep(tx, key, by) is None
+    assert relieved(scene) == [(ADA, "kept", "")]

@@ -30,9 +30,11 @@ from portal.sponsorship.changes.bounds import (
 )
 from portal.sponsorship.changes.settling import NO_REVIEW, end_sponsorships, reckon, settle
 from portal.sponsorship.changes.telling import (
+    Taken,
     display_name,
     tell_approved,
     tell_guest,
+    tell_relieved,
     tell_removed,
     tell_sponsors,
 )
@@ -108,6 +110,7 @@ def approve(
     grants.decide(tx, row, kept_offers(tx, row.organisation_id), chosen)
     bring_in(tx, guest, policy, Reason.APPROVED)
     tell_approved(tx, guest, row.id, staff_id, contract, last_day, expires_at)
+    tell_relieved(tx, guest, row, Taken.APPROVED, by=staff_id)
     return None
 
 
@@ -149,6 +152,7 @@ def reject(tx: Tx, sponsorship_id: UUID, staff_id: UUID, reason: str) -> Lost | 
         _out(tx, guest, Reason.REJECTED)
         organisation = organisation_names(tx.session, [row.organisation_id])
         tell_guest(tx, guest, "guest.rejected", {"organisation": organisation[row.organisation_id]})
+    tell_relieved(tx, guest, row, Taken.REJECTED, by=staff_id, stays=bool(others))
     return None
 
 
@@ -169,6 +173,7 @@ def hand_over(tx: Tx, sponsorship_id: UUID, staff_id: UUID, to: UUID) -> Lost | 
     except Oneself:
         raise Refused("to", "Choose somebody else: nobody vouches for themselves") from None
     pass_on(tx, [(row, to)], {guest.id: guest}, by=staff_id)
+    tell_relieved(tx, guest, row, Taken.HANDED_OVER, by=staff_id, to=to)
     return None
 
 
@@ -237,13 +242,14 @@ def keep(tx: Tx, sponsorship_id: UUID, staff_id: UUID) -> Lost | None:
     Raises:
         NotYours: the employee may not decide for this organisation.
     """
-    row, _guest = _open(tx, sponsorship_id, staff_id)
+    row, guest = _open(tx, sponsorship_id, staff_id)
     if row.state != Standing.ACTIVE or row.awaits_decision:
         return _lost(tx, row, "keep")
     policy = policy_for(tx.session, row.organisation_id)
     review = review_after(policy, tx.now, row.expires_at)
     values = {"sponsor_id": staff_id, **review_columns(review)}
     writing.change(tx, "sponsorship.reviewed", [Change(row, row.state, values)])
+    tell_relieved(tx, guest, row, Taken.KEPT, by=staff_id)
     return None
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from enum import StrEnum
 from uuid import UUID
 
 from portal.delivery.changes import Message, put
@@ -91,6 +92,55 @@ def tell_sponsors(
     }
     once = f"{_STOPPED}:{guest.id}:{tx.now.isoformat()}"
     put(tx, [Message(_STOPPED, people[one].email, f"{once}:{one}", payload) for one in sponsors])
+
+
+class Taken(StrEnum):
+    """What a colleague did with a request or a guest that was another sponsor's."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    KEPT = "kept"
+    HANDED_OVER = "handed_over"
+
+
+def tell_relieved(
+    tx: Tx,
+    guest: GuestRow,
+    row: SponsorshipRow,
+    taken: Taken,
+    *,
+    by: UUID,
+    to: UUID | None = None,
+    stays: bool = True,
+) -> None:
+    """Tell the sponsor who vouched, or was asked, that a colleague has taken that off them.
+
+    Args:
+        tx: the open transaction.
+        guest: as before.
+        row: the sponsorship, as before.
+        taken: what the colleague did.
+        by: the colleague.
+        to: whose it is now; none: nobody's, or the colleague's. Who gets it is told elsewhere.
+        stays: whether the guest is one still.
+    """
+    if row.sponsor_id in (by, to):
+        return
+    names = organisation_names(tx.session, [guest.organisation_id])
+    people = staff_people(tx.session, {row.sponsor_id, by, to or by})
+    payload = {
+        "guest_name": guest.name or guest.email or "",
+        "guest_email": guest.email or "",
+        "organisation": names[guest.organisation_id],
+        "by": people[by].name,
+        "sponsor": people[to].name if to and to != by else "",
+        "taken": str(taken),
+        "since": tx.now.isoformat(),
+        "stays": stays,
+        "guest_id": str(guest.id),
+    }
+    once = f"sponsor.decided:{row.id}:{row.version + 1}"
+    put(tx, [Message("sponsor.decided", people[row.sponsor_id].email, once, payload)])
 
 
 def tell_approved(
