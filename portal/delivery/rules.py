@@ -70,6 +70,8 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
         "sponsor.handed_over": _shape(
             "guest_name organisation by ends_at lapses_at sponsorship_id"
         ),
+        "sponsor.handed_over_guests": _shape("guests count ends_at"),
+        "sponsor.handed_over_requests": _shape("guests count ends_at"),
         "sponsor.knocked": _shape("guest_name guest_email organisation guest_id"),
         "sponsor.email_conflict": _shape("organisation email"),
         "sponsor.address_changed": _shape("guest_name organisation old new until"),
@@ -105,6 +107,8 @@ PATHS: Mapping[str, str | None] = MappingProxyType(
         "sponsor.decided": "/sponsor/guests/{guest_id}",
         "sponsor.request_lapsed": "/sponsor",
         "sponsor.handed_over": "/sponsor/decisions/{sponsorship_id}",
+        "sponsor.handed_over_guests": "/sponsor/guests",
+        "sponsor.handed_over_requests": "/sponsor",
         "sponsor.knocked": "/sponsor/removed",
         "sponsor.email_conflict": "/sponsor/guests",
         "sponsor.address_changed": "/sponsor/guests",

@@ -6,7 +6,7 @@ like one, so what looks like one gets an invisible joint. The word on the screen
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any
@@ -85,6 +85,11 @@ def person(text: str | None) -> str:
     return quoted(text) if text and one_line(text) else "somebody without a name"
 
 
+def people(rows: Iterable[Iterable[str]]) -> list[str]:
+    """Return guests, each a name and an organisation, as lines of a list."""
+    return [f"{person(name)} of {one_line(organisation)}" for name, organisation in rows]
+
+
 def identifier(text: str) -> str:
     """Return an id, which becomes part of a link."""
     return str(UUID(text))
@@ -95,6 +100,7 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
     {
         # What a partner supplied.
         "guest_name": person,
+        "guests": people,
         "guest_email": address,
         "email": address,
         "old": address,

@@ -61,6 +61,16 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
         "lapses_at": None,
         "sponsorship_id": SPONSORSHIP,
     },
+    "sponsor.handed_over_guests": {
+        "guests": [["Jane Roe", "Acme"], ["John Doe", "Zeta"]],
+        "count": 3,
+        "ends_at": "2027-03-01T23:00:00Z",
+    },
+    "sponsor.handed_over_requests": {
+        "guests": [["Jane Roe", "Acme"], ["John Doe", "Zeta"]],
+        "count": 2,
+        "ends_at": "2026-11-16T13:05:00Z",
+    },
     "sponsor.knocked": _ADDRESSED | {"guest_id": GUEST},
     "sponsor.email_conflict": {"organisation": "Acme", "email": "jane.roe@acme.example"},
     "sponsor.address_changed": _GUEST

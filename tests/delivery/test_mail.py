@@ -125,6 +125,18 @@ def test_n13_n14_a_hostile_name_stays_a_name(kind, render):
     assert len(URL.findall(text)) == len(URL.findall(page)) == 1
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "guests" in PAYLOADS[kind]])
+def test_n13_n14_a_hostile_name_in_a_list_stays_a_name(kind, render):
+    """Each on its line, in quotation marks."""
+    mail = render(kind, guests=[[HOSTILE, "Acme"], ["", "Zeta"]])
+    assert mail["Bcc"] is None
+    assert re.search(
+        r"^“Jane Bcc: .*” of Acme\nsomebody without a name of Zeta$", text_of(mail), re.MULTILINE
+    )
+    assert "<script" not in text_of(mail, "html")
+    assert "evil.example" not in text_of(mail) + text_of(mail, "html")
+
+
 @pytest.mark.parametrize("field", ["why", "works_with"])
 def test_n13_n14_a_hostile_line_about_oneself(field, render):
     """What the person wrote on arriving is quoted as their own words."""

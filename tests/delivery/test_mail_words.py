@@ -115,6 +115,13 @@ def test_what_nobody_handed_over_names_nobody(part, render):
     assert "Whoever vouched for this guest of Acme, or was asked to, may no longer decide." in text
 
 
+@pytest.mark.parametrize("part", ["plain", "html"])
+def test_a_list_that_was_cut_says_so(part, render):
+    """The page has them all."""
+    assert "And 1 more." in text_of(render("sponsor.handed_over_guests"), part)
+    assert "more." not in text_of(render("sponsor.handed_over_requests"), part)
+
+
 def test_an_emergency_link_is_told_as_what_it_is(render):
     """It is told when it is made: nobody has signed in by it yet."""
     mail = render("admin.break_glass")

@@ -8,6 +8,7 @@ from portal.guests.rules import Reason, State
 from portal.lifecycle import changes
 from portal.sponsorship.changes import people
 from portal.sponsorship.changes.requesting import vouch
+from portal.sponsorship.changes.telling import MOST_LISTED
 from portal.sponsorship.rules import Standing
 from portal.staff.changes import remove as let_go
 from portal.trust import changes as trust
@@ -68,6 +69,48 @@ class TestSponsorLeaves:
         told = [(mail.to, mail.payload["by"]) for mail in scene.mails("sponsor.handed_over")]
         assert told == [("dee@host.example", "")] * 2
         assert folded(scene.session) == kept(scene.session)
+
+    def test_many_are_one_mail_to_each_heir(self, scene: Scene):
+        """What waits and who is in, each with a page: the soonest first, however many there are."""
+        ada, ben, dee = (scene.staff(name) for name in ("ada", "ben", "dee"))
+        acme = scene.partner(sponsors=(ada, ben), lead=ada, deputy=dee, most_new_per_hour=100)
+        zeta = scene.partner("zeta", sponsors=(ada, ben), lead=ada)
+        for number in range(MOST_LISTED + 2):
+            scene.active(acme, f"g{number}", days=60 - number)
+        for number in range(2):
+            scene.guest(acme, f"r{number}")
+        scene.active(zeta, "lone")
+        assert leave(scene, ada) == (MOST_LISTED + 5, 0)
+        told = {
+            kind: [(mail.to, mail.payload) for mail in scene.mails(f"sponsor.handed_over{kind}")]
+            for kind in ("", "_guests", "_requests")
+        }
+        ((heir, alone),) = told[""]
+        assert (heir, alone["organisation"]) == ("ben@host.example", "Zeta")
+        ((heir, guests),) = told["_guests"]
+        assert (heir, guests["count"]) == ("dee@host.example", MOST_LISTED + 2)
+        assert len(guests["guests"]) == MOST_LISTED
+        soonest = scene.find(acme, "g21")
+        assert soonest is not None
+        assert guests["guests"][0] == [soonest.name, "Acme"]
+        assert guests["ends_at"] == soonest.expires_at.isoformat()
+        ((heir, requests),) = told["_requests"]
+        assert (heir, requests["count"]) == ("dee@host.example", 2)
+        assert requests["ends_at"] == (scene.now + 14 * DAY).isoformat()
+
+    def test_two_who_leave_at_once_are_two_mails(self, scene: Scene):
+        """In one transaction, at one instant: none of them is taken for the other."""
+        ada, ben, dee = (scene.staff(name) for name in ("ada", "ben", "dee"))
+        acme = scene.partner(sponsors=(ada, ben), lead=ada)
+        for subject in ("jane", "john", "kim", "lee"):
+            by = ada if subject.startswith("j") else ben
+            scene.approve(scene.guest(acme, subject), by)
+        with scene.tx() as tx:
+            changes.name_sponsors(tx, acme.id, sponsors=[dee])
+        told = [
+            (mail.to, mail.payload["count"]) for mail in scene.mails() if "count" in mail.payload
+        ]
+        assert told == [("dee@host.example", 2)] * 2
 
     def test_to_the_one_with_the_fewest_requests(self, scene: Scene):
         """Requests that have lapsed count for nothing, swept or not."""

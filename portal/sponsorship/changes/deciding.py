@@ -11,7 +11,6 @@ from uuid import UUID
 
 from portal.audit.changes import record
 from portal.audit.rules import Event
-from portal.delivery.changes import Message, put
 from portal.foundation.transaction import Tx
 from portal.guests import changes as guest_changes
 from portal.guests.changes import Move
@@ -31,9 +30,9 @@ from portal.sponsorship.changes.bounds import (
 from portal.sponsorship.changes.settling import NO_REVIEW, end_sponsorships, reckon, settle
 from portal.sponsorship.changes.telling import (
     Taken,
-    display_name,
     tell_approved,
     tell_guest,
+    tell_handed_over,
     tell_relieved,
     tell_removed,
     tell_sponsors,
@@ -42,19 +41,15 @@ from portal.sponsorship.changes.writing import Change
 from portal.sponsorship.queries import (
     SponsorshipRow,
     get,
-    open_of,
     open_rows,
     organisation_names,
-    staff_people,
 )
 from portal.sponsorship.rules import (
     Review,
     Standing,
-    end_of,
     expiry_of,
     review_after,
     review_when_moved,
-    word_ends,
 )
 from portal.trust.queries import contract_facts, eligible_sponsors, kept_offers, policy_for
 from portal.trust.rules import Refused
@@ -183,36 +178,20 @@ def pass_on(
     guests: dict[UUID, GuestRow],
     by: UUID | None,
 ) -> None:
-    """Give sponsorships another sponsor, and tell them, unless they took it on themselves."""
+    """Give sponsorships another sponsor, and tell them, unless they took it on themselves.
+
+    Args:
+        tx: the open transaction.
+        rows: which, as before, and whom each goes to.
+        guests: whose they are, by id; locked.
+        by: who hands over; none: it follows from another change.
+    """
     writing.change(
         tx,
         "sponsorship.handed_over",
         [Change(row, row.state, {"sponsor_id": to}) for row, to in rows],
     )
-    people = staff_people(tx.session, {to for _, to in rows} | ({by} if by else set()))
-    names = organisation_names(tx.session, {row.organisation_id for row, _ in rows})
-    # A contract may have been shortened since the days were chosen.
-    standing = {one.id: one for own in open_of(tx.session, guests).values() for one in own}
-    put(
-        tx,
-        [
-            Message(
-                "sponsor.handed_over",
-                people[to].email,
-                f"sponsor.handed_over:{row.id}:{row.version + 1}",
-                {
-                    "guest_name": display_name(guests[row.guest_id]),
-                    "organisation": names[row.organisation_id],
-                    "by": people[by].name if by else "",
-                    "ends_at": word_ends(standing[row.id]).isoformat(),
-                    "lapses_at": end_of(standing[row.id])[0].isoformat() if row.lapses_at else None,
-                    "sponsorship_id": str(row.id),
-                },
-            )
-            for row, to in rows
-            if to != by  # who takes over themselves knows
-        ],
-    )
+    tell_handed_over(tx, rows, guests, by)
 
 
 def change_last_day(tx: Tx, sponsorship_id: UUID, staff_id: UUID, last_day: date) -> Lost | None:

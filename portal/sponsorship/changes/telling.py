@@ -1,6 +1,7 @@
 """What guests are told of decisions about them, and sponsors of what others decide."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
@@ -9,7 +10,13 @@ from portal.delivery.changes import Message, put
 from portal.foundation.transaction import Tx
 from portal.guests.queries import GuestRow
 from portal.guests.rules import Reason, State
-from portal.sponsorship.queries import SponsorshipRow, organisation_names, staff_people
+from portal.sponsorship.queries import (
+    SponsorshipRow,
+    open_of,
+    organisation_names,
+    staff_people,
+)
+from portal.sponsorship.rules import OpenSponsorship, end_of, word_ends
 from portal.trust.rules import ContractFacts
 
 _STOPPED = "sponsor.guest_stopped"
@@ -92,6 +99,84 @@ def tell_sponsors(
     }
     once = f"{_STOPPED}:{guest.id}:{tx.now.isoformat()}"
     put(tx, [Message(_STOPPED, people[one].email, f"{once}:{one}", payload) for one in sponsors])
+
+
+MOST_LISTED = 20  # names in a mail; the page has them all
+
+
+def tell_handed_over(
+    tx: Tx,
+    rows: Sequence[tuple[SponsorshipRow, UUID]],
+    guests: Mapping[UUID, GuestRow],
+    by: UUID | None,
+) -> None:
+    """Tell sponsors what was handed over to them: one mail for one guest, or for all at once.
+
+    Requests and guests are told apart, since they stand on two pages.
+
+    Args:
+        tx: the open transaction.
+        rows: the sponsorships, as before, and whose each is now; who took one over knows.
+        guests: whose they are, by id.
+        by: who handed over; none: whoever had them may decide no longer.
+    """
+    people = staff_people(tx.session, {to for _, to in rows} | ({by} if by else set()))
+    names = organisation_names(tx.session, {row.organisation_id for row, _ in rows})
+    # A contract may have been shortened since the days were chosen.
+    standing = {one.id: one for own in open_of(tx.session, guests).values() for one in own}
+    bundles: dict[tuple[UUID, bool], list[Handed]] = {}
+    for row, to in rows:
+        if to != by:
+            name, organisation = display_name(guests[row.guest_id]), names[row.organisation_id]
+            handed = Handed(row, standing[row.id], name, organisation)
+            bundles.setdefault((to, row.awaits_decision), []).append(handed)
+    author = people[by].name if by else ""
+    put(
+        tx,
+        [
+            _handed_over(people[to].email, sorted(own, key=lambda one: one.ends), author)
+            for (to, _), own in bundles.items()
+        ],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A sponsorship that was handed over: as it was and as it stands, and whose it is."""
+
+    row: SponsorshipRow
+    standing: OpenSponsorship
+    name: str
+    organisation: str
+
+    @property
+    def ends(self) -> tuple[datetime, UUID]:
+        """When it ends if nobody decides; of a guest, however reviews may go."""
+        waits = self.row.awaits_decision
+        return end_of(self.standing)[0] if waits else word_ends(self.standing), self.row.id
+
+
+def _handed_over(to: str, own: Sequence[Handed], by: str) -> Message:
+    """Write to a sponsor about the requests, or the guests, that are theirs now, soonest first."""
+    first = own[0]
+    if len(own) == 1:
+        kind = "sponsor.handed_over"
+        payload: dict[str, object] = {
+            "guest_name": first.name,
+            "organisation": first.organisation,
+            "by": by,
+            "ends_at": word_ends(first.standing).isoformat(),
+            "lapses_at": end_of(first.standing)[0].isoformat() if first.row.lapses_at else None,
+            "sponsorship_id": str(first.row.id),
+        }
+    else:
+        kind = f"sponsor.handed_over_{'requests' if first.row.awaits_decision else 'guests'}"
+        payload = {
+            "guests": [[one.name, one.organisation] for one in own[:MOST_LISTED]],
+            "count": len(own),
+            "ends_at": first.ends[0].isoformat(),
+        }
+    return Message(kind, to, f"{kind}:{first.row.id}:{first.row.version + 1}", payload)
 
 
 class Taken(StrEnum):
