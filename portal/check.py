@@ -56,6 +56,7 @@ def _secrets(settings: Settings) -> Finding:
     if lost:
         others = f" (nor {len(lost) - 1} others)" if lost[1:] else ""
         line = f"secrets: no key opens the {lost[0]}{others}; see PORTAL_SECRET_KEYS"
+        line += ", or replace it as `portal secrets rotate` says"
         return Finding(fine=False, line=line)
     if old:
         return Finding(

@@ -29,12 +29,14 @@ class Stored:
 
     Attributes:
         name: whose it is, as people know it.
-        texts: as they are stored.
+        texts: as they are stored; empty where that cannot be read.
+        anew: the command that enters another one in its place.
         encrypt_again: writes them under the first key; says whether it had to.
     """
 
     name: str
     texts: tuple[str, ...] = field(repr=False)
+    anew: str
     encrypt_again: Callable[[Tx], bool]
 
     @property
@@ -60,12 +62,14 @@ def stored() -> Iterator[Stored]:
         yield Stored(
             f"client secret of {row.organisation_slug} {row.slug}",
             (row.secret,),
+            f"portal idp set {row.organisation_slug} {row.slug} --client-secret-file FILE",
             partial(encrypt_provider_again, provider_id=row.id),
         )
     for message_id, to, texts in unsent_secrets(session):
         yield Stored(
             f"link in the unsent mail to {to}",
             texts,
+            f"portal staff add {to} --name NAME --role ROLE (a new link is mailed)",
             partial(encrypt_mail_again, message_id=message_id),
         )
 
@@ -84,7 +88,8 @@ def rotate(as_json: bool) -> None:
     A short transaction each: safe to repeat, or to stop and go on. What no key opens is named, all
     the others are done, and the exit code is 1.
     """
-    done, current, unreadable = 0, 0, []
+    done, current = 0, 0
+    unreadable: list[Stored] = []
     for one in list(stored()):
         if one.under_first:
             current += 1
@@ -93,7 +98,7 @@ def rotate(as_json: bool) -> None:
             with writing() as tx:
                 changed = one.encrypt_again(tx)
         except Undecryptable:
-            unreadable.append(one.name)
+            unreadable.append(one)
             continue
         done += changed
         current += not changed
@@ -101,7 +106,7 @@ def rotate(as_json: bool) -> None:
     row = {
         "encrypted_again": done,
         "under_first_key": current,
-        "unreadable": unreadable,
+        "unreadable": [one.name for one in unreadable],
         "drop_old_keys_after": None if unreadable else drop_after,
     }
     said = f"{done} secrets are encrypted again; {current} were under the first key already."
@@ -109,9 +114,9 @@ def rotate(as_json: bool) -> None:
         said += f" Other keys may be dropped after {drop_after:%H:%M} UTC."
     say_row(row, as_json, said)
     if unreadable:
-        for name in unreadable:
-            click.echo(f"No key opens the {name}.", err=True)
+        for one in unreadable:
+            click.echo(f"No key opens the {one.name}. To replace it: {one.anew}", err=True)
         refuse(
             f"{len(unreadable)} could not be opened: put the key that wrote them back at the end "
-            "of PORTAL_SECRET_KEYS, or enter them again (portal idp set, portal staff add)"
+            "of PORTAL_SECRET_KEYS, or replace them as said above"
         )

@@ -4,8 +4,7 @@ Claiming pushes ``not_before`` ahead, so a worker that dies keeps nothing back f
 ``LEASE``. Sending again after a crash bears the same Message-ID.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,7 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from portal.audit.changes import record
 from portal.audit.rules import Event, plain
 from portal.delivery.models import Outbox
-from portal.delivery.queries import past_keeping
+from portal.delivery.queries import past_keeping, read_payload, sealed_fields
 from portal.delivery.rules import (
     LEASE,
     SECRET_FIELDS,
@@ -55,6 +54,7 @@ __all__ = [
     "wake_drain",
     "withdraw",
     "withdraw_dead",
+    "withdraw_unsent",
 ]
 
 _LONGEST_ERROR = 500
@@ -178,19 +178,10 @@ def claim(tx: Tx, limit: int) -> list[Claimed]:
         )
     )
     claimed = [
-        Claimed(id_, kind, to, _read(payload), reference, tries, created_at)
+        Claimed(id_, kind, to, read_payload(payload), reference, tries, created_at)
         for id_, kind, to, payload, reference, tries, created_at in taken
     ]
     return sorted(claimed, key=lambda message: message.id)
-
-
-def _read(payload: str) -> Mapping[str, Any] | None:
-    """Return what a row says, or None: one that cannot be read must not hold up the others."""
-    try:
-        read = json.loads(payload)
-    except (ValueError, RecursionError):
-        return None
-    return read if isinstance(read, dict) else None
 
 
 def release(tx: Tx, messages: Sequence[Claimed]) -> None:
@@ -246,14 +237,19 @@ def withdraw(tx: Tx, message: Claimed) -> None:
     _withdraw(tx, *_still_claimed(message))
 
 
+def withdraw_unsent(tx: Tx, keys: Collection[str], reason: str) -> None:
+    """Withdraw what was put under these keys and is not sent: it would say what holds no more."""
+    _withdraw(tx, Outbox.dedupe_key.in_(keys), Outbox.state != State.SENT, reason=reason)
+
+
 def withdraw_dead(tx: Tx, message_id: UUID) -> None:
     """Withdraw a dead message whose recipient has left: nobody is to decide about it any more."""
     _withdraw(tx, Outbox.id == message_id, Outbox.state == State.DEAD)
 
 
-def _withdraw(tx: Tx, *which: ColumnElement[bool]) -> None:
+def _withdraw(tx: Tx, *which: ColumnElement[bool], reason: str = "staff.left") -> None:
     gone = tx.session.scalars(delete(Outbox).where(*which).returning(Outbox.kind)).all()
-    record(tx, [Event("mail.withdrawn", reason="staff.left", data={"kind": kind}) for kind in gone])
+    record(tx, [Event("mail.withdrawn", reason=reason, data={"kind": kind}) for kind in gone])
 
 
 def settle_failed(tx: Tx, message: Claimed, *, code: str, error: str, refused: bool) -> State:
@@ -312,19 +308,20 @@ def encrypt_again(tx: Tx, message_id: UUID) -> bool:
         Undecryptable: no key opens one of them.
     """
     row = tx.session.execute(
-        select(Outbox.kind, Outbox.payload)
+        select(Outbox.kind, type_coerce(Outbox.payload, Text))
         .where(Outbox.id == message_id, Outbox.state != State.SENT)
         .with_for_update()
     ).one_or_none()
     if row is None:
         return False
+    kind, payload = row[0], read_payload(row[1])
     vault = crypto.vault()
-    old = {field: row.payload[field] for field in SECRET_FIELDS.get(row.kind, ())}
+    old = sealed_fields(kind, payload)
     new = {field: vault.rotate(text) for field, text in old.items() if not vault.under_first(text)}
     if not new:
         return False
     tx.session.execute(
-        update(Outbox).where(Outbox.id == message_id).values(payload={**row.payload, **new})
+        update(Outbox).where(Outbox.id == message_id).values(payload={**(payload or {}), **new})
     )
-    record(tx, [Event("mail.encrypted_again", data={"kind": row.kind})])
+    record(tx, [Event("mail.encrypted_again", data={"kind": kind})])
     return True

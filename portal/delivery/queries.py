@@ -1,12 +1,13 @@
 """Read the outbox: what waits, what is dead, since when."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, exists, func, or_, select
+from sqlalchemy import Select, Text, exists, func, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from portal.delivery.models import Outbox
@@ -105,14 +106,37 @@ def count_past_keeping(session: Session, now: datetime) -> int:
     return session.scalar(past_keeping(select(func.count()).select_from(Outbox), now)) or 0
 
 
+def read_payload(payload: str) -> dict[str, Any] | None:
+    """Return what a row says, or None: one that cannot be read must not hold up the others."""
+    try:
+        read = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    return read if isinstance(read, dict) else None
+
+
+def sealed_fields(kind: str, payload: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the encrypted fields of a payload; one that cannot be read is empty: no key opens it.
+
+    Args:
+        kind: of the message.
+        payload: as it is stored; None where it cannot be read.
+    """
+    stored = {field: (payload or {}).get(field) for field in sorted(SECRET_FIELDS.get(kind, ()))}
+    return {
+        field: text if isinstance(text, str) and text.isascii() else ""
+        for field, text in stored.items()
+    }
+
+
 def unsent_secrets(session: Session) -> list[tuple[UUID, str, tuple[str, ...]]]:
     """Return (id, recipient, encrypted fields) of the unsent messages that carry a secret."""
     query = (
-        select(Outbox.id, Outbox.to, Outbox.kind, Outbox.payload)
+        select(Outbox.id, Outbox.to, Outbox.kind, type_coerce(Outbox.payload, Text))
         .where(Outbox.kind.in_(SECRET_FIELDS), Outbox.state != State.SENT)
         .order_by(Outbox.id)
     )
     return [
-        (id_, to, tuple(payload[field] for field in sorted(SECRET_FIELDS[kind])))
+        (id_, to, tuple(sealed_fields(kind, read_payload(payload)).values()))
         for id_, to, kind, payload in session.execute(query)
     ]

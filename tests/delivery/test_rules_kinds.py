@@ -6,6 +6,7 @@ import pytest
 
 from portal.delivery.rules import (
     FIRST_PAUSE,
+    KEPT_SENT,
     KINDS,
     LEASE,
     LONGEST_PAUSE,
@@ -141,7 +142,8 @@ def test_states_are_stored_by_these_words():
 
 
 def test_how_long_a_message_is_tried():
-    """Soon at first, for four days in all; a "no" for half an hour."""
+    """Soon at first, for four days in all; a "no" for half an hour. What is sent stays a month."""
+    assert timedelta(days=30) == KEPT_SENT
     assert (
         timedelta(minutes=10),
         timedelta(minutes=1),

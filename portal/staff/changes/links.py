@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from portal.audit.changes import record
 from portal.audit.rules import Event
-from portal.delivery.changes import Message, put
+from portal.delivery.changes import Message, put, withdraw_unsent
 from portal.foundation.crypto import hash_token, random_token
 from portal.foundation.refused import Refused
 from portal.foundation.rows import add, edit
@@ -65,8 +65,8 @@ def make_link(tx: Tx, staff_id: UUID, purpose: str, *, at: datetime, life: timed
 
 
 def withdraw_links(tx: Tx, staff_id: UUID, purpose: str, *, at: datetime) -> None:
-    """Make open links of an employee unusable."""
-    tx.session.execute(
+    """Make open links of an employee unusable; one that still waits to be mailed is not sent."""
+    gone = tx.session.scalars(
         update(StaffLink)
         .where(
             StaffLink.staff_id == staff_id,
@@ -74,7 +74,14 @@ def withdraw_links(tx: Tx, staff_id: UUID, purpose: str, *, at: datetime) -> Non
             StaffLink.used_at.is_(None),
         )
         .values(used_at=at)
-    )
+        .returning(StaffLink.id)
+    ).all()
+    if gone and purpose == "bind":
+        withdraw_unsent(tx, [_key_of_mail(link_id) for link_id in gone], "staff.link_withdrawn")
+
+
+def _key_of_mail(link_id: UUID) -> str:
+    return f"staff.bind_link:{link_id}"
 
 
 def has_new_link(tx: Tx, staff_id: UUID, *, at: datetime) -> bool:
@@ -94,7 +101,7 @@ def mail_bind_link(tx: Tx, staff_id: UUID, *, public_url: str, at: datetime) -> 
     row = tx.session.get_one(Staff, staff_id)
     link = make_link(tx, staff_id, "bind", at=at, life=BIND_LINK_LIFE)
     payload = {"name": row.name, "url": link.url(public_url), "expires_at": link.expires_at}
-    put(tx, [Message("staff.bind_link", row.email, f"staff.bind_link:{link.id}", payload)])
+    put(tx, [Message("staff.bind_link", row.email, _key_of_mail(link.id), payload)])
     return link
 
 
