@@ -61,7 +61,8 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
             "guest_name guest_email organisation reason since guest_id"
         ),
         "sponsor.guest_stopped": _shape(
-            "guest_name guest_email organisation by reason since waited stays removes_at guest_id"
+            "guest_name guest_email organisation by reason since out_since waited stays removes_at "
+            "guest_id"
         ),
         "sponsor.decided": _shape(
             "guest_name guest_email organisation by sponsor taken since stays guest_id"
@@ -81,7 +82,7 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
         "guest.rejected": _shape("organisation"),
         "guest.suspended": _shape("organisation reason since"),
         "guest.resumed": _shape("organisation expires_at"),
-        "guest.removed": _shape("organisation reason since waited"),
+        "guest.removed": _shape("organisation reason since out_since waited"),
         "guest.lapsed": _shape("organisation"),
         "guest.let_back": _shape("organisation"),
         "admin.contract_ended": _shape("organisation contract count"),
@@ -134,8 +135,9 @@ PATHS: Mapping[str, str | None] = MappingProxyType(
 # What a mail does not say that has waited since an earlier version wrote it.
 SINCE_ADDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "guest.removed": ("since", "waited"),
+        "guest.removed": ("since", "out_since", "waited"),
         "guest.resumed": ("expires_at",),
+        "sponsor.guest_stopped": ("out_since",),
         "sponsor.handed_over": ("ends_at", "lapses_at"),
     }
 )

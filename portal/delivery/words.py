@@ -136,6 +136,7 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "expires_at": instant,
         "removes_at": optional(instant),
         "since": instant,
+        "out_since": optional(instant),
         "until": instant,
         "at": instant,
     }

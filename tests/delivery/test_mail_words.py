@@ -136,6 +136,19 @@ def test_a_guest_reads_when(render):
 
 
 @pytest.mark.parametrize("part", ["plain", "html"])
+def test_access_that_was_closed_before_it_ended(part, render):
+    """It did not end just now."""
+    closed = {"out_since": "2026-11-01T09:00:00Z"}
+    guest = text_of(render("guest.removed", **closed), part)
+    assert "no access since 1 November 2026, 09:00 UTC, and on 1 March 2027, 23:00 UTC" in guest
+    held = text_of(render("sponsor.guest_stopped", **closed), part)
+    assert "since 1 November 2026, 09:00 UTC. On 2 November 2026, 13:05 UTC Ada Byron sus" in held
+    assert "have been told" not in held  # they see no difference
+    gone = render("sponsor.guest_stopped", **closed, reason="removed_by_staff", removes_at=None)
+    assert "Ada Byron ended it for good, and they have been told." in text_of(gone, part)
+
+
+@pytest.mark.parametrize("part", ["plain", "html"])
 def test_where_a_domain_was_taken_away_no_address_is_new(part, render):
     """The company says what it always said: it is the host that no longer knows the domain."""
     same = render("sponsor.address_changed", new="jane.roe@acme.example")

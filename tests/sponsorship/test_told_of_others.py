@@ -61,7 +61,49 @@ def test_an_admin_holds_whom_a_colleague_holds(scene: Scene, acme: Partner, ada:
     with scene.tx(Actor.shell("root")) as tx:
         people.suspend(tx, jane, "Under investigation", by_admin=True)
     assert told(scene) == [(ADA, "", "suspended_by_admin")]
-    assert scene.mails("sponsor.guest_stopped")[0].payload["since"] == held.isoformat()
+    (mail,) = scene.mails("sponsor.guest_stopped")
+    assert (mail.payload["out_since"], mail.payload["since"]) == (
+        held.isoformat(),
+        scene.now.isoformat(),
+    )
+
+
+@pytest.mark.parametrize("how", ["removed", "ended"])
+def test_whose_access_was_closed_already(
+    scene: Scene, acme: Partner, ada: UUID, ben: UUID, how: str
+):
+    """Neither they nor their sponsor read that it was open until now."""
+    jane = scene.active(acme)
+    with scene.tx(Actor.shell("root")) as tx:
+        people.suspend(tx, jane, "Under investigation", by_admin=True)
+    held = scene.row(jane).state_since
+    scene.now += timedelta(days=1)
+    with scene.as_staff(ben) as tx:
+        if how == "removed":
+            people.remove(tx, jane, "Left the company")
+        else:
+            deciding.end(tx, scene.sponsorship(jane).id, ben, "Over")
+    (gone,) = scene.mails("guest.removed")
+    for mail in (gone, scene.mails("sponsor.guest_stopped")[-1]):
+        assert (mail.payload["out_since"], mail.payload["since"]) == (
+            held.isoformat(),
+            scene.now.isoformat(),
+        )
+
+
+@pytest.mark.parametrize("swept", [True, False], ids=["swept between", "swept once"])
+def test_time_closed_it_and_then_ended_it(scene: Scene, acme: Partner, *, swept: bool):
+    """Whenever a sweep ran: when access was closed stands beside when it ended."""
+    jane = scene.active(acme, days=10)
+    closed = scene.sponsorship(jane).expires_at
+    if swept:
+        scene.later(days=12)
+        scene.sweep()
+    scene.later(days=60)
+    scene.sweep()
+    (gone,) = scene.mails("guest.removed")
+    assert gone.payload["out_since"] == closed.isoformat()
+    assert gone.payload["since"] == (closed + timedelta(days=30)).isoformat()
 
 
 @pytest.mark.parametrize("waits", [True, False], ids=["waits", "is in"])

@@ -59,7 +59,7 @@ def suspend(tx: Tx, guest_id: UUID, reason: str, *, by_admin: bool = False) -> G
     if not guest.hold:
         tell_suspended(tx, guest, why, since)
     rows = open_rows(tx.session, [guest_id])
-    tell_sponsors(tx, guest, rows, why, by=_staff(tx), since=since, removes_at=removes_at)
+    tell_sponsors(tx, guest, rows, why, by=_staff(tx), removes_at=removes_at)
     return guest
 
 

@@ -17,6 +17,7 @@ from portal.guests.changes import Move
 from portal.guests.queries import GuestRow, lock
 from portal.guests.rules import REMOVED_AFTER, Reason, State
 from portal.sponsorship.changes import grants, writing
+from portal.sponsorship.changes.telling import out_since
 from portal.sponsorship.changes.writing import Change
 from portal.sponsorship.queries import (
     Person,
@@ -88,12 +89,12 @@ def settle(tx: Tx, guest_ids: Iterable[UUID]) -> dict[UUID, GuestRow]:
         _move(tx, moving)
         if moving:
             now.update((guest.id, guest) for guest in lock(tx, [one.id for one, _ in moving]))
-    last = {
-        key: own[-1]
+    moves = {
+        key: own
         for key, due in steps.items()
         if (own := [step for step in due if isinstance(step, GuestMoves)])
     }
-    _tell(tx, [(guests[key], step) for key, step in last.items()], list(rows.values()))
+    _tell(tx, [(guests[key], own) for key, own in moves.items()], list(rows.values()))
     return now
 
 
@@ -170,9 +171,11 @@ def _columns(guest: GuestRow, step: GuestMoves) -> dict[str, object]:
 
 
 def _tell(
-    tx: Tx, moved: Sequence[tuple[GuestRow, GuestMoves]], sponsorships: Sequence[SponsorshipRow]
+    tx: Tx,
+    moved: Sequence[tuple[GuestRow, Sequence[GuestMoves]]],
+    sponsorships: Sequence[SponsorshipRow],
 ) -> None:
-    """Tell each guest, as before the move, and whoever vouched or was asked, once."""
+    """Tell each guest, as before the moves, and whoever vouched or was asked, of the last one."""
     if not moved:
         return
     organisations = organisation_names(tx.session, {guest.organisation_id for guest, _ in moved})
@@ -181,22 +184,24 @@ def _tell(
     for row in sponsorships:
         vouched.setdefault(row.guest_id, []).append(people[row.sponsor_id])
     messages = []
-    for guest, step in moved:
+    for guest, steps in moved:
         messages += _messages(
-            guest, step, organisations[guest.organisation_id], vouched.get(guest.id, [])
+            guest, steps, organisations[guest.organisation_id], vouched.get(guest.id, [])
         )
     put(tx, messages)
 
 
 def _messages(
-    guest: GuestRow, step: GuestMoves, organisation: str, sponsors: Sequence[Person]
+    guest: GuestRow, steps: Sequence[GuestMoves], organisation: str, sponsors: Sequence[Person]
 ) -> list[Message]:
+    *before, step = steps
     once = f"{guest.id}:{step.at.isoformat()}"
     about = {
         "organisation": organisation,
         "reason": str(step.reason),
         "since": step.at.isoformat(),
         "waited": guest.state == State.PENDING,
+        "out_since": before[0].at.isoformat() if before else out_since(guest),
         "guest_id": str(guest.id),
         "guest_name": guest.name or guest.email or "",
         "guest_email": guest.email or "",

@@ -34,6 +34,11 @@ def tell_guest(tx: Tx, guest: GuestRow, kind: str, payload: Mapping[str, object]
         put(tx, [Message(kind, guest.email, key, payload)])
 
 
+def out_since(guest: GuestRow) -> str | None:
+    """Return since when a guest, as before, was suspended: what ends now was closed by then."""
+    return guest.state_since.isoformat() if guest.state == State.SUSPENDED else None
+
+
 def tell_removed(tx: Tx, guest: GuestRow, reason: Reason) -> None:
     """Tell a guest, as before, that access has ended; whoever only waited for it, the request."""
     names = organisation_names(tx.session, [guest.organisation_id])
@@ -42,6 +47,7 @@ def tell_removed(tx: Tx, guest: GuestRow, reason: Reason) -> None:
         "reason": str(reason),
         "since": tx.now.isoformat(),
         "waited": guest.state == State.PENDING,
+        "out_since": out_since(guest),
     }
     tell_guest(tx, guest, "guest.removed", payload)
 
@@ -65,7 +71,6 @@ def tell_sponsors(
     *,
     by: UUID | None,
     stays: bool = False,
-    since: datetime | None = None,
     removes_at: datetime | None = None,
 ) -> None:
     """Tell whoever vouches for a guest, or was asked to, what somebody else decided; once each.
@@ -77,7 +82,6 @@ def tell_sponsors(
         reason: what was decided.
         by: who did; none: somebody at the server.
         stays: somebody else vouches for the guest, who stays one.
-        since: when that shut the guest out, if it was not now.
         removes_at: when a suspended guest is removed, if nobody lifts that.
     """
     sponsors = {row.sponsor_id for row in rows} - {by}
@@ -91,7 +95,8 @@ def tell_sponsors(
         "organisation": names[guest.organisation_id],
         "by": "" if by is None else people[by].name,
         "reason": str(reason),
-        "since": (since or tx.now).isoformat(),
+        "since": tx.now.isoformat(),
+        "out_since": out_since(guest),
         "waited": guest.state == State.PENDING,
         "stays": stays,
         "removes_at": None if removes_at is None else removes_at.isoformat(),
