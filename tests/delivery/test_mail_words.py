@@ -136,6 +136,21 @@ def test_a_guest_reads_when(render):
 
 
 @pytest.mark.parametrize("part", ["plain", "html"])
+def test_a_review_ends_one_sponsors_word(part, render):
+    """Another's word may carry the guest on: then nobody is told of an end."""
+    text = text_of(render("sponsor.review"), part)
+    assert "your word for them ends on 14 February 2027, 00:00 UTC." in text
+    assert "Unless somebody else vouches for them too, their access ends with it" in text
+
+
+def test_whoever_is_let_back_has_nothing_to_ask(render):
+    """The sponsor who lets them back makes the request; it waits for a decision."""
+    mail = render("guest.let_back")
+    assert mail["Subject"] == "Your access to Host Ltd is being decided anew"
+    assert "a new request waits for a decision" in text_of(mail)
+
+
+@pytest.mark.parametrize("part", ["plain", "html"])
 def test_access_that_was_closed_before_it_ended(part, render):
     """It did not end just now."""
     closed = {"out_since": "2026-11-01T09:00:00Z"}
@@ -183,6 +198,7 @@ def test_whoever_only_waited_reads_of_their_request(part, render, reason: str, w
     assert f"Your request ended on 1 March 2027, 23:00 UTC: {why}." in text_of(mail, part)
     assert "access" not in mail["Subject"].split(" to ")[0]
     assert "Your access" not in text_of(mail, part)
+    assert "only somebody there can let you in." in text_of(mail, part)
 
 
 def test_what_is_handed_over_says_by_whom_and_until_when(render):
