@@ -242,14 +242,19 @@ def withdraw_unsent(tx: Tx, keys: Collection[str], reason: str) -> None:
     _withdraw(tx, Outbox.dedupe_key.in_(keys), Outbox.state != State.SENT, reason=reason)
 
 
-def withdraw_dead(tx: Tx, message_id: UUID) -> None:
-    """Withdraw a dead message whose recipient has left: nobody is to decide about it any more."""
-    _withdraw(tx, Outbox.id == message_id, Outbox.state == State.DEAD)
+def withdraw_dead(tx: Tx, message_id: UUID, reason: str) -> bool:
+    """Withdraw a dead message: its recipient has left, or somebody decided that it is not sent.
+
+    Returns:
+        False when it is not dead (any more): somebody was quicker.
+    """
+    return _withdraw(tx, Outbox.id == message_id, Outbox.state == State.DEAD, reason=reason)
 
 
-def _withdraw(tx: Tx, *which: ColumnElement[bool], reason: str = "staff.left") -> None:
+def _withdraw(tx: Tx, *which: ColumnElement[bool], reason: str = "staff.left") -> bool:
     gone = tx.session.scalars(delete(Outbox).where(*which).returning(Outbox.kind)).all()
     record(tx, [Event("mail.withdrawn", reason=reason, data={"kind": kind}) for kind in gone])
+    return bool(gone)
 
 
 def settle_failed(tx: Tx, message: Claimed, *, code: str, error: str, refused: bool) -> State:

@@ -80,7 +80,7 @@ def _withdraw_dead() -> None:
     left = _who_left({to for _, to, _ in dead})
     for id_, _, reference in [one for one in dead if one[1] in left]:
         with transaction(actor=_DRAIN, now=clock.policy_now(), reference=reference) as tx:
-            changes.withdraw_dead(tx, id_)
+            changes.withdraw_dead(tx, id_, "staff.left")
 
 
 def _release(messages: Sequence[Claimed]) -> None:

@@ -169,6 +169,14 @@ ADMIN: Final = (
         elsewhere=(f"/admin/health/outbox{_MISSING}/send-again",),
     ),
     Entry(
+        "health.withdraw",
+        "petra",
+        "/admin/health",
+        "/withdraw",
+        again="not dead any more",
+        elsewhere=(f"/admin/health/outbox{_MISSING}/withdraw",),
+    ),
+    Entry(
         "health.test_mail",
         "petra",
         "/admin/health",

@@ -5,10 +5,12 @@ import re
 import pytest
 from flask import Flask
 from rq.serializers import JSONSerializer
+from sqlalchemy import update
 
 from portal.admission.rules import Refusal
 from portal.audit.changes import record
 from portal.audit.rules import Event
+from portal.delivery.models import Outbox
 from portal.foundation.current import house
 from portal.foundation.db import db
 from portal.foundation.queues import ForeignJob, PortalJob, connect
@@ -98,3 +100,23 @@ def test_mail_that_does_not_go_out_is_an_alarm(stage: Stage, policy_clock):
     policy_clock.forward(hours=1, seconds=60)
     assert "No mail goes out" in said(admin, "/admin")
     assert "can the mail server be reached?" in said(admin, "/admin/health")
+
+
+def test_a_mail_that_reaches_nobody_is_given_up(stage: Stage):
+    """An admin's decision, in the log under their name; then the alarm is over."""
+    petra = stage.another(stage.scene.staff("petra", "admin"))
+    letter = stage.scene.mails()[0]
+
+    def die(tx) -> None:
+        tx.session.execute(update(Outbox).where(Outbox.id == letter.id).values(state="dead"))
+
+    stage.scene.run(die, by=stage.ben)
+    assert "1 mail given up" in said(petra, "/admin/health")
+    assert petra.submit("/admin/health", to=f"{letter.id}/withdraw").status_code == 303
+    text = said(petra, "/admin/health")
+    assert "It is not sent any more" in text
+    assert "given up" not in text
+    (event,) = stage.scene.events("mail.withdrawn")
+    assert (event.reason, event.data) == ("human.withdrawn", {"kind": letter.kind})
+    assert event.actor.startswith("staff:")
+    assert letter.id not in {mail.id for mail in stage.scene.mails()}

@@ -92,3 +92,14 @@ def send_again(message_id: UUID) -> ResponseReturnValue:
     else:
         flash("This mail is not dead any more, so nothing was done", "bad")
     return redirect(url_for("health.show"), 303)
+
+
+@bp.post("/outbox/<uuid:message_id>/withdraw")
+@for_admin
+def withdraw(message_id: UUID) -> ResponseReturnValue:
+    """Give a dead letter up for good: its address is nobody's, or they were told otherwise."""
+    if act(lambda tx: changes.withdraw_dead(tx, message_id, "human.withdrawn")):
+        flash("It is not sent any more")
+    else:
+        flash("This mail is not dead any more, so nothing was done", "bad")
+    return redirect(url_for("health.show"), 303)
