@@ -306,8 +306,9 @@ def _policy(given: Mapping[str, Any]) -> dict[str, Any]:
 @in_portal()
 def list_(as_json: bool) -> None:
     """List organisations by name."""
+    held = queries.domains_of_all(db.session())
     rows = [
-        _organisation.summary(row, queries.domains(db.session(), row.id))
+        _organisation.summary(row, held.get(row.id, ()))
         for row in queries.organisations(db.session())
     ]
     say_rows(

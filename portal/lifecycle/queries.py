@@ -1,6 +1,6 @@
 """What is due, by kind, in keyset batches; and what the sweeps did."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
@@ -135,6 +135,17 @@ def guests_under_contract(session: Session, *contract_ids: UUID) -> int:
         or_(Sponsorship.state == Standing.ACTIVE, Sponsorship.state == Standing.REQUESTED),
     )
     return session.scalar(query) or 0
+
+
+def guests_by_contract(session: Session, contract_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Count for each of these contracts the guests whom its end would touch."""
+    query = (
+        select(Sponsorship.contract_id, func.count(Sponsorship.guest_id.distinct()))
+        .where(Sponsorship.contract_id.in_(contract_ids), Sponsorship.state.in_(OPEN))
+        .group_by(Sponsorship.contract_id)
+    )
+    found = dict(session.execute(query).all())
+    return {one: found.get(one, 0) for one in contract_ids}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What an admin is told without having asked: jobs, mail and the queue, and who was refused."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -15,9 +16,13 @@ from portal.foundation.current import house
 from portal.foundation.db import db
 from portal.foundation.queues import ForeignJob, PortalJob, connect
 from portal.foundation.settings import Settings
+from portal.lifecycle import changes as lifecycle
 from portal.lifecycle.jobs import sweep
 from portal.sign_in.rules import SignInReason
 from portal.sponsorship.changes import people
+from portal.trust import changes as trust
+from portal.trust.queries import organisation_by_slug
+from tests import factories
 from tests.infra.client import PortalClient
 from tests.pages.stage import Stage, said
 
@@ -42,12 +47,65 @@ def test_why_sign_ins_were_refused_is_said_in_words(app: Flask):
     assert {str(one) for one in (*Refusal, *SignInReason)} == set(words)
 
 
+def _swept(stage: Stage) -> None:
+    """Let the jobs run, so that they are no alarm."""
+    with stage.app.app_context():
+        sweep()
+        db.session.remove()
+
+
 def test_the_overview_says_in_words_why_sign_ins_were_refused(stage: Stage):
     """The code stays beside them, to be searched for."""
+    _swept(stage)
+    elsewhere = stage.scene.identity(stage.acme, "eve", email="eve@elsewhere.example")
+    stage.scene.knock(stage.acme, elsewhere)
+    text = said(stage.another(stage.scene.staff("petra", "admin")), "/admin")
+    assert "One thing wants you" in text
+    assert "Acme: 1 sign-in refused since yesterday" in text
+    assert "The address is not in a domain of the organisation. adm.domain" in text
+    assert "as it should be" not in text
+
+
+def test_a_refusal_that_is_meant_is_no_alarm(stage: Stage):
+    """Whoever was removed is turned away: that wants nobody, and is counted beside the guests."""
+    _swept(stage)
+    petra = stage.scene.staff("petra", "admin")
     stage.scene.run(people.remove, stage.jane, "Left the company", by=stage.ben)
     stage.scene.knock(stage.acme, stage.scene.identity(stage.acme))
-    text = said(stage.another(stage.scene.staff("petra", "admin")), "/admin")
-    assert "The person was removed, or turned down, by somebody here. adm.tombstone" in text
+    text = said(stage.another(petra), "/admin")
+    assert "Nothing wants you" in text
+    assert "1 sign-in was refused since yesterday as it should be" in text
+    stage.scene.run(lifecycle.suspend_organisation, stage.acme.id, "Under review", by=petra)
+    stage.scene.knock(stage.acme, stage.scene.identity(stage.acme, "john"))
+    text = said(stage.another(petra), "/admin")
+    assert "Nothing wants you" in text
+    assert "2 sign-ins were refused since yesterday as they should be" in text
+
+
+def test_an_organisation_whose_time_is_over_needs_no_sponsor(stage: Stage, policy_clock):
+    """One that is still being set up does; one whose contract begins later, too."""
+    petra = stage.scene.staff("petra", "admin")
+    for slug in ("umbra", "later"):
+        stage.scene.run(trust.add_organisation, by=petra, slug=slug, name=slug, unlisted=True)
+    with stage.app.app_context():
+        later = organisation_by_slug(db.session(), "later")
+        db.session.remove()
+    begins = (stage.scene.now + timedelta(days=9)).date()
+    stage.scene.run(
+        trust.add_contract, later.id, by=petra, reference="L-1", first_day=begins, last_day=None,
+        open_ended=True, time_zone="Europe/Berlin",
+    )  # fmt: skip
+    admin = stage.another(petra)
+    nobody = "nobody can vouch"
+    for one in (stage.acme.sponsor, stage.ben):
+        with stage.app.app_context(), factories.writing(stage.scene.now) as tx:
+            lifecycle.let_go(tx, one)
+    text = said(admin, "/admin")
+    assert [f"{one}: {nobody}" in text for one in ("Acme", "umbra", "later")] == [True] * 3
+    stage.scene.run(lifecycle.end_organisation, stage.acme.id, None, by=petra)
+    policy_clock.forward(seconds=1)
+    text = said(admin, "/admin")
+    assert [f"{one}: {nobody}" in text for one in ("Acme", "umbra", "later")] == [False, True, True]
 
 
 def test_an_organisation_says_how_its_sign_ins_go(stage: Stage):

@@ -4,7 +4,15 @@ from uuid import UUID
 
 import pytest
 
-from portal.sign_in.rules import Failure, Side, SignInFailure, SignInReason, side_of
+from portal.admission.rules import Refusal
+from portal.sign_in.rules import (
+    Failure,
+    Side,
+    SignInFailure,
+    SignInReason,
+    side_of,
+    wants_mending,
+)
 
 R = SignInReason
 PERSON = {R.STATE, R.DENIED, R.ASSURANCE, R.TENANT, R.OVERTAKEN}
@@ -51,6 +59,41 @@ def test_whose_side_a_reason_is_on(reason: SignInReason):
     side = Side.PERSON if reason in PERSON else Side.ADMIN if reason in ADMIN else Side.PARTNER
     assert side_of(reason) is side
     assert SignInFailure(Failure(reason, "x")).side is side
+
+
+# Of each code that a refusal has: does something at the federation or the policy want mending?
+MENDING = {
+    Refusal.REQUIRED_CLAIM: True,
+    Refusal.DOMAIN: True,
+    Refusal.HOST_DOMAIN: True,
+    Refusal.EMAIL_UNVERIFIED: True,
+    Refusal.EMAIL_MALFORMED: True,
+    Refusal.ASSURANCE: True,  # the portal asked for it: the provider does not give or say it
+    Refusal.CAP: True,
+    Refusal.LATER: True,
+    Refusal.EMAIL_CONFLICT: True,
+    Refusal.IDP_DISABLED: False,
+    Refusal.SUSPENDED: False,
+    Refusal.INACTIVE: False,
+    Refusal.TOMBSTONE: False,
+    R.STATE: False,
+    R.DENIED: False,
+    R.TENANT: False,
+    R.OVERTAKEN: False,
+}
+
+
+@pytest.mark.parametrize("suspended", [False, True])
+@pytest.mark.parametrize("code", dict.fromkeys(map(str, (*Refusal, *R))))
+def test_which_refusals_want_mending(code: str, suspended: bool):
+    """Those that are meant do not; what a provider or its settings cause does."""
+    meant = not suspended if code == Refusal.PARTNER_STATE else MENDING.get(code, True)
+    assert wants_mending(code, suspended=suspended) is meant
+
+
+def test_a_code_that_nobody_knows_any_more_wants_a_look():
+    """An older version wrote it."""
+    assert wants_mending("adm.of_old", suspended=True)
 
 
 @pytest.mark.parametrize("reason", SignInReason)

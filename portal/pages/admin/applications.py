@@ -1,11 +1,14 @@
 """Applications, and what can be entitled to in them."""
 
+from uuid import UUID
+
 from flask import Blueprint, abort, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.applications import changes
 from portal.applications.queries import (
     ApplicationRow,
+    EntitlementRow,
     application_by_slug,
     applications,
     entitlements,
@@ -29,7 +32,10 @@ def listed() -> ResponseReturnValue:
 
 def _page(form: ApplicationForm, status: int = 200) -> ResponseReturnValue:
     session = db.session()
-    rows = [(row, entitlements(session, row.id)) for row in applications(session)]
+    held: dict[UUID, list[EntitlementRow]] = {}
+    for one in entitlements(session):
+        held.setdefault(one.application_id, []).append(one)
+    rows = [(row, held.get(row.id, [])) for row in applications(session)]
     return render_template("admin/applications/list.html", rows=rows, form=form), status
 
 

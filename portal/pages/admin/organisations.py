@@ -14,7 +14,7 @@ from portal.foundation.current import settings_of
 from portal.foundation.db import db
 from portal.foundation.transaction import Tx
 from portal.lifecycle import changes as lifecycle
-from portal.lifecycle.queries import guests_under_contract
+from portal.lifecycle.queries import guests_by_contract, guests_under_contract
 from portal.pages.acting import need, try_act
 from portal.pages.admin.forms import DetailsForm, EndForm, OrganisationForm, ReasonForm
 from portal.pages.admin.seen import require_seen, seen_of
@@ -22,6 +22,7 @@ from portal.sponsorship.queries import users_by_offer
 from portal.trust import changes
 from portal.trust.queries import (
     OrganisationRow,
+    ProviderRow,
     contracts,
     domain_rows,
     house_of,
@@ -34,6 +35,7 @@ from portal.trust.queries import (
     policy_own,
     providers,
     running_contract,
+    running_contracts,
     sponsors,
 )
 from portal.web.display import plural
@@ -58,10 +60,11 @@ def listed() -> ResponseReturnValue:
     """List organisations with what runs for each."""
     now = clock.policy_now()
     session = db.session()
-    rows = [
-        (row, running_contract(session, row.id, now), providers(session, row.id))
-        for row in organisations(session)
-    ]
+    running = running_contracts(session, now)
+    theirs: dict[UUID, list[ProviderRow]] = {}
+    for provider in providers(session):
+        theirs.setdefault(provider.organisation_id, []).append(provider)
+    rows = [(row, running.get(row.id), theirs.get(row.id, ())) for row in organisations(session)]
     return render_template("admin/organisations/list.html", rows=rows)
 
 
@@ -140,7 +143,7 @@ def _page(
         organisation=row,
         domains=domain_rows(session, row.id),
         contracts=standing,
-        touched={one.id: guests_under_contract(session, one.id) for one in standing},
+        touched=guests_by_contract(session, [one.id for one in standing]),
         leaving=guests_under_contract(session, *running_on) if running_on else None,
         running=running_contract(session, row.id, now),
         sponsors=sponsors(session, row.id),

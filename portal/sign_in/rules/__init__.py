@@ -25,6 +25,7 @@ from portal.sign_in.rules.reasons import (
     SignInFailure,
     SignInReason,
     side_of,
+    wants_mending,
 )
 from portal.sign_in.rules.strength import strength_request, strong_enough
 from portal.sign_in.rules.tenant import (
@@ -82,4 +83,5 @@ __all__ = [
     "subject_warning",
     "tenant_of",
     "token_error",
+    "wants_mending",
 ]

@@ -6,6 +6,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from uuid import UUID
 
+from portal.admission.rules import Refusal
+
 
 class SignInReason(StrEnum):
     """Reason codes ``family.detail``; the audit keeps them, people read kinder words."""
@@ -65,6 +67,28 @@ _SIDES: Mapping[SignInReason, Side] = MappingProxyType(
 def side_of(reason: SignInReason) -> Side:
     """Return who can mend it; what is not ours nor the person's is the partner's."""
     return _SIDES.get(reason, Side.PARTNER)
+
+
+# At the door: what was decided here about a person or a provider, or what time did to somebody.
+_AS_MEANT: frozenset[str] = frozenset(
+    {Refusal.IDP_DISABLED, Refusal.SUSPENDED, Refusal.INACTIVE, Refusal.TOMBSTONE}
+)
+
+
+def wants_mending(code: str, *, suspended: bool) -> bool:
+    """Say whether something at the federation or the policy wants mending, so that admins are told.
+
+    Not where the door did what it should, nor where the person alone can do something about it.
+
+    Args:
+        code: of a ``Refusal`` or ``SignInReason``; one that an older version wrote wants a look.
+        suspended: whether the organisation is, which explains ``adm.partner_state``.
+    """
+    if code == Refusal.PARTNER_STATE:
+        return not suspended
+    if code in set(Refusal):
+        return code not in _AS_MEANT
+    return code not in set(SignInReason) or side_of(SignInReason(code)) is not Side.PERSON
 
 
 @dataclass(frozen=True, slots=True)

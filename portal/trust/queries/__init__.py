@@ -6,7 +6,9 @@ from portal.trust.queries.contracts import (
     contract_by_reference,
     contract_facts,
     contracts,
+    contracts_ending,
     running_contract,
+    running_contracts,
 )
 from portal.trust.queries.offers import (
     OfferRow,
@@ -22,6 +24,7 @@ from portal.trust.queries.organisations import (
     OrganisationRow,
     domain_rows,
     domains,
+    domains_of_all,
     holder_of,
     house_of,
     organisation_by_id,
@@ -54,6 +57,7 @@ from portal.trust.queries.sponsors import (
     lock_named_of,
     organisations_decided_by,
     sponsors,
+    without_sponsor,
 )
 
 __all__ = [
@@ -71,10 +75,12 @@ __all__ = [
     "contract_by_reference",
     "contract_facts",
     "contracts",
+    "contracts_ending",
     "current_terms",
     "default_policy",
     "domain_rows",
     "domains",
+    "domains_of_all",
     "eligible_sponsors",
     "enabled_providers",
     "holder_of",
@@ -97,7 +103,9 @@ __all__ = [
     "provider_by_id",
     "providers",
     "running_contract",
+    "running_contracts",
     "sponsors",
     "standing_offers",
     "terms_history",
+    "without_sponsor",
 ]

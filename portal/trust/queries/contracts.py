@@ -10,7 +10,7 @@ from sqlalchemy import BindParameter, ColumnElement, FromClause, Uuid, bindparam
 from sqlalchemy.orm import Session
 
 from portal.foundation.db import table_of
-from portal.trust.models import Contract
+from portal.trust.models import Contract, Organisation
 from portal.trust.rules import ContractFacts
 
 
@@ -47,6 +47,16 @@ def contracts(session: Session, organisation_id: UUID) -> list[ContractRow]:
     return [_contract_row(row) for row in rows]
 
 
+def contracts_ending(session: Session, after: datetime, until: datetime) -> list[ContractRow]:
+    """Return the contracts of all organisations that end in a time, soonest first."""
+    rows = session.scalars(
+        select(Contract)
+        .where(Contract.ends_at > after, Contract.ends_at <= until)
+        .order_by(Contract.ends_at, Contract.id)
+    )
+    return [_contract_row(row) for row in rows]
+
+
 def contract_by_id(session: Session, contract_id: UUID) -> ContractRow | None:
     """Return the contract of this id."""
     row = session.get(Contract, contract_id)
@@ -76,6 +86,12 @@ def running_contract(
     """Return the contract that runs now; of several the one that ends last, open-ended last."""
     row = session.execute(_RUNNING, {"organisation": organisation_id, "now": now}).one_or_none()
     return None if row is None else ContractFacts(*row)
+
+
+def running_contracts(session: Session, now: datetime) -> dict[UUID, ContractFacts]:
+    """Return what ``running_contract`` does, by organisation; where none runs, nothing."""
+    rows = session.execute(_ALL_RUNNING, {"now": now})
+    return {key: contract for key, *row in rows if (contract := contract_of(row))}
 
 
 # -- as a part of a larger read -------------------------------------------------------------------
@@ -113,6 +129,12 @@ def with_running_contract(tables: FromClause, organisation_id: ColumnElement[UUI
 def contract_of(values: Sequence[Any]) -> ContractFacts | None:
     """Return the contract of a row's ``CONTRACT_COLUMNS``, if one runs."""
     return None if values[0] is None else ContractFacts(*values)
+
+
+_ORGANISATION = table_of(Organisation)
+_ALL_RUNNING = select(_ORGANISATION.c.id, *CONTRACT_COLUMNS).select_from(
+    with_running_contract(_ORGANISATION, _ORGANISATION.c.id)
+)
 
 
 def _contract_row(row: Contract) -> ContractRow:

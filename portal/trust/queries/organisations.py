@@ -108,3 +108,12 @@ def domain_rows(session: Session, organisation_id: UUID) -> list[DomainRow]:
         select(Domain).where(Domain.organisation_id == organisation_id).order_by(Domain.name)
     )
     return [DomainRow(row.id, row.name, row.vouched_by, row.created_at) for row in rows]
+
+
+def domains_of_all(session: Session) -> dict[UUID, list[str]]:
+    """Return the canonical domains of every organisation that has any, by name."""
+    found: dict[UUID, list[str]] = {}
+    query = select(Domain.organisation_id, Domain.name).order_by(Domain.name)
+    for organisation_id, name in session.execute(query):
+        found.setdefault(organisation_id, []).append(name)
+    return found

@@ -2,15 +2,25 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, and_, bindparam, exists, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    FromClause,
+    and_,
+    bindparam,
+    exists,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from portal.foundation.db import table_of
 from portal.foundation.transaction import Tx
 from portal.staff.models import Staff
-from portal.trust.models import Domain, Organisation, OrganisationSponsor
+from portal.trust.models import Contract, Domain, Organisation, OrganisationSponsor
 from portal.trust.queries.organisations import OrganisationRow, organisations_of_sponsor
 
 
@@ -67,6 +77,19 @@ _DECIDED_BY = (
     .where(STAFF.c.id == bindparam("staff"), MAY_DECIDE)
 )
 
+_ORGANISATION, _CONTRACT = table_of(Organisation), table_of(Contract)
+_THEIRS = _CONTRACT.c.organisation_id == _ORGANISATION.c.id
+_NOW: BindParameter[datetime] = bindparam("now", type_=_CONTRACT.c.ends_at.type)
+_WITHOUT_SPONSOR = select(_ORGANISATION.c.id).where(
+    ~exists()
+    .where(NAMED.c.organisation_id == _ORGANISATION.c.id, NAMED.c.staff_id == STAFF.c.id)
+    .where(MAY_DECIDE),
+    or_(
+        ~exists().where(_THEIRS),
+        exists().where(_THEIRS, or_(_CONTRACT.c.ends_at.is_(None), _CONTRACT.c.ends_at > _NOW)),
+    ),
+)
+
 
 def sponsors(session: Session, organisation_id: UUID) -> list[SponsorRow]:
     """Return everybody named for an organisation: the lead, the sponsors by name, the deputy."""
@@ -81,6 +104,14 @@ def eligible_sponsors(session: Session, organisation_id: UUID) -> list[EligibleS
         for row in sponsors(session, organisation_id)
         if row.eligible
     ]
+
+
+def without_sponsor(session: Session, now: datetime) -> set[UUID]:
+    """Return the organisations for which nobody may decide now; those whose time is over need none.
+
+    Whoever has no contract yet is still being set up, and needs somebody.
+    """
+    return set(session.scalars(_WITHOUT_SPONSOR, {"now": now}))
 
 
 def keep_deciders(tx: Tx, organisation_id: UUID, staff_ids: Iterable[UUID]) -> None:
