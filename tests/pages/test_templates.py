@@ -27,6 +27,7 @@ BY_HAND = {
     "<time": "the filter instant",
     "<textarea": "field",
     "<select": "field",
+    "<datalist": "field",
 }
 
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -24,36 +24,37 @@ from portal.audit.rules import VOCABULARY, plain
 from portal.foundation.db import db
 from portal.foundation.text import csv_cell
 from portal.pages.admin.forms import AuditForm
+from portal.pages.admin.named import known_name, organisation_named, organisations_to_choose
 from portal.pages.admin.who import names_in
-from portal.trust.queries import organisation_by_slug, organisations
+from portal.trust.queries import OrganisationRow, organisations
 from portal.web.guards import for_admin
 
 bp = Blueprint("audit", __name__, url_prefix="/admin/audit")
-NOBODY = UUID(int=0)
 LAST = 2**63 - 1  # what a sequence number can be
 COLUMNS = ("at", "event", "actor", "organisation", "guest", "reason", "reference", "data")
 
 
-def _filter(form: AuditForm) -> Filter:
-    """Return what the reader asked for; what nobody has finds nothing."""
-    organisation_id = None
-    if form.organisation.data:
-        row = organisation_by_slug(db.session(), form.organisation.data)
-        organisation_id = row.id if row else NOBODY
-    guest_id = None
-    if form.guest.data:
-        try:
-            guest_id = UUID(form.guest.data)
-        except ValueError:
-            guest_id = NOBODY
+def _filter(form: AuditForm, rows: Sequence[OrganisationRow]) -> Filter:
+    """Return what the reader asked for; what is wrong is said in the form, and the rest counts."""
+    form.validate()
     return Filter(
-        reference=form.reference.data or None,
-        event=form.event.data or None,
-        organisation_id=organisation_id,
-        guest_id=guest_id,
+        reference=(form.reference.data or "").upper() or None,
+        event=known_name(form, "event", "event", VOCABULARY),
+        organisation_id=organisation_named(form, rows),
+        guest_id=_guest(form),
         since=midnight(form.since.data),
         until=midnight_after(form.until.data),
     )
+
+
+def _guest(form: AuditForm) -> UUID | None:
+    said = form.guest.data
+    try:
+        return UUID(said) if said else None
+    except ValueError:
+        message = "This is no guest's id: open a guest's page, and from there the audit log"
+        form.refuse(field="guest", message=message)
+    return None
 
 
 @bp.get("")
@@ -61,8 +62,8 @@ def _filter(form: AuditForm) -> Filter:
 def log() -> ResponseReturnValue:
     """Show events, newest first; the filters stand in the address."""
     form = AuditForm(request.args)
-    form.validate()
-    entries = search(db.session(), _filter(form), beyond=_before(), limit=PAGE + 1)
+    rows = organisations(db.session())
+    entries = search(db.session(), _filter(form, rows), beyond=_before(), limit=PAGE + 1)
     more, entries = len(entries) > PAGE, entries[:PAGE]
     kept = form.asked
     older = url_for("audit.log", before=entries[-1].seq, **kept) if more else ""
@@ -70,11 +71,11 @@ def log() -> ResponseReturnValue:
         "admin/audit.html",
         form=form,
         entries=entries,
-        names=_names(),
+        names=_names(rows),
+        organisations=organisations_to_choose(rows),
         who=names_in(db.session(), entries),
         older=older,
         kept=kept,
-        events=sorted(VOCABULARY),
     )
 
 
@@ -84,8 +85,8 @@ def _before() -> int | None:
     return before if before is not None and 0 < before <= LAST else None
 
 
-def _names() -> dict[UUID, str]:
-    return {row.id: row.slug for row in organisations(db.session())}
+def _names(rows: Sequence[OrganisationRow]) -> dict[UUID, str]:
+    return {row.id: row.slug for row in rows}
 
 
 @bp.get("/export.<any(csv, jsonl):kind>")
@@ -93,10 +94,12 @@ def _names() -> dict[UUID, str]:
 def export(kind: str) -> ResponseReturnValue:
     """Export exactly what the filters show: ``csv`` with harmless cells, or JSON lines."""
     form = AuditForm(request.args)
-    if not form.validate():  # the page says what is wrong; a file of everything would not
+    rows = organisations(db.session())
+    wanted = _filter(form, rows)
+    if form.errors:  # the page says what is wrong; a file of everything would not
         return redirect(url_for("audit.log", **form.asked), 303)
     writer, mime = (_csv, "text/csv") if kind == "csv" else (_lines, "application/x-ndjson")
-    body = stream_with_context(writer(_filter(form)))
+    body = stream_with_context(writer(wanted, _names(rows)))
     answer = Response(body, mimetype=mime)
     answer.headers["Content-Disposition"] = f"attachment; filename=audit.{kind}"
     return answer
@@ -116,14 +119,12 @@ def _row(entry: Entry, names: dict[UUID, str]) -> dict[str, Any]:
     }
 
 
-def _lines(wanted: Filter) -> Iterator[str]:
-    names = _names()
+def _lines(wanted: Filter, names: dict[UUID, str]) -> Iterator[str]:
     for entry in chain.from_iterable(pages(db.session(), wanted)):
         yield json.dumps(_row(entry, names), ensure_ascii=False) + "\n"
 
 
-def _csv(wanted: Filter) -> Iterator[str]:
-    names = _names()
+def _csv(wanted: Filter, names: dict[UUID, str]) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(COLUMNS)

@@ -1,5 +1,6 @@
 """Guests: who is in, why, and until when; one guest with everything in order of time."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -12,15 +13,14 @@ from portal.foundation.db import db
 from portal.guests.rules import State
 from portal.pages.acting import try_act
 from portal.pages.admin.forms import GuestFilterForm, ReasonForm
+from portal.pages.admin.named import organisation_named, organisations_to_choose
 from portal.pages.admin.who import names_in
 from portal.pages.ahead import ahead
 from portal.sponsorship.changes import people
 from portal.sponsorship.changes.bounds import Oneself
-from portal.trust.queries import organisation_by_slug
+from portal.trust.queries import OrganisationRow, organisations
 from portal.web.errors import report
 from portal.web.guards import for_admin
-
-NOBODY = UUID(int=0)
 
 bp = Blueprint("admin_guests", __name__, url_prefix="/admin/guests")
 
@@ -30,9 +30,9 @@ bp = Blueprint("admin_guests", __name__, url_prefix="/admin/guests")
 def listed() -> ResponseReturnValue:
     """List guests, filters in the address."""
     form = GuestFilterForm(request.args)
-    form.validate()
     session = db.session()
-    wanted = _filter(form)
+    rows = organisations(session)
+    wanted = _filter(form, rows)
     before = request.args.get("before", type=UUID)
     found = guests(session, wanted, clock.policy_now(), before=before)
     older = (
@@ -41,20 +41,18 @@ def listed() -> ResponseReturnValue:
     return render_template(
         "admin/guests/list.html",
         form=form,
+        organisations=organisations_to_choose(rows),
         guests=found.guests,
         counts=counts(session, wanted),
         older=older,
     )
 
 
-def _filter(form: GuestFilterForm) -> GuestFilter:
-    """Return what the reader asked for; what nobody has finds nothing."""
-    organisation_id = None
-    if form.organisation.data:
-        row = organisation_by_slug(db.session(), form.organisation.data)
-        organisation_id = row.id if row else NOBODY
+def _filter(form: GuestFilterForm, rows: Sequence[OrganisationRow]) -> GuestFilter:
+    """Return what the reader asked for; what is wrong is said in the form, and the rest counts."""
+    form.validate()
     state = State(form.state.data) if form.state.data in set(State) else None
-    return GuestFilter(organisation_id, state, form.text.data or None)
+    return GuestFilter(organisation_named(form, rows), state, form.text.data or None)
 
 
 def _wanted(guest_id: UUID) -> GuestView:
