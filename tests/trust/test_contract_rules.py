@@ -13,6 +13,7 @@ from portal.trust.rules import (
     check_zone,
     contract_begin,
     contract_end,
+    zones,
 )
 
 
@@ -97,6 +98,9 @@ def test_a_zone_is_found_by_its_name(name: str):
         ("localtime", "There is no time zone 'localtime'"),
         ("posixrules", "There is no time zone"),
         ("Factory", "There is no time zone 'Factory'"),
+        ("berlin", "Did you mean Europe/Berlin?"),
+        ("New York", "Did you mean America/New_York?"),
+        ("Lima", "Did you mean America/Lima?"),
         ("right/Europe/Berlin", "Did you mean Europe/Berlin?"),
         ("posix/Europe/Berlin", "Did you mean Europe/Berlin?"),
         ("a\0b", "There is no time zone"),
@@ -117,6 +121,21 @@ def test_a_zone_that_only_the_system_knows_is_no_hint():
     with pytest.raises(Refused) as refused:
         check_zone("Factor")
     assert "Factory" not in refused.value.message
+
+
+def test_the_zones_to_choose_from():
+    """Those of places, which people know by their city, and UTC: no alias, no system's own."""
+    offered = zones()
+    places = ["Africa/Cairo", "America/Argentina/Ushuaia", "Antarctica/Vostok", "Asia/Tokyo"]
+    places += ["Arctic/Longyearbyen", "Atlantic/Azores", "Australia/Perth", "Europe/Berlin"]
+    places += ["Indian/Maldives", "Pacific/Kiritimati"]
+    assert {"UTC", *places} < set(offered)
+    assert {one.partition("/")[0] for one in offered} == {
+        "UTC", *(one.partition("/")[0] for one in places)
+    }  # fmt: skip
+    assert not {"Etc/GMT+5", "US/Eastern", "CET", "GB", "Factory", "localtime"} & set(offered)
+    assert list(offered) == sorted(set(offered))
+    assert all(check_zone(one).key == one for one in offered)
 
 
 DAY = date(2026, 6, 1)

@@ -43,7 +43,8 @@ class ContractFields:
         "Time zone",
         "the time zone of the contract",
         limit=64,
-        description="An IANA name, such as Europe/Berlin. Days begin and end there",
+        description="Type a city, and choose, such as Europe/Berlin. Days begin and end there",
+        render_kw={"autocomplete": "off", "spellcheck": "false"},
     )
 
 

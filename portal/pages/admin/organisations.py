@@ -38,6 +38,7 @@ from portal.trust.queries import (
     running_contracts,
     sponsors,
 )
+from portal.trust.rules import zones
 from portal.web.display import plural
 from portal.web.guards import for_admin, me
 
@@ -72,7 +73,11 @@ def listed() -> ResponseReturnValue:
 @for_admin
 def new() -> ResponseReturnValue:
     """Show the form for a new organisation."""
-    return render_template("admin/organisations/new.html", form=OrganisationForm())
+    return _new(OrganisationForm())
+
+
+def _new(form: OrganisationForm, status: int = 200) -> ResponseReturnValue:
+    return render_template("admin/organisations/new.html", form=form, zones=zones()), status
 
 
 @bp.post("/new")
@@ -84,7 +89,7 @@ def add() -> ResponseReturnValue:
         form, lambda tx: _add(tx, form), f"{form.name.data} is connected. Add its identity provider"
     ):
         return redirect(url_for("organisations.one", slug=form.slug.data), 303)
-    return render_template("admin/organisations/new.html", form=form), 422
+    return _new(form, 422)
 
 
 def _add(tx: Tx, form: OrganisationForm) -> None:

@@ -31,6 +31,7 @@ from portal.trust.queries import (
     PolicyRow,
     SponsorRow,
     contract_by_id,
+    contracts,
     default_policy,
     lock_named,
     offers,
@@ -39,7 +40,7 @@ from portal.trust.queries import (
     policy_row,
     sponsors,
 )
-from portal.trust.rules import POLICY_FIELDS
+from portal.trust.rules import POLICY_FIELDS, zones
 from portal.web.display import city, plural
 from portal.web.forms import PortalForm
 from portal.web.guards import for_admin
@@ -72,7 +73,15 @@ def _form(
 def new_contract(slug: str) -> ResponseReturnValue:
     """Show the form for a further contract."""
     row = wanted(slug)
-    return _form(row, ContractForm(), f"New contract with {row.name}", "Add the contract")
+    latest = contracts(db.session(), row.id)[-1:]  # most go on where the one before was meant
+    return _new_contract(row, ContractForm(time_zone=latest[0].time_zone if latest else None))
+
+
+def _new_contract(
+    row: OrganisationRow, form: ContractForm, status: int = 200
+) -> ResponseReturnValue:
+    title, button = f"New contract with {row.name}", "Add the contract"
+    return _form(row, form, title, button, status, among={"time_zone": zones()})
 
 
 @bp.post(f"{PATH}/contracts/new")
@@ -95,7 +104,7 @@ def add_contract(slug: str) -> ResponseReturnValue:
         f"Contract {form.reference.data} is added",
     ):
         return _back(row)
-    return _form(row, form, f"New contract with {row.name}", "Add the contract", 422)
+    return _new_contract(row, form, 422)
 
 
 def _contract(row: OrganisationRow, contract_id: UUID) -> ContractRow:

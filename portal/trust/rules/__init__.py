@@ -8,6 +8,7 @@ from portal.trust.rules.contract import (
     check_zone,
     contract_begin,
     contract_end,
+    zones,
 )
 from portal.trust.rules.issuer import House, check_issuer, entra_tenant, is_loopback, is_pairwise
 from portal.trust.rules.names import (
@@ -99,4 +100,5 @@ __all__ = [
     "loses_test",
     "own_fields",
     "proposals",
+    "zones",
 ]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
+from functools import cache
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -12,6 +13,13 @@ FIRST_YEAR = 1990
 LAST_YEAR = 2999
 # Names that the zone database keeps but that are no zone of people somewhere.
 _NO_ZONES = frozenset({"localtime", "posixrules", "Factory"})
+# The zone database names its zones by area and place; what it names otherwise is an alias.
+_AREAS = frozenset(
+    {
+        *("Africa", "America", "Antarctica", "Arctic", "Asia"),
+        *("Atlantic", "Australia", "Europe", "Indian", "Pacific"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +73,25 @@ def contract_end(last_day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(last_day + timedelta(days=1), time(), zone).astimezone(UTC)
 
 
+@cache
+def zones() -> tuple[str, ...]:
+    """Return the time zones to choose from, by name: those called by a place, and UTC."""
+    found = available_timezones()
+    placed = {name for name in found if name.partition("/")[0] in _AREAS}
+    return tuple(sorted(placed | {"UTC"}))
+
+
+def _zones_at(place: str) -> list[str]:
+    """Return the zones that are called by a place, however it is written: ``new york``."""
+    said = place.replace(" ", "_").casefold()
+    return [name for name in zones() if name.rpartition("/")[2].casefold() == said]
+
+
 def check_zone(name: str) -> ZoneInfo:
     """Return the time zone of this IANA name.
 
     Raises:
-        Refused: there is none; the message offers one that is spelled alike.
+        Refused: there is none; the message offers one of that place, or that is spelled alike.
     """
     name = name.strip()
     usable = name not in _NO_ZONES and not name.startswith(("posix/", "right/"))
@@ -79,7 +101,8 @@ def check_zone(name: str) -> ZoneInfo:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         pass
     close = get_close_matches(name, sorted(available_timezones() - _NO_ZONES), n=1)
-    hint = f"Did you mean {close[0]}?" if close else "Enter an IANA name such as Europe/Berlin."
+    likely = _zones_at(name) or close
+    hint = f"Did you mean {likely[0]}?" if likely else "Enter an IANA name such as Europe/Berlin."
     raise Refused("time_zone", f"There is no time zone {name[:64]!r}. {hint}")
 
 

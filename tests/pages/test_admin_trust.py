@@ -1,0 +1,49 @@
+"""What an admin sets of an organisation: help with what is hard, and what is still missing."""
+
+import re
+
+from flask import Flask
+
+from portal.foundation.db import db
+from portal.trust.queries import organisation_by_slug
+from tests import factories
+from tests.infra.client import PortalClient
+
+ACME = "/admin/organisations/acme"
+ZONE = re.compile(r'<input[^>]* id="time_zone"[^>]*>')
+
+
+def test_a_time_zone_is_chosen_from_a_list(admin: PortalClient):
+    """Where a contract is entered, and nowhere else: it is the heaviest part of that page."""
+    for page in ("/admin/organisations/new", f"{ACME}/contracts/new"):
+        text = admin.get(page).text
+        assert 'list="time_zone-among"' in ZONE.search(text)[0]
+        options = text.partition('<datalist id="time_zone-among">')[2].partition("</datalist>")[0]
+        offered = options.split("<option>")
+        assert len(offered) > 400
+        assert {"Europe/Berlin", "America/New_York"} < set(offered)
+    assert "<datalist" not in admin.get(ACME).text
+    given = {"reference": "C-9", "first_day": "2026-01-01", "last_day": "2027-01-01"}
+    again = admin.submit(f"{ACME}/contracts/new", given | {"time_zone": "berlin"})
+    assert again.status_code == 422
+    assert "Did you mean Europe/Berlin?" in again.text
+    assert '<datalist id="time_zone-among">' in again.text
+
+
+def test_a_further_contract_goes_on_in_the_zone_of_the_latest(app: Flask, admin: PortalClient):
+    """By when they begin; the first of an organisation has none to follow."""
+    page = f"{ACME}/contracts/new"
+    assert 'value="Europe/Berlin"' in ZONE.search(admin.get(page).text)[0]
+    with app.app_context():
+        with factories.writing() as tx:
+            acme = organisation_by_slug(tx.session, "acme")
+            late, early = factories.NOW.date(), factories.NOW.date().replace(year=2001)
+            zone = "Asia/Tokyo"
+            factories.contract(tx, acme.id, reference="C-2", first_day=late, time_zone=zone)
+            zone = "America/Lima"
+            factories.contract(tx, acme.id, reference="C-0", first_day=early, time_zone=zone)
+            factories.organisation(tx, "umbra")
+        db.session.remove()
+    assert 'value="Asia/Tokyo"' in ZONE.search(admin.get(page).text)[0]
+    for empty in ("/admin/organisations/umbra/contracts/new", "/admin/organisations/new"):
+        assert 'value=""' in ZONE.search(admin.get(empty).text)[0]
