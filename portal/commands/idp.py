@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import IO, Any
 
 import click
@@ -31,6 +32,7 @@ from portal.trust.rules import (
     ADDRESSES,
     CLIENT_AUTHS,
     DEFAULT_CLAIMS,
+    Missing,
     ProviderSettings,
     check_pairs,
 )
@@ -245,12 +247,25 @@ def test(organisation: str, slug: str, as_json: bool) -> None:
 @in_portal()
 def enable(organisation: str, slug: str, as_json: bool) -> None:
     """Let people in through an identity provider whose connection test passed."""
-    row = _by_slugs(organisation, slug)
+    owner, row = by_slug(organisation), _by_slugs(organisation, slug)
     with writing() as tx:
         changes.enable(tx, row.id)
-    done = provider_dict(_by_slugs(organisation, slug))
+    missing = queries.what_is_missing(db.session(), owner, clock.policy_now())
+    done = {**provider_dict(_by_slugs(organisation, slug)), "missing": missing}
     said = f"{row.name} is enabled: people sign in at {done['sign_in_url']}"
+    for one in missing:
+        said += f"\nNobody new can come in yet: {_MISSING[one].format(organisation=owner.slug)}"
     say_row(done, as_json, said)
+
+
+_MISSING: Mapping[Missing, str] = MappingProxyType(
+    {
+        Missing.RESUMED: "it is suspended. See: portal org resume {organisation}",
+        Missing.CONTRACT: "no contract runs now. See: portal contract list {organisation}",
+        Missing.SPONSOR: "nobody can vouch. See: portal org set {organisation} --sponsor EMAIL",
+        Missing.PLACE: "all places are taken. See: portal org set {organisation} --max-guests N",
+    }
+)
 
 
 @idp.command()

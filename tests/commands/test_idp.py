@@ -16,8 +16,9 @@ from portal.foundation.crypto import decrypt
 from portal.foundation.db import db
 from portal.foundation.settings import Settings
 from portal.guests.models import FederatedIdentity, Guest
+from portal.trust.changes import name_sponsors, note_connection_test
 from portal.trust.models import IdentityProvider
-from portal.trust.queries import connection_for
+from portal.trust.queries import connection_for, organisation_by_slug
 from tests import factories
 from tests.commands.conftest import Shell
 from tests.factories import writing
@@ -287,6 +288,26 @@ class TestConnection:
         disabled = shell.json("idp", "disable", "acme", "id")
         assert (disabled["state"], disabled["sessions_ended"]) == ("disabled", 0)
         assert "0 sessions ended" in shell("idp", "disable", "acme", "id")
+
+    def test_enabling_says_what_is_still_missing(self, shell: Shell):
+        """With the command that mends it; where nothing is, nothing."""
+        add(shell)
+        row = connection_for(db.session(), "acme", "id")
+        with writing(clock.policy_now()) as tx:
+            values = {"issuer": row.issuer, "passed": True, "findings": None}
+            note_connection_test(tx, row.id, **values)
+        said = shell("idp", "enable", "acme", "id")
+        assert said.count("Nobody new can come in yet: ") == 2
+        assert "no contract runs now. See: portal contract list acme" in said
+        assert "nobody can vouch. See: portal org set acme --sponsor EMAIL" in said
+        enabled = shell.json("idp", "enable", "acme", "id")
+        assert enabled["missing"] == ["contract", "sponsor"]
+        with writing(clock.policy_now()) as tx:
+            owner = organisation_by_slug(tx.session, "acme")
+            factories.contract(tx, owner.id)
+            name_sponsors(tx, owner.id, sponsors=[factories.staff(tx)])
+        assert shell.json("idp", "enable", "acme", "id")["missing"] == []
+        assert "Nobody" not in shell("idp", "enable", "acme", "id")
 
     def test_that_does_not_answer(self, shell: Shell):
         """One line says what is wrong; the finding is kept, and nothing is enabled."""

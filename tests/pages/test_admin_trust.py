@@ -1,13 +1,18 @@
 """What an admin sets of an organisation: help with what is hard, and what is still missing."""
 
 import re
+from datetime import timedelta
 
 from flask import Flask
 
 from portal.foundation.db import db
+from portal.lifecycle import changes as lifecycle
+from portal.trust import changes as trust
 from portal.trust.queries import organisation_by_slug
+from portal.web.display import long_date
 from tests import factories
 from tests.infra.client import PortalClient
+from tests.pages.stage import Stage, said
 
 ACME = "/admin/organisations/acme"
 ZONE = re.compile(r'<input[^>]* id="time_zone"[^>]*>')
@@ -47,3 +52,36 @@ def test_a_further_contract_goes_on_in_the_zone_of_the_latest(app: Flask, admin:
     assert 'value="Asia/Tokyo"' in ZONE.search(admin.get(page).text)[0]
     for empty in ("/admin/organisations/umbra/contracts/new", "/admin/organisations/new"):
         assert 'value=""' in ZONE.search(admin.get(empty).text)[0]
+
+
+def test_enabling_says_what_is_still_missing(stage: Stage):
+    """At its step with the way to mend it, and once enabled; where nothing is, nothing."""
+    petra = stage.scene.staff("petra", "admin")
+    admin, page = stage.another(petra), f"{ACME}/providers/id"
+    assert "Still missing" not in admin.get(page).text
+    assert admin.submit(page, to=f"{page}/disable").status_code == 303
+    assert admin.submit(page, to=f"{page}/enable").status_code == 303
+    assert "is enabled: people of Acme can sign in through it" in said(admin, page)
+    stage.scene.run(trust.set_policy, stage.acme.id, {"most_guests": 1}, by=petra)
+    assert _ways(admin, page) == ["/policy"]  # Jane has the only place
+    assert admin.submit(page, to=f"{page}/disable").status_code == 303
+    stage.scene.run(lifecycle.suspend_organisation, stage.acme.id, "Under review", by=petra)
+    for one in (stage.acme.sponsor, stage.ben):
+        stage.scene.run(lifecycle.let_go, one, by=petra)
+    stage.scene.run(lifecycle.end_organisation, stage.acme.id, None, by=petra)
+    assert admin.submit(page, to=f"{page}/enable").status_code == 303
+    assert "is enabled. But nobody new can come in yet" in said(admin, page)
+    assert _ways(admin, page) == ["", "/contracts/new", "/sponsors"]
+    first_day = (stage.scene.now + timedelta(days=20)).date()
+    with stage.app.app_context():
+        with factories.writing(stage.scene.now) as tx:
+            factories.contract(tx, stage.acme.id, reference="C-2", first_day=first_day)
+        db.session.remove()
+    begins = f"No contract runs yet: C-2 begins on {long_date(first_day)}, Berlin"
+    assert begins in said(admin, page)
+
+
+def _ways(admin: PortalClient, page: str) -> list[str]:
+    """Return where the ways lead that mend what is missing, below the organisation."""
+    step = admin.get(page).text.partition("Still missing")[2].partition("</ul>")[0]
+    return re.findall(rf'<a href="{ACME}([^"]*)">', step)

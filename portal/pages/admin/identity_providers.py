@@ -37,10 +37,12 @@ from portal.trust.queries import (
     OrganisationRow,
     ProviderRow,
     connection_for,
+    contracts,
     domains,
     house_of,
     policy_for,
     provider_by_id,
+    what_is_missing,
 )
 from portal.trust.rules import ProviderSettings, check_pairs
 from portal.web.display import plural
@@ -140,13 +142,16 @@ def _page(
     *,
     secret: SecretForm | None = None,
 ) -> ResponseReturnValue:
+    session, now = db.session(), clock.policy_now()
     page = render_template(
         "admin/identity_providers/one.html",
         organisation=row,
         provider=provider,
-        people=known_people(db.session(), row.id, provider.issuer),
-        domains=sorted(domains(db.session(), row.id)),
-        policy=policy_for(db.session(), row.id),
+        missing=what_is_missing(session, row, now),
+        begins=next((one for one in contracts(session, row.id) if one.begins_at > now), None),
+        people=known_people(session, row.id, provider.issuer),
+        domains=sorted(domains(session, row.id)),
+        policy=policy_for(session, row.id),
         redirect_uri=settings_of(current_app).public_url + provider.callback_path,
         sign_in_url=settings_of(current_app).public_url + provider.sign_in_path,
         secret_form=secret or SecretForm(),
@@ -286,6 +291,9 @@ def attest(slug: str, idp: str) -> ResponseReturnValue:
     return _back(row, provider)
 
 
+_NOT_YET = "But nobody new can come in yet: what is missing stands at its step"
+
+
 @bp.post("/<idp>/enable")
 @for_admin
 def enable(slug: str, idp: str) -> ResponseReturnValue:
@@ -295,7 +303,10 @@ def enable(slug: str, idp: str) -> ResponseReturnValue:
         act(lambda tx: changes.enable(tx, provider.id))
     except Refused as refused:
         return _page(row, provider, refused.message, 422)
-    flash(f"{provider.name} is enabled: people of {row.name} can sign in through it")
+    if what_is_missing(db.session(), row, clock.policy_now()):
+        flash(f"{provider.name} is enabled. {_NOT_YET}", "bad")
+    else:
+        flash(f"{provider.name} is enabled: people of {row.name} can sign in through it")
     return _back(row, provider)
 
 

@@ -19,6 +19,7 @@ from portal.trust.queries.offers import (
     standing_offers,
     terms_history,
 )
+from portal.trust.queries.opening import what_is_missing
 from portal.trust.queries.organisations import (
     DomainRow,
     OrganisationRow,
@@ -107,5 +108,6 @@ __all__ = [
     "sponsors",
     "standing_offers",
     "terms_history",
+    "what_is_missing",
     "without_sponsor",
 ]

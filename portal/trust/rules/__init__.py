@@ -18,6 +18,7 @@ from portal.trust.rules.names import (
     check_terms,
 )
 from portal.trust.rules.offers import OfferFacts, Proposal, claim_says, proposals
+from portal.trust.rules.opening import Missing, missing
 from portal.trust.rules.policy import (
     APPROVALS,
     FIRST_DEFAULTS,
@@ -65,6 +66,7 @@ __all__ = [
     "ContractFacts",
     "EffectivePolicy",
     "House",
+    "Missing",
     "OfferFacts",
     "Proposal",
     "ProviderSettings",
@@ -98,6 +100,7 @@ __all__ = [
     "is_loopback",
     "is_pairwise",
     "loses_test",
+    "missing",
     "own_fields",
     "proposals",
     "zones",
