@@ -99,6 +99,8 @@ def load() -> Viewer | None:
                 employee.staff.id,
                 employee.staff.name,
                 roles=frozenset(employee.staff.roles),
+                # Break-glass was given at the server's shell: by whoever can do all of it there.
+                unconfirmed=employee.staff.roles_unknown and not employee.session.break_glass,
             )
         case None:
             return None

@@ -55,6 +55,14 @@ OnRefusal = Callable[[Refusal], None]
 class NotAllowed(Forbidden):
     """This page is somebody else's."""
 
+    waits = False
+
+
+class RoleUnconfirmed(NotAllowed):
+    """It is theirs to do, once somebody has said again which role they have."""
+
+    waits = True
+
 
 def current_reference() -> str:
     """Return this request's reference number: one for the page, the audit and the log."""

@@ -16,11 +16,13 @@ from flask import Flask, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user
 
-from portal.web.errors import refuse
+from portal.web.errors import RoleUnconfirmed, refuse
 from portal.web.security import here
 
 GUEST_DOOR: Final = "/sign-in"
 STAFF_DOOR: Final = "/staff/sign-in"
+
+_LOOKING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 P = ParamSpec("P")
 View = Callable[P, ResponseReturnValue]
@@ -37,6 +39,8 @@ class Viewer:
         roles: of an employee: ``sponsor``, ``admin``, both or none.
         confined_to: endpoints that this session may see, and nothing else; the first is where it
             is sent. Empty: everything that is the person's.
+        unconfirmed: of an employee: their roles stay, but who gives them does not say them now. An
+            admin looks, and changes nothing.
     """
 
     kind: Literal["guest", "staff"]
@@ -44,6 +48,7 @@ class Viewer:
     name: str
     roles: frozenset[str] = frozenset()
     confined_to: tuple[str, ...] = ()
+    unconfirmed: bool = False
 
     # What Flask-Login asks of a user.
     is_authenticated: ClassVar[bool] = True
@@ -102,8 +107,16 @@ def for_sponsor(view: View[P]) -> View[P]:
 
 
 def for_admin(view: View[P]) -> View[P]:
-    """Let admins see it."""
-    return _guarded(view, "admin", lambda viewer: "admin" in viewer.roles, STAFF_DOOR)
+    """Let admins see it, and those whose role is confirmed send its forms."""
+    return _guarded(view, "admin", _is_admin, STAFF_DOOR)
+
+
+def _is_admin(viewer: Viewer) -> bool:
+    if "admin" not in viewer.roles:
+        return False
+    if viewer.unconfirmed and request.method not in _LOOKING:
+        raise RoleUnconfirmed
+    return True
 
 
 def _guarded(view: View[P], name: str, fits: Callable[[Viewer], bool], door: str | None) -> View[P]:

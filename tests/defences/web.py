@@ -205,6 +205,15 @@ DEFENCES: Final = (
     ),
     Defence(
         case="W13",
+        file="portal/web/guards.py",
+        old="    if viewer.unconfirmed and request.method not in _LOOKING:",
+        new="    if False:",
+        tests=(
+            "tests/pages/test_admin_unconfirmed.py::test_w13_a_role_that_nobody_confirms_changes_nothing[sqlite]",
+        ),
+    ),
+    Defence(
+        case="W13",
         file="portal/pages/sponsor/rights.py",
         old="    if guest.organisation_id not in places:\n        not_theirs()\n",
         new="    places = {guest.organisation_id: next(iter(places.values()))}\n",
