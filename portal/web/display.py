@@ -106,6 +106,11 @@ def lines(text: str) -> Markup:
     return Markup("<br>").join(escape(line) for line in text.splitlines())
 
 
+def naming(sentence: str, *names: str) -> Markup:
+    """Return a sentence in which each ``{}`` is a person's name, kept apart in direction."""
+    return escape(sentence).format(*(Markup("<bdi>{}</bdi>").format(name) for name in names))
+
+
 def contact(text: str) -> Markup:
     """Return the host's own support contact as a link: mail, https or telephone, else as text."""
     if text.startswith("https://"):

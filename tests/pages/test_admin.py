@@ -371,6 +371,6 @@ def test_who_is_let_go_is_named_no_longer(app, admin):
     with app.app_context():
         (sam,) = (one.id for one in listed(db.session()) if one.email == "sam@host.example")
         db.session.remove()
-    assert "<dt>Sponsor</dt><dd>Sam" in admin.get(ACME).text
+    assert "<dt>Sponsor</dt><dd><bdi>Sam" in admin.get(ACME).text
     assert admin.submit(f"/admin/staff/{sam}", to="/remove").status_code == 303
     assert "<dt>Nobody</dt><dd>New people are turned away" in admin.get(ACME).text

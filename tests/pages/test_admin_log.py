@@ -72,7 +72,7 @@ def test_the_log_names_people(app, admin):
     with app.app_context():
         who = next(one.name for one in listed(db.session()) if one.is_admin)
         db.session.remove()
-    assert f">{who}</td>" in text
+    assert f"><bdi>{who}</bdi></td>" in text
     assert "staff:" not in re.sub(r"<pre.*?</pre>", "", text, flags=re.DOTALL)
 
 

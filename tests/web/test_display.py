@@ -16,6 +16,7 @@ from portal.web.display import (
     last_day,
     lines,
     long_date,
+    naming,
     plural,
     sentence_list,
     state_kind,
@@ -153,3 +154,9 @@ def test_the_page_macros(kit: Kit):
     assert 'data-copy="https://x" hidden' in page
     assert 'class="card danger" id="n"' in page
     assert "Newer" not in page
+
+
+def test_a_name_in_a_sentence_is_kept_apart():
+    """Escaped, in what keeps its direction to itself; so is the sentence."""
+    said = naming("{} & {} are in", "<b>Ann</b>", "{}")
+    assert said == "<bdi>&lt;b&gt;Ann&lt;/b&gt;</bdi> &amp; <bdi>{}</bdi> are in"

@@ -19,6 +19,7 @@ from portal.pages.ahead import ahead
 from portal.sponsorship.changes import people
 from portal.sponsorship.changes.bounds import Oneself
 from portal.trust.queries import OrganisationRow, organisations
+from portal.web.display import naming
 from portal.web.errors import report
 from portal.web.guards import for_admin
 
@@ -99,7 +100,7 @@ def suspend(guest_id: UUID) -> ResponseReturnValue:
     if form.validate_on_submit() and try_act(
         form,
         lambda tx: people.suspend(tx, guest_id, form.reason.data, by_admin=True),
-        f"{view.display_name} is suspended and has no access from now on",
+        naming("{} is suspended and has no access from now on", view.display_name),
     ):
         return _back(guest_id)
     return _page(view, suspend=form, status=422)
@@ -115,7 +116,7 @@ def resume(guest_id: UUID) -> ResponseReturnValue:
         if try_act(
             form,
             lambda tx: people.resume(tx, guest_id, by_admin=True),
-            lambda state: f"The suspension of {view.display_name} is lifted. {_AFTER_HOLD[state]}",
+            lambda state: naming(f"{_HOLD_LIFTED}. {_AFTER_HOLD[state]}", view.display_name),
         ):
             return _back(guest_id)
     except Oneself:
@@ -124,6 +125,7 @@ def resume(guest_id: UUID) -> ResponseReturnValue:
     return _page(view, suspend=form, status=422)
 
 
+_HOLD_LIFTED = "The suspension of {} is lifted"
 _AFTER_HOLD = {
     State.ACTIVE: "What ran out, a sponsor must approve",
     State.SUSPENDED: "Nobody vouches for them any more: a sponsor has to",
@@ -140,7 +142,7 @@ def remove(guest_id: UUID) -> ResponseReturnValue:
     if form.validate_on_submit() and try_act(
         form,
         lambda tx: people.remove(tx, guest_id, form.reason.data),
-        f"{view.display_name} is removed, and comes back only if a sponsor says so",
+        naming("{} is removed, and comes back only if a sponsor says so", view.display_name),
     ):
         return _back(guest_id)
     return _page(view, remove=form, status=422)

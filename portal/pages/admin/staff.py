@@ -18,6 +18,7 @@ from portal.sponsorship.queries import open_by_sponsor
 from portal.staff import changes
 from portal.staff.queries import listed as all_staff
 from portal.staff.queries import staff_by_id
+from portal.web.display import naming
 from portal.web.forms import PortalForm
 from portal.web.guards import for_admin
 
@@ -60,7 +61,9 @@ def add() -> ResponseReturnValue:
             at=clock.protocol_now(),
             subject=form.subject.data or None,
         ),
-        lambda added: f"{form.name.data} is added{_LINK_MAILED if added.link_mailed else ''}",
+        lambda added: naming(
+            f"{{}} is added{_LINK_MAILED if added.link_mailed else ''}", form.name.data
+        ),
     ):
         return redirect(url_for("admin_staff.listed"), 303)
     return _page(form, 422)
@@ -82,7 +85,7 @@ def _one(staff_id: UUID, form: PortalForm, status: int = 200) -> ResponseReturnV
         abort(404)
     page = render_template(
         "admin/staff/one.html",
-        person=row,
+        employee=row,
         vouched=len(open_by_sponsor(db.session(), staff_id)),
         form=form,
     )
@@ -111,4 +114,4 @@ def remove(staff_id: UUID) -> ResponseReturnValue:
 def _gone(name: str, moved: tuple[int, int]) -> str:
     """Say what became of those whom somebody vouched for who is let go."""
     left = "No guest depended on them" if moved == (0, 0) else passed_on(moved)
-    return f"{name} is let go. {left}"
+    return naming(f"{{}} is let go. {left}", name)

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from markupsafe import Markup, escape
 from sqlalchemy.orm import Session
 
 from portal.access.queries.listing import guest_names
 from portal.audit.queries import Entry
 from portal.sponsorship.queries import staff_people
+from portal.web.display import naming
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +20,18 @@ class Names:
     staff: dict[UUID, str]
     guests: dict[UUID, str]
 
-    def actor(self, text: str) -> str:
+    def actor(self, text: str) -> Markup:
         """Return an event's actor in words; one whose name is not held keeps the id."""
         kind, _, name = text.partition(":")
         if kind == "system":
-            return f"the portal ({name})"
+            return escape(f"the portal ({name})")
         if kind == "shell":
-            return f"{name}, at the server's shell"
+            return naming("{}, at the server's shell", name)
         if kind == "anonymous":
-            return "somebody at the door"
+            return escape("somebody at the door")
         known = {"staff": self.staff, "guest": self.guests}.get(kind, {})
         found = known.get(_id(name)) or name
-        return f"{found}, guest" if kind == "guest" else found
+        return naming("{}, guest" if kind == "guest" else "{}", found)
 
     def guest(self, guest_id: UUID) -> str:
         """Return what a guest is called."""

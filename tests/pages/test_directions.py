@@ -1,0 +1,126 @@
+"""A name that is written from right to left reorders nothing that stands beside it.
+
+Where somebody's name stands in a sentence it stands in <bdi>; a cell of its own is enough, too.
+"""
+
+from html.parser import HTMLParser
+
+import pytest
+from sqlalchemy import update
+
+from portal.foundation.db import db
+from portal.foundation.transaction import Actor, transaction
+from portal.guests.models import Guest
+from portal.staff.models import Staff
+from tests.gallery.tour import Tour, touring
+from tests.infra.client import PortalClient
+from tests.pages.test_cost import SHOWN, _client, _no_browser
+
+EMPLOYEE, GUEST = "דנה כהן (לוגיסטיקה)", "ליילא חסן"
+NAMES = (EMPLOYEE, GUEST)
+APART = {"bdi", "title", "pre", "option", "textarea"}
+CELLS = {"td", "dd"}
+VOID = {"meta", "link", "input", "br", "img", "hr"}
+
+
+class Reader(HTMLParser):
+    """Collects the names that stand in a page's sentences and are not kept apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.named = 0
+        self.loose: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        """Note which element begins."""
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Close it, with those in it whose own end may be left out."""
+        while self.open and self.open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        """Look at a text."""
+        text = data.strip()
+        if not any(name in text for name in NAMES):
+            return
+        self.named += 1
+        alone = text in NAMES and self.open[-1] in CELLS
+        if not alone and not APART & set(self.open):
+            self.loose.append(f"<{self.open[-1]}> {text}")
+
+
+def read(page: str) -> Reader:
+    """Return what a page says of people."""
+    reader = Reader()
+    reader.feed(page)
+    return reader
+
+
+def _rename_everybody(tour: Tour) -> None:
+    with tour.app.app_context():
+        with transaction(actor=Actor.system("tests"), now=tour.world.scene.now) as tx:
+            tx.session.execute(update(Staff).values(name=EMPLOYEE))
+            tx.session.execute(update(Guest).values(name=GUEST))
+        db.session.remove()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_name_reorders_nothing(make_settings):
+    """Each page that admins see, and what is said after a form."""
+    with touring(make_settings, _no_browser) as tour:
+        _rename_everybody(tour)
+        petra, nobody = _client(tour, "petra"), _client(tour, "nobody")
+        pages = {}
+        for visit in SHOWN:
+            if visit.who == "petra":
+                tour.rendered.clear()
+                pages[visit.name] = petra.get(tour.path(visit)).text
+                assert tour.rendered == [(visit.template, visit.endpoint)], visit.name
+        for link in ("/staff/link/{bind}", "/staff/link/{sign_in}"):
+            pages[link] = nobody.get(link.format(**tour.world.links)).text
+        pages |= _said_after(petra, tour)
+    found = {name: read(page) for name, page in pages.items()}
+    assert {name: page.loose for name, page in found.items() if page.loose} == {}
+    assert sum(page.named for page in found.values()) > 100
+
+
+def _said_after(petra: PortalClient, tour: Tour) -> dict[str, str]:
+    """Return the pages after forms about people."""
+    anna = "/admin/guests/{anna}".format(**tour.world.ids)
+    jonas = "/admin/staff/{jonas}".format(**tour.world.ids)
+    new = {"email": "new@northwind.example", "name": EMPLOYEE, "role": "sponsor"}
+    found = {}
+    for page, fields, to in (
+        (anna, {"suspend-reason": "Lost badge"}, f"{anna}/suspend"),
+        (anna, {}, f"{anna}/resume"),
+        (anna, {"remove-reason": "Left"}, f"{anna}/remove"),
+        (jonas, {}, f"{jonas}/remove"),
+        ("/admin/staff", new, None),
+    ):
+        answer = petra.submit(page, fields, to=to)
+        assert answer.status_code == 303, to
+        after = petra.get(answer.location).text
+        assert 'role="status"' in after, to
+        found[f"after {to}"] = after
+    return found
+
+
+@pytest.mark.parametrize(
+    ("page", "loose"),
+    [
+        (f"<p><bdi>{GUEST}</bdi> is in</p>", 0),
+        (f"<td> {GUEST} </td>", 0),
+        (f'<a title="{GUEST}">x</a>', 0),
+        (f"<p>{GUEST} is in</p>", 1),
+        (f"<td><a>{GUEST}</a>, guest</td>", 1),
+        (f"<td>{GUEST}, guest</td>", 1),
+        (f"<p>x<br><bdi>y</bdi> {GUEST}</p>", 1),
+    ],
+)
+def test_a_loose_name_would_be_seen(page: str, loose: int):
+    """The reader knows what is apart."""
+    assert len(read(page).loose) == loose
