@@ -12,7 +12,7 @@ from tests.infra.client import PortalClient
 from tests.pages.stage import Stage, said
 
 LOG, GUESTS = "/admin/audit", "/admin/guests"
-ORGANISATION = "There is no organisation with the short name"
+ORGANISATION = "There is no organisation called"
 WRONG = [
     (LOG, {"organisation": "acmee"}, f"{ORGANISATION} 'acmee'. Did you mean acme?"),
     (LOG, {"organisation": "ACME Corp"}, f"{ORGANISATION} 'ACME Corp'. Did you mean acme?"),

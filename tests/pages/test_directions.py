@@ -49,7 +49,9 @@ class Reader(HTMLParser):
             return
         self.named += 1
         alone = text in NAMES and self.open[-1] in CELLS
-        if not alone and not APART & set(self.open):
+        # A button lays its parts out in a row, without the spaces between them.
+        glued = "button" in self.open and "span" not in self.open
+        if glued or not (alone or APART & set(self.open)):
             self.loose.append(f"<{self.open[-1]}> {text}")
 
 
@@ -115,6 +117,8 @@ def _said_after(petra: PortalClient, tour: Tour) -> dict[str, str]:
         (f"<p><bdi>{GUEST}</bdi> is in</p>", 0),
         (f"<td> {GUEST} </td>", 0),
         (f'<a title="{GUEST}">x</a>', 0),
+        (f"<button><span>Let <bdi>{GUEST}</bdi> go</span></button>", 0),
+        (f"<button>Let <bdi>{GUEST}</bdi> go</button>", 1),
         (f"<p>{GUEST} is in</p>", 1),
         (f"<td><a>{GUEST}</a>, guest</td>", 1),
         (f"<td>{GUEST}, guest</td>", 1),

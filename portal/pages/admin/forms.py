@@ -325,7 +325,7 @@ class AuditForm(FilterForm):
 
     reference = TextField("Reference", limit=32)
     event = TextField("Event", limit=64)
-    organisation = TextField("Organisation's short name", limit=63)
+    organisation = TextField("Organisation", limit=200)
     guest = TextField("Guest's id", limit=36)
     since = DateField("From")
     until = DateField("Until")
@@ -335,9 +335,10 @@ class GuestFilterForm(FilterForm):
     """Filters of the guest list."""
 
     text = TextField("Name or address begins with", limit=254)
-    organisation = TextField("Organisation's short name", limit=63)
+    organisation = TextField("Organisation", limit=200)
     state = SelectOneField(
         "State",
+        invalid_choice_message="There is no such state. Choose one of those offered",
         choices=[
             SelectChoice("", "any"),
             SelectChoice("pending", "pending"),

@@ -32,7 +32,7 @@ def organisation_named(form: PortalForm, rows: Sequence[OrganisationRow]) -> UUI
     meant = {spelling: row.slug for spelling, row in spelled.items()}
     form.refuse(
         field="organisation",
-        message=f"There is no organisation with the short name '{said}'. {hint(said, meant)}",
+        message=f"There is no organisation called '{said}'. {hint(said, meant)}",
     )
     return None
 
