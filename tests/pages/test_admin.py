@@ -230,7 +230,8 @@ def test_what_has_no_contract_yet(stage: Stage):
     assert answer.status_code == 303
     steps = said(admin, "/admin/organisations/umbra/providers/main")
     assert "From then on people of Umbra can ask for access at" in steps
-    assert steps.count("to do") == 3  # redirect URI, test of the connection, test sign-in
+    # Redirect URI, test of the connection, test sign-in; a contract and somebody who vouches.
+    assert steps.count("to do") == 5
 
 
 def test_a_default_must_be_there(admin: PortalClient):
