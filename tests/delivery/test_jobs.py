@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 import redis
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from portal.audit.models import AuditEvent
 from portal.delivery import changes, jobs, queries
-from portal.delivery.rules import LEASE, MOST_TRIES_REFUSED, State
+from portal.delivery.models import Outbox
+from portal.delivery.rules import LEASE, LONGEST_PAUSE, MOST_TRIES_REFUSED, State
 from portal.delivery.smtp import Undeliverable
 from portal.foundation import clock, queues
 from portal.foundation.current import house
@@ -88,6 +89,33 @@ def test_j08_two_drains_at_once_send_each_once(database, mailbox):
         assert sum(pool.map(drain, range(3))) == 60
     assert len(mailbox.messages) == len({mail["Message-ID"] for mail in mailbox.messages}) == 60
     assert states() == {"sent": 60}
+
+
+def test_a_clock_that_was_ahead_keeps_no_mail_back(database, mailbox, policy_clock):
+    """It said next month, and was put right: what was put, or put off, by it goes out now."""
+    server = mailbox.url
+    put(message(dedupe_key="before"))
+    policy_clock.forward(days=30)
+    settings = house(database)["settings"]
+    away = settings.model_copy(update={"smtp_url": f"smtp://127.0.0.1:{free_port()}"})
+    house(database)["settings"] = away
+    put(message(dedupe_key="meanwhile"))
+    assert jobs.drain()["later"] == 1
+    clock.set_offset(0)
+    house(database)["settings"] = away.model_copy(update={"smtp_url": server})
+    put(message(dedupe_key="after"))
+    assert jobs.drain() == {"sent": 3, "later": 0, "dead": 0}
+    assert len(mailbox.messages) == 3
+
+
+def test_the_longest_pause_is_kept(database, mailbox):
+    """Nobody takes it for a clock that was ahead."""
+    put(message())
+    now = clock.policy_now()
+    with transaction(actor=WHO, now=now) as tx:
+        tx.session.execute(update(Outbox).values(not_before=now + LONGEST_PAUSE))
+    assert jobs.drain() == {"sent": 0, "later": 0, "dead": 0}
+    assert states() == {"waiting": 1}
 
 
 def test_a_poisonous_message_does_not_stop_the_others(database, mailbox):
