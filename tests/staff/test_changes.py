@@ -82,16 +82,18 @@ class TestAdding:
             assert not add(tx, host_issuer="").link_mailed
         assert db.session.scalars(select(StaffLink)).all() == []
 
-    def test_names_and_addresses_stand_in_the_side_table(self):
+    def test_names_addresses_and_subjects_stand_in_the_side_table(self):
         """Under the employee's own id, so that they can be erased."""
         with writing() as tx:
-            added = add(tx, subject="s1")
+            added = add(tx, subject="sam-0815")
         (entry,) = audit.search(db.session, audit.Filter(event="staff.added"))
         assert "Sam" not in repr(entry.data)
         assert "sam@" not in repr(entry.data)
+        assert "0815" not in repr(entry.data)
         assert entry.personal[f"staff:{added.staff_id}"] == {
             "email": "sam@host.example",
             "name": "Sam",
+            "subject": "sam-0815",
         }
 
     def test_a_second_role_is_added_to_the_first(self):

@@ -31,7 +31,7 @@ from portal.staff.rules import (
     role_words,
 )
 
-_PERSONAL = frozenset({"email", "name"})
+_PERSONAL = frozenset({"email", "name", "subject"})
 _MOST_NAME = 200
 _MOST_SUBJECT = 255  # OIDC Core 1.0, section 2: sub
 
@@ -58,8 +58,11 @@ def _event(name: str, staff_id: UUID, sets: Sets, data: Mapping[str, Any] | None
     """Return an event whose personal columns stand apart."""
     row_key = key(Staff, staff_id)
     columns = sets.get(row_key, {})
-    plain = {one: value for one, value in columns.items() if one not in _PERSONAL}
-    personal = {one: value for one, value in columns.items() if one in _PERSONAL}
+    # That there is nothing (any more) tells of nobody.
+    personal = {
+        one: value for one, value in columns.items() if one in _PERSONAL and value is not None
+    }
+    plain = {one: value for one, value in columns.items() if one not in personal}
     return Event(
         name,
         sets={row_key: plain} if plain else {},
