@@ -16,9 +16,12 @@ from sqlalchemy import Engine, NullPool, create_engine, text
 from sqlalchemy.exc import DatabaseError
 
 from portal.commands import database
-from portal.foundation.db import Base, listen
+from portal.foundation.db import Base, db, listen
+from portal.sponsorship.changes import people
 from tests.infra.databases import KINDS, Databases, Kind
 from tests.infra.schema import import_every_table
+from tests.replay import folded, kept
+from tests.scene import Scene
 
 ROOT = Path(__file__).parent.parent
 OURS = "nspname = 'public'"
@@ -281,3 +284,28 @@ def test_sqlite_refuses_a_migration_that_leaves_orphans(empty, with_migration):
     with pytest.raises(SystemExit, match="1 rows without parents"):
         database.upgrade_database(address(engine))
     assert database.database_revision(address(engine)) == revision
+
+
+@pytest.mark.usefixtures("database")
+def test_a_house_full_of_people_moves_through_every_revision(database_url):
+    """From the first one on with people in it: no row changes, and the log still tells of all."""
+    scene = Scene()
+    acme = scene.partner(last_day=scene.day(40))
+    wiki = scene.offer(acme, default=True)
+    for subject in ("jane", "john"):
+        scene.approve(scene.guest(acme, subject, name="Zoë Ångström"), acme.sponsor, offers=[wiki])
+    scene.guest(acme, "waits")
+    with scene.tx() as tx:
+        people.remove(tx, scene.find(acme, "john").id, "Left us")
+    scene.later(days=20)
+    scene.sweep()
+    before, mails = kept(scene.session), scene.mail_kinds()
+    db.session.remove()
+    db.engine.dispose()
+    database.downgrade_database(database_url, "0001")
+    assert database.database_revision(database_url) == "0001"
+    database.upgrade_database(database_url)
+    assert kept(scene.session) == folded(scene.session) == before
+    assert scene.mail_kinds() == mails
+    with pytest.raises(DatabaseError, match="append-only"):
+        scene.session.execute(text("DELETE FROM audit_event"))
