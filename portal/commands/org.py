@@ -21,6 +21,7 @@ from portal.commands._shared import (
     shell_actor,
     writing,
 )
+from portal.foundation import clock
 from portal.foundation.current import current_settings
 from portal.foundation.db import db
 from portal.foundation.refused import Refused
@@ -33,6 +34,7 @@ from portal.lifecycle.changes import (
     set_domains,
     suspend_organisation,
 )
+from portal.sign_in.strength import end_weak_sessions
 from portal.trust import changes, queries
 from portal.trust.queries import OrganisationRow, house_of
 from portal.trust.rules import APPROVALS, RANGES
@@ -178,7 +180,7 @@ def set_(slug: str, as_json: bool, **given: Any) -> None:
 
     --domain and --sponsor say all of them: others are taken away. The word default gives a policy
     value back to the portal-wide default; an empty --accepted-acr or --accepted-amr asks for none.
-    A contract that is not there yet is added.
+    A contract that is not there yet is added. Sessions that are weaker than a stricter demand end.
     """
     said = {name for name, value in given.items() if value not in (None, ())}
     if not said - {"open_ended"} and not given["open_ended"]:
@@ -198,6 +200,7 @@ def set_(slug: str, as_json: bool, **given: Any) -> None:
         if policy := _policy(given):
             # It counts from the next period: dates that stand on rows stay.
             changes.set_policy(tx, row.id, policy)
+            end_weak_sessions(tx, row.id, clock.protocol_now())
     row = by_slug(slug)
     after = _organisation.as_dict(row)
     same = f"Nothing is changed: that is how {row.name} stands already."

@@ -32,6 +32,7 @@ from portal.sign_in.connection import partner_connection
 from portal.sign_in.journey import depart
 from portal.sign_in.metadata import findings_of
 from portal.sign_in.rules import SignInFailure
+from portal.sign_in.strength import end_weak_sessions
 from portal.trust import changes
 from portal.trust.queries import (
     OrganisationRow,
@@ -286,7 +287,12 @@ def attest(slug: str, idp: str) -> ResponseReturnValue:
     attested = {"yes": True, "no": False}.get(request.form.get("attested", ""))
     if attested is None:
         return _page(row, provider, "Choose one of those offered", 422)
-    act(lambda tx: changes.attest_strength(tx, provider.id, attested=attested))
+
+    def change(tx: Tx) -> None:
+        changes.attest_strength(tx, provider.id, attested=attested)
+        end_weak_sessions(tx, row.id, clock.protocol_now())
+
+    act(change)
     flash("Your word stands in for what it does not say" if attested else "It is checked again")
     return _back(row, provider)
 

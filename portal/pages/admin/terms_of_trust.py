@@ -1,6 +1,6 @@
 """What stands under an organisation: contracts, sponsors, policy, offers; and the defaults."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # not in the stubs
 
 from portal.applications.queries import entitlements
+from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.refused import Refused
 from portal.foundation.transaction import Tx
@@ -24,6 +25,7 @@ from portal.pages.admin.forms import (
 )
 from portal.pages.admin.organisations import passed_on, wanted
 from portal.pages.admin.seen import require_seen, seen_of
+from portal.sign_in.strength import end_weak_sessions
 from portal.trust import changes
 from portal.trust.queries import (
     ContractRow,
@@ -295,12 +297,13 @@ def set_policy(slug: str) -> ResponseReturnValue:
     row = wanted(slug)
     form = PolicyForm()
 
-    def change(tx: Tx) -> None:
+    def change(tx: Tx) -> int:
         changes.lock_policy(tx, row.id)
         require_seen(form, _version(policy_row(tx.session, row.id)))
         changes.set_policy(tx, row.id, _values(form))
+        return end_weak_sessions(tx, row.id, clock.protocol_now())
 
-    if form.validate_on_submit() and try_act(form, change, "The policy is changed"):
+    if form.validate_on_submit() and try_act(form, change, _with_ended("The policy is changed")):
         return _back(row)
     return _policy_page(row, form, 422)
 
@@ -318,17 +321,23 @@ def set_defaults() -> ResponseReturnValue:
     """Write the next portal-wide defaults."""
     form = PolicyForm()
 
-    def change(tx: Tx) -> None:
+    def change(tx: Tx) -> int:
         changes.lock_policy(tx, None)
         require_seen(form, _version(policy_row(tx.session, None)))
         values = _values(form)
         for name in MAY_BE_EMPTY:
             values[name] = values[name] or []
         changes.set_policy(tx, None, values)
+        return end_weak_sessions(tx, None, clock.protocol_now())
 
-    if form.validate_on_submit() and try_act(form, change, "The portal-wide defaults are changed"):
+    done = _with_ended("The portal-wide defaults are changed")
+    if form.validate_on_submit() and try_act(form, change, done):
         return redirect(url_for("trust.defaults"), 303)
     return _policy_page(None, form, 422)
+
+
+def _with_ended(done: str) -> Callable[[int], str]:
+    return lambda ended: f"{done}, and {plural(ended, 'session')} ended" if ended else done
 
 
 def _offer_form() -> OfferForm:

@@ -142,7 +142,7 @@ def _without(columns: dict[str, object], personal: dict[str, str]) -> dict[str, 
 
 
 def remove_domain(tx: Tx, domain_id: UUID) -> None:
-    """Take a domain away; people with an address in it cannot sign in as this organisation's."""
+    """Take a domain away; from their next sign-in on an address in it is a foreign one (A03)."""
     row = tx.session.execute(
         select(Domain)
         .where(Domain.id == domain_id)

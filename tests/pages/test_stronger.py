@@ -1,0 +1,97 @@
+"""A stricter demand for strength ends the sessions that it would not have let begin."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+
+from portal.sign_in.changes import NewSession
+from portal.trust import changes as trust
+from tests.commands.conftest import Shell
+from tests.infra.client import PortalClient
+from tests.pages.inside import Inside
+from tests.pages.sessions import as_staff, sign_in
+from tests.scene import Partner
+
+ACME = "/admin/organisations/acme"
+DEMAND = {"accepted_acr": "mfa"}
+
+
+@pytest.fixture
+def scene(app: Flask) -> Inside:
+    return Inside(app)
+
+
+@pytest.fixture
+def acme(scene: Inside) -> Partner:
+    return scene.partner("acme")
+
+
+@pytest.fixture
+def admin(app: Flask, client: PortalClient, scene: Inside) -> PortalClient:
+    as_staff(app, client, scene.staff("root", role="admin"))
+    return client
+
+
+@pytest.fixture
+def guest(app: Flask, scene: Inside) -> Callable[..., PortalClient]:
+    """A guest's browser, signed in so strongly."""
+
+    def make(partner: Partner, subject: str, acr: str | None, *amr: str) -> PortalClient:
+        client = app.test_client()
+        assert isinstance(client, PortalClient)
+        guest_id = scene.active(partner, subject)
+        new = NewSession(
+            guest_id=guest_id,
+            identity_provider_id=partner.provider_id,
+            guest_epoch=1,
+            acr=acr,
+            amr=amr,
+        )
+        sign_in(app, client, new)
+        assert client.get("/me").status_code == 200
+        return client
+
+    return make
+
+
+def said(*clients: PortalClient) -> list[int]:
+    """What each is answered at the guest's page."""
+    return [client.get("/me").status_code for client in clients]
+
+
+def test_an_organisation_demands_more(admin: PortalClient, acme: Partner, scene: Inside, guest):
+    """Who had shown it stays; whoever had not signs in again, from the next request."""
+    weak, strong, method = (
+        guest(acme, "a", None),
+        guest(acme, "b", "mfa"),
+        guest(acme, "c", "x", "otp"),
+    )
+    elsewhere = guest(scene.partner("zeta"), "d", None)
+    answer = admin.submit(f"{ACME}/policy", DEMAND | {"accepted_amr": "otp"})
+    assert answer.status_code == 303
+    assert said(weak, strong, method, elsewhere) == [303, 200, 200, 200]
+    assert "The policy is changed, and 1 session ended" in admin.get(ACME).text
+    admin.submit(f"{ACME}/policy", {"most_guests": "9"})
+    assert said(strong, method, elsewhere) == [200, 200, 200]
+
+
+def test_the_portal_demands_more(admin: PortalClient, acme: Partner, scene: Inside, guest):
+    """Everywhere, but where an organisation has a demand of its own, or an admin's word stands."""
+    zeta, words = scene.partner("zeta"), scene.partner("words")
+    weak, own, attested = guest(acme, "a", "x"), guest(zeta, "b", "x"), guest(words, "c", None)
+    scene.policy(zeta, accepted_acr=["x"])
+    scene.run(trust.attest_strength, words.provider_id, attested=True, by=acme.sponsor)
+    assert admin.submit("/admin/policy", DEMAND).status_code == 303
+    assert said(weak, own, attested) == [303, 200, 200]
+    page = "/admin/organisations/words/providers/id"
+    admin.submit(page, to="/strength", button="Check it again")
+    assert said(attested) == [303]
+
+
+def test_the_shell_demands_more(acme: Partner, app: Flask, guest):
+    """The same command by command."""
+    weak, strong = guest(acme, "a", None), guest(acme, "b", "mfa")
+    with app.app_context():
+        Shell()("org", "set", "acme", "--accepted-acr", "mfa")
+    assert said(weak, strong) == [303, 200]
