@@ -31,6 +31,13 @@ DEFENCES: Final = (
         tests=(f"{JOURNEY}::test_w01_planted_session[sqlite]",),
     ),
     Defence(
+        case="W01",
+        file=SESSION,
+        old="    flask.session.clear()  # the CSRF seed: somebody else may have known it\n",
+        new="",
+        tests=("tests/flows/test_inside.py::test_w01_forms_of_before_are_nobodys[sqlite]",),
+    ),
+    Defence(
         case="W02",
         file=SESSION,
         old='prefix = "__Host-" if settings_of(current_app).https else ""',

@@ -1,6 +1,9 @@
 """Inside, and out again: what ends, asks or closes after a sign-in."""
 
+import re
+
 import pytest
+from werkzeug.test import TestResponse
 
 from portal.foundation.db import db
 from portal.sponsorship.changes import people
@@ -59,6 +62,25 @@ def test_w04_signing_out_kills_a_copied_cookie(story):
     thief = story.browser()
     thief.set_cookie(cookie.key, cookie.value, domain=cookie.domain, secure=cookie.secure)
     assert thief.get("/me").location.startswith("/sign-in")
+
+
+def token_on(page: TestResponse) -> str:
+    """Return what the forms of a page are known by."""
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
+    assert found, page.text
+    return found[1]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_w01_forms_of_before_are_nobodys(story):
+    """Who had the browser before knows their seed: it is another after a sign-in, and after it."""
+    client = story.browser()
+    before = {"csrf_token": token_on(client.get("/sign-in"))}
+    story.arrive(client)
+    assert client.post("/sign-out", data=before).status_code == 400
+    own = {"csrf_token": token_on(client.get("/me"))}
+    assert client.post("/sign-out", data=own).status_code == 303
+    assert client.post("/sign-out", data=own).status_code == 400
 
 
 @pytest.mark.parametrize("whose", ["guest", "staff"])
