@@ -67,6 +67,7 @@ def test_a_key_that_takes_long_to_check(change: dict[str, str], why: str | None)
         {"n": 5},
         {"n": "A=="},
         {"e": None},
+        {"e": "AQ!AB"},
         {"e": ""},
     ],
     ids=str,
@@ -94,6 +95,17 @@ def test_a_key_on_another_curve(kind: str, change: dict[str, str]) -> None:
     found = read_keys({"keys": [public(key("curve", kind), **change), public(key("second"))]})
     assert isinstance(found, KeySet)
     assert [one.kid for one in found.keys] == ["second"]
+
+
+def test_a_name_is_taken_at_its_word() -> None:
+    """A token that names a key is checked with that one, or with one that has no name."""
+    found = read_keys({"keys": [public(key("first")), public(key("second"), kid=None)]})
+    assert isinstance(found, KeySet)
+    names = [
+        [one.kid for one in found.fitting({"alg": "RS256"} | kid)]
+        for kid in ({}, {"kid": "first"}, {"kid": "third"}, {"kid": ""})
+    ]
+    assert names == [["first", None], ["first"], [None], [None]]
 
 
 def test_each_kind_of_key_has_its_algorithms() -> None:

@@ -102,6 +102,12 @@ def test_hashes_of_what_came_along(walk: Walk, hostile: HostileProvider) -> None
         assert walk.sign_in()
 
 
+def test_a_long_header(walk: Walk, hostile: HostileProvider) -> None:
+    """Some providers send their whole chain of certificates along; it is not used."""
+    with hostile.lying(header={"x5c": ["MIIB" * 500] * 3}):
+        assert walk.sign_in()
+
+
 def test_several_keys_and_no_kid(walk: Walk, hostile: HostileProvider) -> None:
     """Without a name every key of the algorithm may have signed; a stranger's still may not."""
     keys = {"keys": [public(key("x")), public(key("curve", "EC")), public(hostile.key)]}
