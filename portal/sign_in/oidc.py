@@ -274,7 +274,7 @@ def _basic(
 
 
 def _is_header_text(value: str) -> bool:
-    return value.isascii() and value.isprintable() and " " not in value
+    return bool(value) and value.isascii() and value.isprintable() and " " not in value
 
 
 def _no_answer(who: str, status: int | None = None) -> SignInFailure:

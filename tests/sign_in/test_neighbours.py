@@ -86,6 +86,17 @@ def test_an_access_token_of_another_type(walk: Walk, hostile: HostileProvider, k
     assert hostile.requests["userinfo"] == 0
 
 
+@pytest.mark.parametrize("token", ["a\r\nHost: evil.example", "a b", "\u00e4", "", None, 1, GONE])
+def test_an_access_token_that_is_no_header(
+    walk: Walk, hostile: HostileProvider, token: Any
+) -> None:
+    """UserInfo is not asked with it: it is a refusal, not an error of the portal."""
+    lies = {"tokens": {"access_token": token}, "claims": {"at_hash": GONE}}
+    with hostile.lying(only_userinfo=frozenset({"email"}), **lies):
+        assert walk.refused() is R.USERINFO
+    assert hostile.requests["userinfo"] == 0
+
+
 @pytest.mark.parametrize("kind", ["bearer", "BEARER", GONE])
 def test_bearer_in_any_case_or_unsaid(walk: Walk, hostile: HostileProvider, kind: Any) -> None:
     """The type is compared without case (RFC 6749, 5.1); some providers leave it out."""
