@@ -139,8 +139,8 @@ def set_(organisation: str, slug: str, as_json: bool, **given: Any) -> None:
 
     --scope and --require say all of them, an empty --require takes them away; --claim changes one
     field, FIELD= empties it. A new secret disables nothing; another issuer, client id or subject
-    claim must be tested and enabled again. That, a further required claim, and verified addresses
-    where they were trusted end the sessions that came through it.
+    claim must be tested and enabled again. That, a further required claim, another claim for the
+    address, and verified addresses where they were trusted end the sessions that came through it.
     """
     row = _by_slugs(organisation, slug)
     secret = _secret(given)

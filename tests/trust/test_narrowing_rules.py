@@ -36,3 +36,14 @@ def test_an_address_that_only_counted_on_trust_has_to_be_verified(was: str, now:
     """Whoever typed one that is not theirs came in by it."""
     before, after = (replace(SETTINGS, addresses=one) for one in (was, now))
     assert asks_more(before, after) is ((was, now) == ("trusted", "verified"))
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [({}, False), ({"name": "cn"}, False), ({"email": "upn"}, True), ({"email": "Email"}, True)],
+)
+def test_an_address_from_another_claim_has_to_be_shown(now: dict[str, str], *, expected: bool):
+    """The one that let people in so far may have been theirs to choose; names open no door."""
+    after = replace(SETTINGS, claim_map={**SETTINGS.claim_map, **now})
+    assert asks_more(SETTINGS, after) is expected
+    assert asks_more(after, SETTINGS) is expected

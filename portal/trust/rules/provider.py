@@ -309,10 +309,12 @@ def loses_test(was: ProviderSettings, now: ProviderSettings) -> bool:
 def asks_more(was: ProviderSettings, now: ProviderSettings) -> bool:
     """Return whether an edit demands what whoever came in so far may not have shown.
 
-    That is a further required claim, or a verified address where it was trusted so far.
+    That is a further required claim, an address from another claim, or a verified one where it was
+    trusted so far.
     """
     further = not now.required_claims.items() <= was.required_claims.items()
-    return further or (was.addresses, now.addresses) == ("trusted", "verified")
+    elsewhere = now.claim_map["email"] != was.claim_map["email"]
+    return further or elsewhere or (was.addresses, now.addresses) == ("trusted", "verified")
 
 
 def changed_state(state: str, *, retest: bool) -> str:
