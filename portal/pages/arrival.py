@@ -74,9 +74,7 @@ def accept() -> ResponseReturnValue:
     assert started is not None
     response = redirect(arrival.next_url or url_for("guest.standing"), 303)
     session.sign_in(response, started)
-    response.delete_cookie(
-        _cookie(), secure=settings_of(current_app).https, httponly=True, samesite="Lax"
-    )
+    forget(response)
     return response
 
 
@@ -94,8 +92,20 @@ def open_page(arrived: Arrived) -> Response:
     return response
 
 
+def forget(response: Response) -> None:
+    """Take the arrival's cookie from the browser."""
+    response.delete_cookie(
+        _cookie(), secure=settings_of(current_app).https, httponly=True, samesite="Lax"
+    )
+
+
+def brought() -> str:
+    """Return the token of the arrival that this browser holds; empty where there is none."""
+    return request.cookies.get(_cookie(), "")
+
+
 def _found() -> OpenArrival | None:
-    token = request.cookies.get(_cookie(), "")
+    token = brought()
     if not token:
         return None
     with reading() as connection:

@@ -170,13 +170,18 @@ def _admit(
 @bp.post("/sign-out")
 @for_anyone
 def sign_out() -> ResponseReturnValue:
-    """End the session, here and everywhere its cookie was copied to."""
-    token = session.session_token()
-    if token is not None:
+    """End the session, here and everywhere its cookie was copied to; and what waits to arrive."""
+    token, arriving = session.session_token(), arrival.brought()
+    if token is not None or arriving:
         with transaction(actor=whoever(), now=clock.policy_now()) as tx:
-            _end(tx, token)
+            if token is not None:
+                _end(tx, token)
+            if arriving:
+                admission.turn_around(tx, arriving)
     response = redirect(url_for("sign_in.signed_out"), 303)
     session.sign_out(response)
+    if arriving:
+        arrival.forget(response)
     return response
 
 

@@ -94,6 +94,15 @@ DEFENCES: Final = (
         ),
     ),
     Defence(
+        case="W04",
+        file="portal/pages/sign_in.py",
+        old="                admission.turn_around(tx, arriving)\n",
+        new="                pass\n",
+        tests=(
+            "tests/flows/test_door.py::test_w04_signing_out_ends_what_waits_on_the_arrival_page[sqlite]",
+        ),
+    ),
+    Defence(
         case="W05",
         file=QUERIES,
         old='        _SESSION.c.ends_at > bindparam("at", type_=_SESSION.c.ends_at.type),\n',

@@ -96,6 +96,22 @@ def test_an_arrival_is_used_once_and_by_its_own_browser(story):
     assert story.browser().get("/arrival").status_code == 410
 
 
+def test_w04_signing_out_ends_what_waits_on_the_arrival_page(story):
+    """Whoever has the browser next reads nothing of the first, and comes in as nobody else."""
+    client, thief = story.browser(), story.browser()
+    assert story.knock(client).location == "/arrival"
+    cookie = next(one for one in client._cookies.values() if one.key.endswith("portal-arrival"))
+    thief.set_cookie(cookie.key, cookie.value, domain=cookie.domain, secure=cookie.secure)
+    story.provider.person = {**story.provider.person, "sub": "bob", "email": "bob@acme.example"}
+    story.arrive(story.browser())
+    assert story.knock(client).location == "/me"
+    assert thief.get("/arrival").status_code == 200
+    answer = client.submit("/me", to="/sign-out")
+    assert any("portal-arrival=;" in one for one in answer.headers.getlist("Set-Cookie"))
+    assert client.get("/arrival").status_code == 410
+    assert thief.get("/arrival").status_code == 410
+
+
 def test_a21_a_later_sign_in_refreshes_the_profile(story):
     """Name and address follow the provider; state, end and sponsor do not (A21)."""
     story.arrive(story.browser())

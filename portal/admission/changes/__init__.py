@@ -1,6 +1,11 @@
 """Carry admission out: ``door`` decides, ``refusing``, ``arriving`` and ``refreshing`` do it."""
 
-from portal.admission.changes.arriving import accept, close_arrivals, delete_expired
+from portal.admission.changes.arriving import (
+    accept,
+    close_arrivals,
+    delete_expired,
+    turn_around,
+)
 from portal.admission.changes.door import knock, trial
 from portal.admission.changes.results import Arrived, LostRace, Result, SignedIn, TurnedAway
 
@@ -15,4 +20,5 @@ __all__ = [
     "delete_expired",
     "knock",
     "trial",
+    "turn_around",
 ]

@@ -279,6 +279,18 @@ def _use_up(tx: Tx, arrival_id: UUID) -> None:
         raise LostRace
 
 
+_TURN_AROUND = (
+    update(_ARRIVAL)
+    .where(_ARRIVAL.c.token_hash == bindparam("held"), _ARRIVAL.c.used_at.is_(None))
+    .values(used_at=bindparam("at"))
+)
+
+
+def turn_around(tx: Tx, token: str) -> None:
+    """Use up what waits in a browser whose person signs out: somebody else may have it next."""
+    tx.execute(_TURN_AROUND, {"held": hash_token(token), "at": tx.now})
+
+
 _CLOSE = (
     update(_ARRIVAL)
     .where(_ARRIVAL.c.identity_provider_id == bindparam("provider"), _ARRIVAL.c.used_at.is_(None))
