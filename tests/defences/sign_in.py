@@ -156,6 +156,15 @@ DEFENCES: Final = (
     ),
     Defence(
         case="O14",
+        file=QUERIES,
+        old="    if kept.identity_provider_id != identity_provider_id:",
+        new="    if kept.identity_provider_id and kept.identity_provider_id != identity_provider_id:",
+        tests=(
+            "tests/flows/test_staff_sign_in.py::test_o14_an_answer_at_the_other_entrance[/staff/sign-in-sqlite]",
+        ),
+    ),
+    Defence(
+        case="O14",
         file="portal/sign_in/changes.py",
         old="            SignInAttempt.identity_provider_id == identity_provider_id,\n",
         new='            SignInAttempt.identity_provider_id == identity_provider_id,\n            SignInAttempt.purpose == "sign_in",\n',

@@ -23,7 +23,7 @@ from portal.staff.changes import people
 from portal.staff.models import Staff, StaffLink
 from portal.staff.queries import listed
 from tests.factories import PUBLIC_URL
-from tests.flows.story import Story
+from tests.flows.story import START, Story, refused, trusting
 from tests.flows.test_meanwhile import waiting
 from tests.hostile.provider import CLIENT_ID, CLIENT_SECRET, HostileProvider
 from tests.infra.client import PortalClient
@@ -83,6 +83,21 @@ def come(house: Flask, own: HostileProvider, email: str) -> None:
     own.person |= {"email": email, "email_verified": True}
     answer = story.knock(story.browser(), "/staff/sign-in")
     assert answer.status_code == 303, answer.text
+
+
+@SQLITE
+@pytest.mark.parametrize("begun", ["/staff/sign-in", START])
+def test_o14_an_answer_at_the_other_entrance(
+    house: Flask, own: HostileProvider, provider: HostileProvider, begun: str
+):
+    """A partner's code is not sent to the host's own provider, nor the other way round."""
+    story = trusting(house, provider)
+    client = story.browser()
+    answered = f"{START}/callback" if begun != START else "/staff/sign-in/callback"
+    query = story.depart(client, begun).partition("?")[2]
+    refused(story, client.get(f"{answered}?{query}"), "oidc.mixup")
+    assert own.requests["token"] == provider.requests["token"] == 0
+    assert not any("portal-session" in one.key for one in client._cookies.values())
 
 
 @SQLITE
