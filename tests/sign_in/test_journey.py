@@ -216,6 +216,20 @@ def test_malformed_cookies(door: Door, value: str) -> None:
     assert get(browser, "/who").status_code == 401
 
 
+@pytest.mark.parametrize("before", ["\u2000", "\u00a0", "\u0085", "\ufeff", "_", "$"])
+@pytest.mark.parametrize("name", [SESSION, BROWSER])
+def test_w02_a_name_that_only_looks_like_ours(door: Door, name: str, before: str) -> None:
+    """A neighbouring host may set it: browsers guard the prefix, and some servers trim the name."""
+    value = "a" * 43
+    for other in (f"{before}{name}", name.removeprefix("__Host-"), name.upper(), f'x="{name}'):
+        header = f"{other}={value}; y=1".encode().decode("latin-1")
+        with door.app.test_request_context(headers={"Cookie": header}, base_url=PUBLIC_URL):
+            assert session.session_token() is None
+            assert session.browser_secret() is None
+    with door.app.test_request_context(headers={"Cookie": f"{name}={value}"}, base_url=PUBLIC_URL):
+        assert value in {session.session_token(), session.browser_secret()}
+
+
 def test_w04_sign_out_ends_copies(door: Door) -> None:
     """A cookie copied before the sign-out is worth nothing after it."""
     browser = signed_in(door)
