@@ -16,11 +16,18 @@ URL_LIMIT: Final = 2048
 USUAL_PORTS: Final = frozenset({443, 8443, 9443})  # where identity providers really stand
 _NAT64: Final = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 _INTERNET: Final = IPv6Network("2000::/3")  # all that IANA has given out of IPv6 for it
-# Set aside by IANA, which not every Python knows: protocols (a cloud's metadata stands at
-# 192.0.0.192), relays of 6to4, documentation; and the one address of Azure's own host machine,
-# which looks public.
-_SET_ASIDE: Final = tuple(
-    map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "3fff::/20"))
+# Set aside by IANA, which not every Python knows: protocols, relays of 6to4, documentation.
+_SET_ASIDE: Final = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
+# Where clouds tell a machine its secrets, beside the link-local one: Alibaba, Azure (it looks
+# public), Oracle; Amazon, Google, Scaleway.
+_METADATA: Final = frozenset(
+    map(
+        ip_address,
+        (
+            *("100.100.100.200", "168.63.129.16", "192.0.0.192"),
+            *("fd00:ec2::254", "fd20:ce::254", "fd00:42::42"),
+        ),
+    )
 )
 # Browsers and proxies take a name that ends in a number for an address: 127.1, 0x7f.1.
 _NAME: Final = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+(?![0-9]+$|0x[0-9a-f]*$)[a-z0-9-]{1,63}")
@@ -156,8 +163,9 @@ def _unwrapped(address: Address) -> Address:
 
 
 def _nowhere(address: Address) -> bool:
-    """Addresses that nobody may name: cloud metadata (link-local), multicast, unspecified."""
-    return address.is_link_local or address.is_multicast or address.is_unspecified
+    """Addresses that nobody may name: cloud metadata, link-local, multicast, unspecified."""
+    reserved = address.is_link_local or address.is_multicast or address.is_unspecified
+    return reserved or address in _METADATA
 
 
 def _is_public(address: Address) -> bool:

@@ -48,9 +48,21 @@ DEFENCES: Final = (
     Defence(
         case="F01",
         file=ADDRESSES,
-        old='"168.63.129.16/32", ',
-        new="",
-        tests=(f"{FETCHES}::test_f01_it_is_refused_when_it_is_configured[https://168.63.129.16/]",),
+        old="    return reserved or address in _METADATA",
+        new="    return reserved",
+        tests=(
+            f"{FETCHES}::test_f01_it_is_refused_when_it_is_configured[https://168.63.129.16/]",
+            f"{FETCHES}::test_f01_metadata_services_stay_shut_for_everybody[fd00:ec2::254]",
+        ),
+    ),
+    Defence(
+        case="F01",
+        file=ADDRESSES,
+        old="        if address in _NAT64:",
+        new="        if False:",
+        tests=(
+            f"{FETCHES}::test_f01_metadata_services_stay_shut_for_everybody[64:ff9b::a9fe:a9fe]",
+        ),
     ),
     Defence(
         case="F01",

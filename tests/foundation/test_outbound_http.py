@@ -128,10 +128,30 @@ def test_f01_the_name_is_resolved_once(monkeypatch):
     assert connected == [("93.184.215.14", 443)]
 
 
-def test_f01_metadata_services_stay_shut_for_everybody(monkeypatch):
-    """Neither the operator's list nor the host's own provider opens link-local addresses."""
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "169.254.169.254",
+        "::ffff:169.254.169.254",
+        "64:ff9b::a9fe:a9fe",
+        "fe80::1",
+        "fe80::1%eth0",
+        "0.0.0.0",
+        "::",
+        "224.0.0.1",
+        "ff02::1",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "fd00:42::42",
+    ],
+)
+def test_f01_metadata_services_stay_shut_for_everybody(answer, monkeypatch):
+    """Neither the operator's list nor the host's own provider opens them, however written."""
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("connected"))
-    named = Egress(settings(egress_private_hosts="meta.example"), lambda *_: ["169.254.169.254"])
+    named = Egress(settings(egress_private_hosts="meta.example"), lambda *_: [answer])
     for owner in Owner:
         with pytest.raises(OutboundError, match=r"net\.blocked"):
             named.fetch_json("https://meta.example/", owner=owner)
