@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from typing import IO, Any, Final, NoReturn, ParamSpec, TypeVar
+from uuid import UUID
 
 import click
 import structlog
@@ -213,6 +214,14 @@ def known(row: T | None, what: str, name: str, where: str) -> T:
     if row is None:
         refuse(f"There is no {what} {name[:80]!r}: {where} shows which there are")
     return row
+
+
+def id_of_guest(text: str) -> UUID:
+    """Return a guest's id as it was typed, or end the command with what to do."""
+    try:
+        return UUID(text)
+    except ValueError:
+        refuse(f"{text[:80]!r} is no guest's id: portal guest list shows which there are")
 
 
 SEVERAL: Final = "May be given several times."

@@ -9,7 +9,8 @@ import click
 
 from portal.audit.queries import Entry, Filter, midnight, midnight_after, pages
 from portal.audit.rules import VOCABULARY
-from portal.commands._shared import Day, in_portal, json_option, refuse, say_pages
+from portal.commands._organisation import by_slug
+from portal.commands._shared import Day, id_of_guest, in_portal, json_option, refuse, say_pages
 from portal.foundation.clock import YEARS
 from portal.foundation.db import db
 from portal.trust.queries import organisations
@@ -25,6 +26,8 @@ def audit() -> None:
 @audit.command("list")
 @click.option("--reference", metavar="R", help="Only what happened under this reference number.")
 @click.option("--event", metavar="E", help="Only events of this name, such as guest.created.")
+@click.option("--organisation", metavar="SLUG", help="Only what is about this organisation.")
+@click.option("--guest", metavar="ID", help="Only what is about this guest.")
 @click.option("--since", type=_DAY, help="Only from this day on, UTC.")
 @click.option("--until", type=_DAY, help="Only until this day, inclusive, UTC.")
 @json_option
@@ -32,6 +35,8 @@ def audit() -> None:
 def list_(
     reference: str | None,
     event: str | None,
+    organisation: str | None,
+    guest: str | None,
     since: date | None,
     until: date | None,
     as_json: bool,
@@ -45,6 +50,8 @@ def list_(
     wanted = Filter(
         reference=reference and reference.strip().upper(),
         event=event,
+        organisation_id=by_slug(organisation).id if organisation is not None else None,
+        guest_id=id_of_guest(guest) if guest is not None else None,
         since=midnight(since),
         until=midnight_after(until),
     )

@@ -8,10 +8,10 @@ import click
 from portal.access import queries
 from portal.access.queries import GuestFilter, GuestView
 from portal.commands._shared import (
+    id_of_guest,
     in_portal,
     json_option,
     known,
-    refuse,
     say_pages,
     say_row,
     to_json,
@@ -156,9 +156,5 @@ def _say(guest_id: UUID, as_json: bool, sentence: str) -> None:
 
 def _view(text: str) -> GuestView:
     """Return the guest of an id as typed, or end the command with what to do."""
-    try:
-        guest_id = UUID(text)
-    except ValueError:
-        refuse(f"{text[:80]!r} is no guest's id: portal guest list shows which there are")
-    view = queries.guest_view(db.session(), guest_id, clock.policy_now())
+    view = queries.guest_view(db.session(), id_of_guest(text), clock.policy_now())
     return known(view, "guest", text, "portal guest list")

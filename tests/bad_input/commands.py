@@ -116,9 +116,17 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "audit list": Command(
         (
             *("--reference", "X", "--event", "guest.removed"),
+            *("--organisation", "acme", "--guest", "{anna}"),
             *("--since", "2026-01-01", "--until", "2026-12-31"),
         ),
-        {"reference": NONE_FOUND, "event": CHOICE, "since": DAY, "until": DAY},
+        {
+            "reference": NONE_FOUND,
+            "event": CHOICE,
+            "organisation": SLUG,
+            "guest": _named("x", "9" * 40),
+            "since": DAY,
+            "until": DAY,
+        },
     ),
     "check": Command(starts=True),
     "contract add": Command(

@@ -84,6 +84,10 @@ def test_what_was_erased_is_not_shown(history):
         (["--event", "mail.dead"], ["mail.dead"]),
         (["--event", "mail.dead", "--reference", "7K3F-9QX-M2D"], []),
         (["--reference", "nothing"], []),
+        (["--organisation", "acme"], ["guest.created"]),
+        (["--organisation", "acme", "--event", "mail.dead"], []),
+        (["--guest", str(GUEST)], ["guest.created"]),
+        (["--guest", str(UUID(int=1))], []),
     ],
 )
 def test_filters(history, words, events):
@@ -96,6 +100,14 @@ def test_a_name_that_no_event_has_is_told(history):
     said = Shell().refused("audit", "list", "--event", "sign_in.refusd", "--json")
     assert said == "There is no event called 'sign_in.refusd': did you mean sign_in.refused?"
     assert "'x'" in Shell().refused("audit", "list", "--event", "x")
+
+
+def test_whoever_is_not_there_is_told(history):
+    """An organisation by its short name; a guest by their id."""
+    said = Shell().refused("audit", "list", "--organisation", "acmee")
+    assert said == "There is no organisation 'acmee': portal org list shows which there are"
+    said = Shell().refused("audit", "list", "--guest", "Jane")
+    assert said == "'Jane' is no guest's id: portal guest list shows which there are"
 
 
 def days_of(now):
