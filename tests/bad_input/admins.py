@@ -325,7 +325,7 @@ ADMIN: Final = (
         elsewhere=("/admin/organisations/nothing/contracts/new",),
     ),
     Entry(
-        "trust.make_offer",
+        "offers.make_offer",
         "petra",
         "/admin/organisations/umbra/offers/new",
         "/offers/new",
@@ -374,7 +374,7 @@ ADMIN: Final = (
         elsewhere=("/admin/organisations/nothing/policy",),
     ),
     Entry(
-        "trust.withdraw",
+        "offers.withdraw",
         "petra",
         _ACME,
         "/offers/{offer}/withdraw",

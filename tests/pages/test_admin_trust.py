@@ -7,6 +7,7 @@ from flask import Flask
 
 from portal.foundation.db import db
 from portal.lifecycle import changes as lifecycle
+from portal.staff import changes as staff_changes
 from portal.trust import changes as trust
 from portal.trust.queries import organisation_by_slug
 from portal.web.display import long_date
@@ -33,6 +34,22 @@ def test_a_time_zone_is_chosen_from_a_list(admin: PortalClient):
     assert again.status_code == 422
     assert "Did you mean Europe/Berlin?" in again.text
     assert '<datalist id="time_zone-among">' in again.text
+
+
+def test_who_may_vouch_is_offered(app: Flask, admin: PortalClient):
+    """By address and name, where one of them is named: no admin, and nobody who has left."""
+    with app.app_context():
+        with factories.writing() as tx:
+            gone = factories.staff(tx, "gone@host.example")
+            staff_changes.remove(tx, gone)
+        db.session.remove()
+    for page, field in (
+        ("/admin/organisations/new", "deputy"),
+        (f"{ACME}/sponsors", "deputy"),
+        (f"{ACME}/sponsors", "lead"),
+    ):
+        offered = admin.get(page).text.partition(f'<datalist id="{field}-among">')[2]
+        assert offered.partition("</datalist>")[0] == '<option value="sam@host.example">Sam', page
 
 
 def test_a_further_contract_goes_on_in_the_zone_of_the_latest(app: Flask, admin: PortalClient):

@@ -42,7 +42,7 @@ NO_ANSWER = {
     "signed_in.end_elsewhere",
     "sponsor_guests.let_back",
     "sponsor_guests.resume",
-    "trust.withdraw",
+    "offers.withdraw",
 }
 # Seen where their feature is tested: they need the host's own provider.
 ELSEWHERE = {"sign_in/staff_refused.html"}

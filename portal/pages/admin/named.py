@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
+from portal.staff.queries import listed
 from portal.trust.queries import OrganisationRow
 from portal.web.forms import PortalForm
 
@@ -16,6 +19,12 @@ MOST_OFFERED = 300  # of which the longest names still leave a page below its bo
 def organisations_to_choose(rows: Sequence[OrganisationRow]) -> list[tuple[str, str]]:
     """Return short name and name of each, to be proposed beside the field; of very many none."""
     return [(row.slug, row.name) for row in rows] if len(rows) <= MOST_OFFERED else []
+
+
+def sponsors_to_choose(session: Session) -> list[tuple[str, str]]:
+    """Return address and name of each employee who may vouch, as the organisations are."""
+    rows = [row for row in listed(session) if row.state == "active" and row.is_sponsor]
+    return [(row.email, row.name) for row in rows] if len(rows) <= MOST_OFFERED else []
 
 
 def organisation_named(form: PortalForm, rows: Sequence[OrganisationRow]) -> UUID | None:

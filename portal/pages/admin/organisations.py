@@ -17,6 +17,7 @@ from portal.lifecycle import changes as lifecycle
 from portal.lifecycle.queries import guests_by_contract, guests_under_contract
 from portal.pages.acting import need, try_act
 from portal.pages.admin.forms import DetailsForm, EndForm, OrganisationForm, ReasonForm
+from portal.pages.admin.named import sponsors_to_choose
 from portal.pages.admin.seen import require_seen, seen_of
 from portal.sponsorship.queries import users_by_offer
 from portal.trust import changes
@@ -77,7 +78,13 @@ def new() -> ResponseReturnValue:
 
 
 def _new(form: OrganisationForm, status: int = 200) -> ResponseReturnValue:
-    return render_template("admin/organisations/new.html", form=form, zones=zones()), status
+    page = render_template(
+        "admin/organisations/new.html",
+        form=form,
+        zones=zones(),
+        sponsors=sponsors_to_choose(db.session()),
+    )
+    return page, status
 
 
 @bp.post("/new")

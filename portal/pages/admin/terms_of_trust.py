@@ -1,28 +1,25 @@
-"""What stands under an organisation: contracts, sponsors, policy, offers; and the defaults."""
+"""What stands under an organisation: contracts, sponsors, policy; and the defaults."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # not in the stubs
 
-from portal.applications.queries import entitlements
 from portal.foundation import clock
 from portal.foundation.db import db
-from portal.foundation.refused import Refused
 from portal.foundation.transaction import Tx
 from portal.lifecycle import changes as lifecycle
 from portal.lifecycle.queries import guests_under_contract
-from portal.pages.acting import act, need, try_act
+from portal.pages.acting import need, try_act
 from portal.pages.admin.forms import (
     ContractEndForm,
     ContractForm,
-    OfferForm,
     PolicyForm,
     SponsorsForm,
 )
+from portal.pages.admin.named import sponsors_to_choose
 from portal.pages.admin.organisations import passed_on, wanted
 from portal.pages.admin.seen import require_seen, seen_of
 from portal.sign_in.strength import end_weak_sessions
@@ -36,7 +33,6 @@ from portal.trust.queries import (
     contracts,
     default_policy,
     lock_named,
-    offers,
     policy_for,
     policy_history,
     policy_row,
@@ -51,14 +47,25 @@ bp = Blueprint("trust", __name__, url_prefix="/admin")
 PATH = "/organisations/<slug>"
 
 
-def _back(row: OrganisationRow) -> ResponseReturnValue:
+def back(row: OrganisationRow) -> ResponseReturnValue:
+    """Lead back to the organisation."""
     return redirect(url_for("organisations.one", slug=row.slug), 303)
 
 
-def _form(
+def form_page(
     row: OrganisationRow | None, form: PortalForm, title: str, button: str, status: int = 200,
     **more: Any,
 ) -> ResponseReturnValue:  # fmt: skip
+    """Return the page of one form, about an organisation or about all.
+
+    Args:
+        row: the organisation, to which the page leads back.
+        form: whose fields stand in their order.
+        title: of the page.
+        button: its words.
+        status: of the answer.
+        more: for the template; ``note`` below the title, ``among`` what fields propose by name.
+    """
     page = render_template(
         "admin/organisations/form.html",
         organisation=row,
@@ -83,7 +90,7 @@ def _new_contract(
     row: OrganisationRow, form: ContractForm, status: int = 200
 ) -> ResponseReturnValue:
     title, button = f"New contract with {row.name}", "Add the contract"
-    return _form(row, form, title, button, status, among={"time_zone": zones()})
+    return form_page(row, form, title, button, status, among={"time_zone": zones()})
 
 
 @bp.post(f"{PATH}/contracts/new")
@@ -105,7 +112,7 @@ def add_contract(slug: str) -> ResponseReturnValue:
         ),
         f"Contract {form.reference.data} is added",
     ):
-        return _back(row)
+        return back(row)
     return _new_contract(row, form, 422)
 
 
@@ -142,7 +149,7 @@ def _contract_page(
         f"sponsors approved. Days end at 24:00 {city(standing.time_zone)}."
     )
     title = f"Contract {standing.reference} with {row.name}"
-    return _form(row, form, title, "Move the end", status, note=note)
+    return form_page(row, form, title, "Move the end", status, note=note)
 
 
 @bp.post(f"{PATH}/contracts/<uuid:contract_id>")
@@ -166,7 +173,7 @@ def move_contract(slug: str, contract_id: UUID) -> ResponseReturnValue:
         return before - guests_under_contract(tx.session, contract_id)
 
     if form.validate_on_submit() and try_act(form, change, lambda out: _moved(standing, out)):
-        return _back(row)
+        return back(row)
     return _contract_page(row, standing, form, 422)
 
 
@@ -191,7 +198,15 @@ def who_vouches(slug: str) -> ResponseReturnValue:
         deputy=next((one.email for one in named if one.role == "deputy"), None),
         seen=_named(named),
     )
-    return _form(row, form, f"Who vouches for people of {row.name}", "Save", note=SPONSORS_NOTE)
+    return _sponsors_page(row, form)
+
+
+def _sponsors_page(
+    row: OrganisationRow, form: SponsorsForm, status: int = 200
+) -> ResponseReturnValue:
+    known = sponsors_to_choose(db.session())
+    title, among = f"Who vouches for people of {row.name}", {"deputy": known, "lead": known}
+    return form_page(row, form, title, "Save", status, note=SPONSORS_NOTE, among=among)
 
 
 def _named(named: Iterable[SponsorRow]) -> str:
@@ -226,9 +241,8 @@ def name_sponsors(slug: str) -> ResponseReturnValue:
         )
 
     if form.validate_on_submit() and try_act(form, change, _newly_named):
-        return _back(row)
-    title = f"Who vouches for people of {row.name}"
-    return _form(row, form, title, "Save", 422, note=SPONSORS_NOTE)
+        return back(row)
+    return _sponsors_page(row, form, 422)
 
 
 def _newly_named(moved: tuple[int, int]) -> str:
@@ -304,7 +318,7 @@ def set_policy(slug: str) -> ResponseReturnValue:
         return end_weak_sessions(tx, row.id, clock.protocol_now())
 
     if form.validate_on_submit() and try_act(form, change, _with_ended("The policy is changed")):
-        return _back(row)
+        return back(row)
     return _policy_page(row, form, 422)
 
 
@@ -338,67 +352,3 @@ def set_defaults() -> ResponseReturnValue:
 
 def _with_ended(done: str) -> Callable[[int], str]:
     return lambda ended: f"{done}, and {plural(ended, 'session')} ended" if ended else done
-
-
-def _offer_form() -> OfferForm:
-    form = OfferForm()
-    form.entitlement.choices = [
-        SelectChoice(str(one.id), f"{one.application_name}: {one.name}")
-        for one in entitlements(db.session())
-    ]
-    return form
-
-
-@bp.get(f"{PATH}/offers/new")
-@for_admin
-def new_offer(slug: str) -> ResponseReturnValue:
-    """Show the form for an offer."""
-    row = wanted(slug)
-    return _form(row, _offer_form(), f"Offer something to people of {row.name}", "Offer it")
-
-
-@bp.post(f"{PATH}/offers/new")
-@for_admin
-def make_offer(slug: str) -> ResponseReturnValue:
-    """Offer an entitlement: on asking, to everybody, or by a claim's value."""
-    row = wanted(slug)
-    form = _offer_form()
-    if form.validate_on_submit() and try_act(
-        form, lambda tx: _offer(tx, row.id, form), "It is offered"
-    ):
-        return _back(row)
-    return _form(row, form, f"Offer something to people of {row.name}", "Offer it", 422)
-
-
-def _offer(tx: Tx, organisation_id: UUID, form: OfferForm) -> None:
-    when = None
-    if form.how.data == "when":
-        claim, equals, value = (form.when.data or "").partition("=")
-        if not equals or not claim or not value:
-            raise Refused("when", "Enter a claim and its value, like department=Finance")
-        when = (claim, value)
-    changes.offer(
-        tx,
-        organisation_id,
-        UUID(form.entitlement.data),
-        default=form.how.data == "default",
-        when=when,
-    )
-
-
-@bp.post(f"{PATH}/offers/<uuid:offer_id>/withdraw")
-@for_admin
-def withdraw(slug: str, offer_id: UUID) -> ResponseReturnValue:
-    """Withdraw an offer; what was given by it ends now."""
-    row = wanted(slug)
-    gone = "This offer does not stand any more, so nothing was done"
-    if offer_id not in {one.id for one in offers(db.session(), row.id)}:
-        flash(gone, "bad")
-        return _back(row)
-    try:
-        ended = act(lambda tx: lifecycle.withdraw_offer(tx, offer_id))
-    except Refused:  # a colleague was quicker
-        flash(gone, "bad")
-    else:
-        flash(f"The offer is withdrawn, and {plural(ended, 'grant')} ended with it")
-    return _back(row)
