@@ -12,7 +12,7 @@ from portal.access.queries import GuestFilter
 from portal.foundation.db import db, uuid7
 from portal.guests.rules import Reason, State
 from portal.lifecycle.changes import withdraw_offer
-from portal.sponsorship.changes import deciding, people
+from portal.sponsorship.changes import deciding
 from portal.staff.queries import staff_by_id
 from portal.trust.queries import eligible_sponsors, organisations, organisations_decided_by
 from tests.access.sponsored import approve, in_turn
@@ -188,28 +188,6 @@ def test_what_a_sponsor_decides_for_is_what_the_changes_let_them():
             assert decided == eligible
         assert not organisations_decided_by(tx.session, ben)
         assert not organisations_decided_by(tx.session, uuid7())
-
-
-def test_my_guests_end_soonest_first_and_keep_whom_time_suspended():
-    """In on my word, by what ends first; then whom time suspended and I could vouch for again."""
-    scene = Scene()
-    acme = scene.partner("acme", most_new_per_hour=100, inactivity_days=300, review_days=200)
-    long, short, gone, held = in_turn(scene, acme, "long", "short", "gone", "held")
-    approve(scene, long, acme.sponsor, days=100)
-    approve(scene, short, acme.sponsor, days=50)
-    approve(scene, gone, acme.sponsor, days=10)
-    approve(scene, held, acme.sponsor, days=70)
-    with scene.tx() as tx:
-        people.suspend(tx, held, "badge found in a taxi")
-    scene.later(days=12)
-    scene.sweep()
-
-    mine = queries.sponsor_guests(scene.session, acme.sponsor, scene.now)
-
-    assert [one.guest.id for one in mine] == [short, held, long, gone]
-    assert mine[-1].sponsorship.state_reason == Reason.EXPIRED
-    stranger = scene.staff("Stranger")
-    assert queries.sponsor_guests(scene.session, stranger, scene.now) == []
 
 
 def test_past_decisions_are_mine_latest_first():

@@ -4,14 +4,14 @@ from portal.access.queries.facts import FACTS_COLUMNS, Known, gather, known_of, 
 from portal.access.queries.listing import (
     GuestFilter,
     GuestPage,
-    SponsorGuest,
-    count_vouched,
     counts,
     guests,
-    sponsor_guests,
 )
+from portal.access.queries.order import Place
+from portal.access.queries.own import SponsorGuest, SponsorGuests, count_vouched, sponsor_guests
 from portal.access.queries.views import GuestView, SponsorshipView, guest_view, view_of, views
 from portal.access.queries.waiting import (
+    InboxPage,
     Kind,
     PastDecision,
     Waiting,
@@ -21,7 +21,6 @@ from portal.access.queries.waiting import (
     knocking_count,
     next_review,
     past_decisions,
-    proposals_waiting,
 )
 
 __all__ = [
@@ -29,10 +28,13 @@ __all__ = [
     "GuestFilter",
     "GuestPage",
     "GuestView",
+    "InboxPage",
     "Kind",
     "Known",
     "PastDecision",
+    "Place",
     "SponsorGuest",
+    "SponsorGuests",
     "SponsorshipView",
     "Waiting",
     "count_vouched",
@@ -48,7 +50,6 @@ __all__ = [
     "next_review",
     "of",
     "past_decisions",
-    "proposals_waiting",
     "sponsor_guests",
     "view_of",
     "views",

@@ -1,4 +1,4 @@
-"""Lists of guests: filtered, newest first, pages by keyset; counts by state; a sponsor's own."""
+"""Lists of guests: filtered, newest first, pages by keyset; counts by state."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,20 +11,15 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     SQLColumnExpression,
-    and_,
     func,
-    or_,
     select,
     union,
 )
 from sqlalchemy.orm import Session
 
-from portal.access.queries.views import GuestView, SponsorshipView, views
+from portal.access.queries.views import GuestView, views
 from portal.guests.models import SEARCHED_WORDS, Guest, name_from
 from portal.guests.rules import State
-from portal.sponsorship.models import Sponsorship
-from portal.sponsorship.rules import Standing
-from portal.trust.queries import organisations_decided_by
 
 PAGE = 50
 LAST = "\U0010ffff"  # sorts behind every character that a name may have
@@ -96,11 +91,11 @@ def _conditions(wanted: GuestFilter) -> list[ColumnElement[bool]]:
     if wanted.organisation_id is not None:
         conditions.append(Guest.organisation_id == wanted.organisation_id)
     if wanted.text and (text := wanted.text.strip()):
-        conditions.append(Guest.id.in_(_begins(text)))
+        conditions.append(Guest.id.in_(begins(text)))
     return conditions
 
 
-def _begins(text: str) -> CompoundSelect[Any]:
+def begins(text: str) -> CompoundSelect[Any]:
     """Return the guests whose address, or a word of whose name, begins with a text.
 
     Each of the selects is a range of one index. LIKE would use none, and of ranges joined by OR
@@ -121,68 +116,3 @@ def _spellings(text: str) -> list[str]:
     """Return how a text may stand in the index of names, where only ASCII is in lower case."""
     said = (text.lower(), text.title(), text.upper())
     return sorted({one.translate(ASCII_LOWER) for one in said})
-
-
-@dataclass(frozen=True, slots=True)
-class SponsorGuest:
-    """A guest who is in on a sponsor's word, or was until time suspended them (*over*)."""
-
-    guest: GuestView
-    sponsorship: SponsorshipView
-    over: bool
-
-
-def sponsor_guests(session: Session, staff_id: UUID, now: datetime) -> list[SponsorGuest]:
-    """Return the guests whom an employee vouches for, what ends first first.
-
-    Those whom time suspended come last: they were in on this employee's word and may be again.
-    Only of organisations that the employee may decide for.
-    """
-    places = [one.id for one in organisations_decided_by(session, staff_id)]
-    own = and_(Sponsorship.sponsor_id == staff_id, Sponsorship.organisation_id.in_(places))
-    query = (
-        select(Guest.id)
-        .join(Sponsorship, Sponsorship.guest_id == Guest.id)
-        .where(
-            own,
-            or_(
-                and_(Sponsorship.state == Standing.ACTIVE, Sponsorship.approve_by.is_(None)),
-                and_(Sponsorship.state == Standing.ENDED, Guest.state == State.SUSPENDED),
-            ),
-        )
-        .distinct()
-    )
-    found = [
-        one
-        for guest in views(session, list(session.scalars(query)), now)
-        if (one := _in_on_their_word(guest, staff_id, now))
-    ]
-    return sorted(found, key=lambda one: (one.over, one.sponsorship.end[0]))
-
-
-def _in_on_their_word(guest: GuestView, staff_id: UUID, now: datetime) -> SponsorGuest | None:
-    """Return how the guest stands to a sponsor by now, whether or not a sweep has run."""
-    own = [
-        one
-        for one in guest.sponsorships
-        if one.sponsor_id == staff_id and one.state in (Standing.ACTIVE, Standing.ENDED)
-    ]
-    own.sort(key=lambda one: one.state != Standing.ACTIVE)
-    standing = guest.decision.standing
-    if not own or standing.state == State.REMOVED:
-        return None
-    if standing.state == State.SUSPENDED and not standing.hold:
-        return SponsorGuest(guest, own[0], over=True)
-    runs = own[0].state == Standing.ACTIVE and own[0].end[0] > now
-    return SponsorGuest(guest, own[0], over=False) if runs else None
-
-
-def count_vouched(session: Session, staff_id: UUID, organisation_id: UUID) -> int:
-    """Count the guests of an organisation whom an employee vouches for."""
-    query = select(func.count(Sponsorship.guest_id.distinct())).where(
-        Sponsorship.organisation_id == organisation_id,
-        Sponsorship.sponsor_id == staff_id,
-        Sponsorship.state == Standing.ACTIVE,
-        Sponsorship.approve_by.is_(None),
-    )
-    return session.scalar(query) or 0

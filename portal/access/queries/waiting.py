@@ -1,15 +1,27 @@
 """What waits for a sponsor, what waited and was decided, and who knocks."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    and_,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
+from portal.access.queries.order import Place, beyond, end_in_sql
 from portal.access.queries.views import (
     GuestView,
     SponsorshipView,
@@ -17,15 +29,14 @@ from portal.access.queries.views import (
     sponsorships_with_names,
     views,
 )
-from portal.applications.models import Application, Entitlement
-from portal.foundation.db import parts
+from portal.foundation.db import table_of
 from portal.guests.models import Guest
 from portal.guests.rules import Reason, State
 from portal.sponsorship.models import Grant, Sponsorship
-from portal.sponsorship.queries import awaiting, grants_under, is_due
+from portal.sponsorship.queries import OPEN, GrantRow, awaiting, grants_under, is_due
 from portal.sponsorship.rules import Standing
 from portal.trust.models import Contract, Offer, Organisation
-from portal.trust.queries import organisations_decided_by
+from portal.trust.queries import decided_by
 
 PAGE = 50
 
@@ -66,61 +77,131 @@ class Waiting:
         return self.guest_name or self.guest_email or "somebody without a name"
 
 
-def inbox(session: Session, staff_id: UUID, now: datetime) -> list[Waiting]:
+@dataclass(frozen=True, slots=True)
+class InboxPage:
+    """A page of what waits, and where the next one goes on if there is one."""
+
+    items: tuple[Waiting, ...]
+    last: Place | None
+
+
+def inbox(
+    session: Session,
+    staff_id: UUID,
+    now: datetime,
+    *,
+    after: Place | None = None,
+    limit: int = PAGE,
+) -> InboxPage:
     """Return what waits for the organisations an employee decides for, most urgent first.
 
     Requests and people let in at once are shown to everybody who may decide; a review to who
     vouches, and to the others once it is overdue. What time has decided already is left out.
+    Behind all of them stands what is proposed for guests of the employee's own, longest first:
+    nothing happens there if nobody decides. Whoever is asked about anyhow stands there once.
     """
-    found = _open_questions(session, staff_id, _places(session, staff_id), now)
-    grants: dict[UUID, list[str]] = {}
-    for grant in grants_under(session, [row.id for row, *_ in found]):
-        name = f"{grant.application}: {grant.entitlement}"
-        grants.setdefault(grant.sponsorship_id, []).append(name)
-    items = []
-    for row, guest_name, guest_email, organisation in found:
-        kind = _kind(row)
-        end, reason = row.end
-        items.append(
-            Waiting(
-                kind=kind,
-                sponsorship=row,
-                guest_name=guest_name,
-                guest_email=guest_email,
-                organisation=organisation,
-                proposed=tuple(grants.get(row.id, ())),
-                since=row.review_due_at or row.requested_at,
-                then_at=end,
-                then=reason,
-            )
-        )
-    return sorted(items, key=lambda one: (one.then_at, one.since))
+    lines = _lines(staff_id, now).subquery()
+    columns = (lines.c.part, lines.c.at, lines.c.since, lines.c.id)
+    query = select(*columns).order_by(*columns).limit(limit + 1)
+    if after is not None:
+        query = query.where(beyond(columns, (after.part, after.at, after.since, after.id)))
+    found = [Place(*row) for row in session.execute(query)]
+    last = found[limit - 1] if len(found) > limit else None
+    return InboxPage(tuple(_waiting(session, found[:limit])), last)
 
 
 def inbox_count(session: Session, staff_id: UUID, now: datetime) -> int:
-    """Count what waits: the number beside the menu."""
-    places = _places(session, staff_id)
-    asked = {row.id for row, *_ in _open_questions(session, staff_id, places, now)}
-    proposals = session.execute(_proposals(staff_id, places, now))
-    return len(asked | {row.sponsorship_id for row in proposals})
+    """Count what waits: the number beside the menu, and above the inbox."""
+    lines = _lines(staff_id, now).subquery()
+    return session.scalar(select(func.count()).select_from(lines)) or 0
 
 
-def _places(session: Session, staff_id: UUID) -> list[UUID]:
-    return [one.id for one in organisations_decided_by(session, staff_id)]
+_QUESTION, _PROPOSAL = 0, 1  # the parts of the inbox
 
 
-Question = tuple[SponsorshipView, str | None, str | None, str]
-
-
-def _open_questions(
-    session: Session, staff_id: UUID, places: list[UUID], now: datetime
-) -> list[Question]:
-    query = _with_guest().where(
-        Sponsorship.organisation_id.in_(places),
-        or_(awaiting(), _review_asked(staff_id, now)),
-        not_(is_due(now)),
+def _lines(staff_id: UUID, now: datetime) -> CompoundSelect[Any]:
+    """Return the sub-select of what waits: part, instant, second instant, sponsorship."""
+    places = decided_by(staff_id).subquery()
+    tables = (
+        table_of(Sponsorship)
+        .join(places, places.c.organisation_id == Sponsorship.organisation_id)
+        .join(table_of(Contract), Contract.id == Sponsorship.contract_id)
+        .join(table_of(Guest), Guest.id == Sponsorship.guest_id)
     )
-    return [(sponsorship_view(values), *about) for values, *about in session.execute(query)]
+    questions: Select[*tuple[Any, ...]] = (
+        select(
+            literal_column(str(_QUESTION)).label("part"),
+            end_in_sql().label("at"),
+            func.coalesce(Sponsorship.review_due_at, Sponsorship.requested_at).label("since"),
+            Sponsorship.id.label("id"),
+        )
+        .select_from(tables)
+        .where(
+            Sponsorship.state.in_(OPEN),
+            not_(is_due(now)),
+            or_(awaiting(), _review_asked(staff_id, now)),
+        )
+    )
+    proposed_at = func.min(Grant.proposed_at)
+    proposals: Select[*tuple[Any, ...]] = (
+        select(literal_column(str(_PROPOSAL)), proposed_at, proposed_at, Sponsorship.id)
+        .select_from(
+            tables.join(
+                table_of(Grant),
+                # The guest as well: that has an index.
+                and_(
+                    Grant.guest_id == Sponsorship.guest_id, Grant.sponsorship_id == Sponsorship.id
+                ),
+            ).join(table_of(Offer), Offer.id == Grant.offer_id)
+        )
+        .where(
+            not_(is_due(now)),
+            Sponsorship.sponsor_id == staff_id,
+            Sponsorship.state == Standing.ACTIVE,
+            Sponsorship.approve_by.is_(None),
+            not_(_review_asked(staff_id, now)),
+            Grant.state == "proposed",
+            Offer.withdrawn_at.is_(None),
+        )
+        .group_by(Sponsorship.id)
+    )
+    return union_all(questions, proposals)
+
+
+def _waiting(session: Session, places: Sequence[Place]) -> Iterator[Waiting]:
+    """Read what stands at these places, in their order."""
+    ids = [place.id for place in places]
+    if not ids:
+        return
+    query = _with_guest().where(Sponsorship.id.in_(ids))
+    rows = [(sponsorship_view(values), *about) for values, *about in session.execute(query)]
+    by_id = {row[0].id: row for row in rows}
+    grants: dict[UUID, list[GrantRow]] = {}
+    for grant in grants_under(session, ids):
+        grants.setdefault(grant.sponsorship_id, []).append(grant)
+    for place in places:
+        row, guest_name, guest_email, organisation = by_id[place.id]
+        only_proposed = place.part == _PROPOSAL
+        end, reason = (None, None) if only_proposed else row.end
+        yield Waiting(
+            kind=Kind.PROPOSAL if only_proposed else _kind(row),
+            sponsorship=row,
+            guest_name=guest_name,
+            guest_email=guest_email,
+            organisation=organisation,
+            proposed=tuple(
+                f"{grant.application}: {grant.entitlement}"
+                for grant in grants.get(place.id, ())
+                if not only_proposed or _is_proposed(grant)
+            ),
+            since=place.since,
+            then_at=end,
+            then=reason,
+        )
+
+
+def _is_proposed(grant: GrantRow) -> bool:
+    return grant.state == "proposed" and grant.offer_withdrawn_at is None
 
 
 def _with_guest() -> Select[*tuple[Any, ...]]:
@@ -148,108 +229,58 @@ def _kind(row: SponsorshipView) -> Kind:
     return Kind.AT_ONCE if row.awaits_decision else Kind.REVIEW
 
 
-def proposals_waiting(session: Session, staff_id: UUID, now: datetime) -> list[Waiting]:
-    """Return which guests of an employee could get something as well, longest proposed first.
-
-    Nothing happens if nobody decides: they go on without it. Whom time has taken out already is
-    left out.
-    """
-    found: dict[UUID, Waiting] = {}
-    rows = session.execute(_proposals(staff_id, _places(session, staff_id), now)).all()
-    by_id = _sponsorships(session, {row.sponsorship_id for row in rows})
-    for row in rows:
-        earlier = found.get(row.sponsorship_id)
-        name = f"{row.application}: {row.entitlement}"
-        found[row.sponsorship_id] = (
-            replace(earlier, proposed=(*earlier.proposed, name))
-            if earlier
-            else Waiting(
-                kind=Kind.PROPOSAL,
-                sponsorship=by_id[row.sponsorship_id],
-                guest_name=row.guest_name,
-                guest_email=row.email,
-                organisation=row.organisation,
-                proposed=(name,),
-                since=row.proposed_at,
-                then_at=None,
-                then=None,
-            )
-        )
-    return list(found.values())
-
-
-def _proposals(staff_id: UUID, places: list[UUID], now: datetime) -> Select[*tuple[Any, ...]]:
-    return (
-        select(
-            Grant.sponsorship_id,
-            Grant.proposed_at,
-            Guest.name.label("guest_name"),
-            Guest.email,
-            Organisation.name.label("organisation"),
-            Application.name.label("application"),
-            Entitlement.name.label("entitlement"),
-        )
-        .join(Sponsorship, Sponsorship.id == Grant.sponsorship_id)
-        .join(Contract, Contract.id == Sponsorship.contract_id)
-        .join(Guest, Guest.id == Grant.guest_id)
-        .join(Organisation, Organisation.id == Guest.organisation_id)
-        .join(Offer, Offer.id == Grant.offer_id)
-        .join(Entitlement, Entitlement.id == Grant.entitlement_id)
-        .join(Application, Application.id == Entitlement.application_id)
-        .where(
-            Sponsorship.sponsor_id == staff_id,
-            Sponsorship.organisation_id.in_(places),
-            Sponsorship.state == Standing.ACTIVE,
-            Sponsorship.approve_by.is_(None),
-            not_(is_due(now)),
-            Grant.state == "proposed",
-            Offer.withdrawn_at.is_(None),
-        )
-        .order_by(Grant.proposed_at, Grant.id)
-    )
-
-
-def _sponsorships(session: Session, ids: Iterable[UUID]) -> dict[UUID, SponsorshipView]:
-    found: dict[UUID, SponsorshipView] = {}
-    for some in parts(ids):
-        query = sponsorships_with_names().where(Sponsorship.id.in_(some))
-        found |= {one.id: one for one in map(sponsorship_view, session.scalars(query))}
-    return found
-
-
 def next_review(session: Session, staff_id: UUID, now: datetime) -> tuple[datetime, int] | None:
     """Return when an employee is asked next whether they still vouch, and for how many then.
 
     Counted are those due within thirty days of the first one.
     """
-    query = select(Sponsorship.review_due_at).where(
+    theirs = and_(
         Sponsorship.sponsor_id == staff_id,
         Sponsorship.state == Standing.ACTIVE,
         Sponsorship.approve_by.is_(None),
-        Sponsorship.review_due_at > now,
     )
-    due = sorted(at for at in session.scalars(query) if at is not None)
-    if not due:
+    later = and_(theirs, Sponsorship.review_due_at > now)
+    first = session.scalar(select(func.min(Sponsorship.review_due_at)).where(later))
+    if first is None:
         return None
-    return due[0], sum((at - due[0]).days <= 30 for at in due)  # noqa: PLR2004 - a month
+    month = and_(later, Sponsorship.review_due_at < first + timedelta(days=31))
+    return first, session.scalar(select(func.count()).where(month)) or 0
 
 
-def knocking(session: Session, staff_id: UUID, now: datetime) -> list[GuestView]:
-    """Return the removed people behind a tombstone who came back to the door, latest first."""
-    query = select(Guest.id).where(*_knocks(_places(session, staff_id)))
-    query = query.order_by(Guest.knocked_at.desc(), Guest.id)
+def knocking(
+    session: Session,
+    staff_id: UUID,
+    now: datetime,
+    *,
+    before: tuple[datetime, UUID] | None = None,
+    limit: int = PAGE,
+) -> list[GuestView]:
+    """Return the removed people behind a tombstone who came back to the door, latest first.
+
+    Args:
+        session: of this request.
+        staff_id: who may let them back.
+        now: the policy clock, aware.
+        before: instant and id of the last one of the page before.
+        limit: how many at most.
+    """
+    query = select(Guest.id).where(*_knocks(staff_id))
+    if before is not None:
+        at, key = before
+        earlier = and_(Guest.knocked_at == at, Guest.id < key)
+        query = query.where(or_(Guest.knocked_at < at, earlier))
+    query = query.order_by(Guest.knocked_at.desc(), Guest.id.desc()).limit(limit)
     return views(session, list(session.scalars(query)), now)
 
 
 def knocking_count(session: Session, staff_id: UUID) -> int:
     """Count who knocks: the number beside the menu."""
-    query = select(func.count(Guest.id)).where(*_knocks(_places(session, staff_id)))
-    return session.scalar(query) or 0
+    return session.scalar(select(func.count(Guest.id)).where(*_knocks(staff_id))) or 0
 
 
-def _knocks(places: list[UUID]) -> tuple[ColumnElement[bool], ...]:
+def _knocks(staff_id: UUID) -> tuple[ColumnElement[bool], ...]:
     return (
-        Guest.organisation_id.in_(places),
+        Guest.organisation_id.in_(decided_by(staff_id)),
         Guest.state == State.REMOVED,
         Guest.tombstone.is_(True),
         Guest.knocked_at.is_not(None),

@@ -14,6 +14,7 @@ from portal.web.forms import (
     ChoiceField,
     DateField,
     EmailField,
+    FilterForm,
     LinesField,
     NoteField,
     NumberField,
@@ -304,20 +305,6 @@ class TermsForm(Seen):
         description="Plain text; an empty line ends a paragraph. Every guest is asked again",
         render_kw={"rows": "20"},
     )
-
-
-class FilterForm(PortalForm):
-    """Filters that stand in the address."""
-
-    class Meta:
-        """A form that is sent by GET and changes nothing needs no token."""
-
-        csrf = False
-
-    @property
-    def asked(self) -> dict[str, Any]:
-        """The filters as they stand in the address, for the addresses of further pages."""
-        return {field.name: field.raw_data[0] for field in self if any(field.raw_data or ())}
 
 
 class AuditForm(FilterForm):

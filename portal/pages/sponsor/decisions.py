@@ -1,10 +1,9 @@
 """Who waits for a sponsor, one decision, and past decisions. GET changes nothing."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from uuid import UUID
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.access import queries
@@ -14,9 +13,10 @@ from portal.foundation.current import settings_of
 from portal.foundation.db import db
 from portal.foundation.refused import Refused
 from portal.foundation.transaction import Tx
-from portal.guests.rules import Reason, State
+from portal.guests.rules import State
 from portal.pages.sponsor.desk import Desk, bound, given, grants_of, is_in, offered, others
 from portal.pages.sponsor.forms import ApproveForm, HandOverForm, ReasonForm
+from portal.pages.sponsor.paging import after, before, going_on
 from portal.pages.sponsor.rights import Stale, decide, require_seen, seen_of, their_sponsorship
 from portal.pages.sponsor.running import decided
 from portal.pages.viewer import StaffViewer, current
@@ -33,36 +33,37 @@ bp = Blueprint("decisions", __name__, url_prefix="/sponsor")
 
 
 def counts(viewer: Viewer) -> Mapping[str, int]:
-    """Return the numbers beside the menu: what waits for a sponsor, and who knocks."""
+    """Return the numbers beside the menu, read once a request: what waits, and who knocks."""
     if "sponsor" not in viewer.roles:
         return {}
-    session = db.session()
-    return {
-        "decisions": queries.inbox_count(session, viewer.id, clock.policy_now()),
-        "knocking": queries.knocking_count(session, viewer.id),
-    }
+    if "sponsor_counts" not in g:
+        session = db.session()
+        g.sponsor_counts = {
+            "decisions": queries.inbox_count(session, viewer.id, clock.policy_now()),
+            "knocking": queries.knocking_count(session, viewer.id),
+        }
+    found: Mapping[str, int] = g.sponsor_counts
+    return found
 
 
 @bp.get("/decisions")
 @bp.get("", strict_slashes=False)
 @for_sponsor
 def inbox() -> ResponseReturnValue:
-    """Show who waits, the most urgent first."""
+    """Show who waits, the most urgent first, by pages."""
     session, now = db.session(), clock.policy_now()
-    asking = current()
-    waiting = queries.inbox(session, me().id, now)
-    asked = {item.sponsorship.id for item in waiting}
-    more = queries.proposals_waiting(session, me().id, now)
+    asking, start = current(), after()
+    found = queries.inbox(session, me().id, now, after=start, limit=PAGE)
+    count = counts(me())["decisions"]
     return render_template(
         "sponsor/inbox.html",
-        waiting=waiting,
-        # Whoever is asked about anyhow sees on that page what is proposed.
-        proposals=[item for item in more if item.sponsorship.id not in asked],
-        next_review=queries.next_review(session, me().id, now),
+        waiting=found.items,
+        count=count,
+        begins=start is None,
+        onward=going_on("decisions.inbox", found.last),
+        next_review=None if count else queries.next_review(session, me().id, now),
         unknown=isinstance(asking, StaffViewer) and asking.staff.roles_unknown,
         now=now,
-        Kind=queries.Kind,
-        Reason=Reason,
     )
 
 
@@ -117,7 +118,6 @@ class Question:
 
     def page(self, status: int = 200, *, overtaken: bool = False) -> ResponseReturnValue:
         """Show it."""
-        before = [row for row in self.guest.sponsorships if row.id != self.sponsorship.id]
         page = render_template(
             "sponsor/decision.html",
             question=self,
@@ -125,7 +125,7 @@ class Question:
             guest=self.guest,
             organisation=self.organisation,
             vouched=queries.count_vouched(db.session(), me().id, self.organisation.id),
-            before=before,
+            earlier=[row for row in self.guest.sponsorships if row.id != self.sponsorship.id],
             overtaken=overtaken,
             host=settings_of(current_app).host_name,
             mine=self.sponsorship.sponsor_id == me().id,
@@ -234,20 +234,10 @@ def _told(guest: GuestView) -> str:
 @for_sponsor
 def past() -> ResponseReturnValue:
     """Show what the sponsor decided, latest first, by pages."""
-    found = queries.past_decisions(db.session(), me().id, before=_before(), limit=PAGE + 1)
+    found = queries.past_decisions(db.session(), me().id, before=before(), limit=PAGE + 1)
     shown, older = found[:PAGE], ""
     if len(found) > PAGE:
         last = shown[-1].sponsorship
         assert last.decided_at is not None
         older = url_for("decisions.past", at=last.decided_at.isoformat(), before=last.id)
     return render_template("sponsor/past.html", found=shown, older=older)
-
-
-def _before() -> tuple[datetime, UUID] | None:
-    """Return where the page before this one ended; an address that somebody bent begins anew."""
-    try:
-        at = datetime.fromisoformat(request.args.get("at", ""))
-        before = UUID(request.args.get("before", ""))
-        return (at.astimezone(UTC), before) if at.tzinfo else None
-    except (ValueError, OverflowError):
-        return None

@@ -13,7 +13,16 @@ from portal.sponsorship.rules import Bound, Latest
 from portal.trust.queries import EligibleSponsor, OfferRow
 from portal.trust.rules import EffectivePolicy
 from portal.web.display import city, long_date
-from portal.web.forms import ChecksField, DateField, NoteField, PortalForm, Seen, SelectOneField
+from portal.web.forms import (
+    ChecksField,
+    DateField,
+    FilterForm,
+    NoteField,
+    PortalForm,
+    Seen,
+    SelectOneField,
+    TextField,
+)
 
 REASON_LIMIT = 500
 
@@ -146,3 +155,9 @@ def fingerprint(version: int, grants: Iterable[GrantRow] = ()) -> str:
     """Return what a sponsorship looked like: its version, and what stands under it."""
     standing = sorted(f"{grant.id}.{grant.state}" for grant in grants)
     return "|".join([str(version), *standing])
+
+
+class FindForm(FilterForm):
+    """Whom a sponsor looks for among their guests."""
+
+    text = TextField("Name or address begins with", limit=254)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.access import queries
@@ -13,7 +13,10 @@ from portal.foundation.db import db
 from portal.foundation.refused import Refused
 from portal.foundation.transaction import Tx
 from portal.guests.rules import State
+from portal.pages.sponsor.decisions import PAGE, counts
 from portal.pages.sponsor.desk import Desk
+from portal.pages.sponsor.forms import FindForm
+from portal.pages.sponsor.paging import after, before, going_on
 from portal.pages.sponsor.rights import decide, theirs
 from portal.sponsorship.changes import people
 from portal.sponsorship.changes.bounds import require_decider
@@ -30,10 +33,21 @@ bp = Blueprint("sponsor_guests", __name__, url_prefix="/sponsor")
 @bp.get("/guests")
 @for_sponsor
 def mine() -> ResponseReturnValue:
-    """Show who is in on the sponsor's word, what ends first first."""
-    now = clock.policy_now()
-    found = queries.sponsor_guests(db.session(), me().id, now)
-    return render_template("sponsor/guests.html", found=found, now=now)
+    """Show who is in on the sponsor's word, what ends first first, by pages."""
+    form, start, now = FindForm(request.args), after(), clock.policy_now()
+    form.validate()
+    text = (form.text.data or "").strip()
+    found = queries.sponsor_guests(db.session(), me().id, now, text=text, after=start, limit=PAGE)
+    return render_template(
+        "sponsor/guests.html",
+        found=found,
+        form=form,
+        text=text,
+        begins=start is None,
+        onward=going_on("sponsor_guests.mine", found.inside_last, **form.asked),
+        onward_over=going_on("sponsor_guests.mine", found.over_last, **form.asked),
+        now=now,
+    )
 
 
 @bp.get("/guests/<uuid:guest_id>")
@@ -46,9 +60,22 @@ def one(guest_id: UUID) -> ResponseReturnValue:
 @bp.get("/removed")
 @for_sponsor
 def removed() -> ResponseReturnValue:
-    """Show removed people who came back to the door."""
-    found = queries.knocking(db.session(), me().id, clock.policy_now())
-    return render_template("sponsor/removed.html", found=found, now=clock.policy_now())
+    """Show removed people who came back to the door, latest first, by pages."""
+    session, now, start = db.session(), clock.policy_now(), before()
+    found = queries.knocking(session, me().id, now, before=start, limit=PAGE + 1)
+    shown, older = found[:PAGE], ""
+    if len(found) > PAGE:
+        last = shown[-1]
+        assert last.knocked_at is not None
+        older = url_for("sponsor_guests.removed", at=last.knocked_at.isoformat(), before=last.id)
+    return render_template(
+        "sponsor/removed.html",
+        found=shown,
+        count=counts(me())["knocking"],
+        older=older,
+        begins=start is None,
+        now=now,
+    )
 
 
 @bp.post("/guests/<uuid:guest_id>/suspend")

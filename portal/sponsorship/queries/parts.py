@@ -83,9 +83,11 @@ def waiting_for(staff_id: ColumnElement[UUID]) -> ScalarSelect[int]:
     )
 
 
-def is_due(now: datetime) -> ColumnElement[bool]:
+def is_due(
+    now: datetime, sponsorship: FromClause = _SPONSORSHIP, contract: FromClause = _CONTRACT
+) -> ColumnElement[bool]:
     """Return the SQL condition that an open sponsorship, or its guest, has something due."""
-    return _is_due(_SPONSORSHIP, _CONTRACT, _GUEST, now)
+    return _is_due(sponsorship, contract, _GUEST, now)
 
 
 def _is_due(

@@ -52,6 +52,7 @@ from portal.trust.queries.providers import (
 from portal.trust.queries.sponsors import (
     EligibleSponsor,
     SponsorRow,
+    decided_by,
     eligible_sponsors,
     keep_deciders,
     lock_named,
@@ -78,6 +79,7 @@ __all__ = [
     "contracts",
     "contracts_ending",
     "current_terms",
+    "decided_by",
     "default_policy",
     "domain_rows",
     "domains",

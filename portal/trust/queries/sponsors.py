@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
     FromClause,
+    Select,
     and_,
     bindparam,
     exists,
@@ -70,11 +72,6 @@ _SPONSORS = (
     .select_from(WITH_STAFF)
     .where(NAMED.c.organisation_id == bindparam("organisation"))
     .order_by(*IN_ORDER)
-)
-_DECIDED_BY = (
-    select(NAMED.c.organisation_id)
-    .select_from(WITH_STAFF)
-    .where(STAFF.c.id == bindparam("staff"), MAY_DECIDE)
 )
 
 _ORGANISATION, _CONTRACT = table_of(Organisation), table_of(Contract)
@@ -163,6 +160,18 @@ def _lock(tx: Tx, which: ColumnElement[bool]) -> Sequence[UUID]:
         .order_by(OrganisationSponsor.id)
         .with_for_update()
     ).all()
+
+
+def decided_by(staff_id: UUID | BindParameter[Any]) -> Select[tuple[UUID]]:
+    """Return the sub-select of the organisations that an employee may decide for now."""
+    return (
+        select(NAMED.c.organisation_id)
+        .select_from(WITH_STAFF)
+        .where(STAFF.c.id == staff_id, MAY_DECIDE)
+    )
+
+
+_DECIDED_BY = decided_by(bindparam("staff"))
 
 
 def organisations_decided_by(session: Session, staff_id: UUID) -> list[OrganisationRow]:

@@ -5,7 +5,7 @@ characters, a length that is said) and what was typed is kept when it is refused
 to enter, after the manner of GOV.UK Notify: "Enter the last day of access".
 """
 
-from portal.web.forms.base import PortalForm, Seen, init_forms
+from portal.web.forms.base import FilterForm, PortalForm, Seen, init_forms
 from portal.web.forms.fields import (
     CheckField,
     ChecksField,
@@ -27,6 +27,7 @@ __all__ = [
     "ChoiceField",
     "DateField",
     "EmailField",
+    "FilterForm",
     "LinesField",
     "Needed",
     "NoteField",

@@ -60,6 +60,20 @@ class PortalForm(FlaskForm):  # type: ignore[misc]
         return found
 
 
+class FilterForm(PortalForm):
+    """Filters that stand in the address."""
+
+    class Meta:
+        """A form that is sent by GET and changes nothing needs no token."""
+
+        csrf = False
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The filters as they stand in the address, for the addresses of further pages."""
+        return {field.name: field.raw_data[0] for field in self if any(field.raw_data or ())}
+
+
 class Seen(PortalForm):
     """A form that holds what it was filled in about, so that nobody's newer change is undone."""
 
