@@ -11,14 +11,14 @@ from portal.access.rules import Against
 from portal.foundation import clock
 from portal.foundation.current import settings_of
 from portal.foundation.db import db
-from portal.foundation.transaction import Actor, Tx, transaction
+from portal.foundation.transaction import Tx
 from portal.guests.changes import accept_terms as note_acceptance
 from portal.guests.queries import terms_accepted
+from portal.pages.acting import act
 from portal.pages.ahead import What, ahead
 from portal.pages.viewer import GuestViewer, current
 from portal.sponsorship.changes.settling import settle
 from portal.trust.queries import TermsFacts, current_terms
-from portal.web.errors import current_reference
 from portal.web.forms import CheckField, PortalForm
 from portal.web.guards import for_guest, me
 
@@ -85,9 +85,7 @@ def accept_terms() -> ResponseReturnValue:
         return _terms_page(found, fresh, 409)
     if not form.validate_on_submit():
         return _terms_page(found, form, 422)
-    actor, now = Actor.guest(me().id), clock.policy_now()
-    with transaction(actor=actor, now=now, reference=current_reference()) as tx:
-        _accept(tx, found)
+    act(lambda tx: _accept(tx, found))
     flash("Thank you. You have accepted the terms of use.")
     return redirect(url_for("guest.standing"), 303)
 

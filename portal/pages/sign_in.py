@@ -12,9 +12,9 @@ from portal.foundation import clock
 from portal.foundation.current import settings_of
 from portal.foundation.db import db, reading
 from portal.foundation.text import canonical_email, domain_of
-from portal.foundation.transaction import Tx, new_reference, transaction
+from portal.foundation.transaction import Tx, new_reference
 from portal.pages import arrival, refusals, trial
-from portal.pages.acting import whoever
+from portal.pages.acting import act
 from portal.pages.sessions import Overtaken, let_in
 from portal.pages.viewer import session_ended
 from portal.sign_in import changes, session
@@ -31,7 +31,7 @@ from portal.trust.queries import (
     organisation_for_domain,
 )
 from portal.web.forms import EmailField, PortalForm
-from portal.web.guards import for_anyone
+from portal.web.guards import current_viewer, for_anyone
 from portal.web.limits import limited_sign_in
 from portal.web.security import safe_next
 
@@ -50,8 +50,10 @@ class SignInForm(PortalForm):
 @bp.get("/sign-in")
 @for_anyone
 def ask() -> ResponseReturnValue:
-    """Ask where to go."""
+    """Ask where to go; whoever is signed in by now is led on to the page that they wanted."""
     if wanted := safe_next(request.args.get("next"), ""):
+        if current_viewer() is not None:
+            return redirect(wanted, 303)
         flask.session[WANTED] = wanted
     return render_template("sign_in/ask.html", form=SignInForm())
 
@@ -173,11 +175,7 @@ def sign_out() -> ResponseReturnValue:
     """End the session, here and everywhere its cookie was copied to; and what waits to arrive."""
     token, arriving = session.session_token(), arrival.brought()
     if token is not None or arriving:
-        with transaction(actor=whoever(), now=clock.policy_now()) as tx:
-            if token is not None:
-                _end(tx, token)
-            if arriving:
-                admission.turn_around(tx, arriving)
+        act(lambda tx: _leave(tx, token, arriving))
     response = redirect(url_for("sign_in.signed_out"), 303)
     session.sign_out(response)
     if arriving:
@@ -192,9 +190,11 @@ def signed_out() -> ResponseReturnValue:
     return render_template("sign_in/signed_out.html")
 
 
-def _end(tx: Tx, token: str) -> None:
-    if changes.end_session(tx, token, clock.protocol_now()):
+def _leave(tx: Tx, token: str | None, arriving: str) -> None:
+    if token is not None and changes.end_session(tx, token, clock.protocol_now()):
         record(tx, [session_ended("signed_out")])
+    if arriving:
+        admission.turn_around(tx, arriving)
 
 
 def connect(row: ProviderRow) -> Connection:

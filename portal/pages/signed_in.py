@@ -6,13 +6,12 @@ from flask.typing import ResponseReturnValue
 from portal.audit.changes import record
 from portal.foundation import clock
 from portal.foundation.db import db
-from portal.foundation.transaction import transaction
-from portal.pages.acting import whoever
+from portal.foundation.transaction import Tx
+from portal.pages.acting import act
 from portal.pages.viewer import session_ended
 from portal.sign_in import session
 from portal.sign_in.changes import end_sessions_beside, renew_session
 from portal.sign_in.queries import LiveSession, sessions_beside
-from portal.web.errors import current_reference
 from portal.web.guards import for_signed_in
 
 bp = Blueprint("signed_in", __name__)
@@ -30,16 +29,26 @@ def look() -> ResponseReturnValue:
 @bp.post("/signed-in/elsewhere")
 @for_signed_in
 def end_elsewhere() -> ResponseReturnValue:
-    """End every other session of this person within one request, and every copy of this one."""
+    """End every other session of this person within one request, and every copy of this one.
+
+    Sent twice, the second one has the id of before, which is nobody's: the browser is led to
+    the sign-in page, and on from there if it has taken the new id meanwhile.
+    """
     own = _own()
-    with transaction(actor=whoever(), now=clock.policy_now(), reference=current_reference()) as tx:
-        if end_sessions_beside(tx, own, clock.protocol_now()):
-            record(tx, [session_ended("signed_out_elsewhere")])
-        token = renew_session(tx, own.id)
-    flash("You are signed out everywhere else.")
+    token = act(lambda tx: _alone(tx, own))
     response = redirect(url_for("signed_in.look"), 303)
-    session.give(response, token)
+    if token is not None:
+        flash("You are signed out everywhere else.")
+        session.give(response, token)
     return response
+
+
+def _alone(tx: Tx, own: LiveSession) -> str | None:
+    """Leave this session alone, under another id; nothing if another browser has just ended it."""
+    token = renew_session(tx, own.id)
+    if token is not None and end_sessions_beside(tx, own, clock.protocol_now()):
+        record(tx, [session_ended("signed_out_elsewhere")])
+    return token
 
 
 def _own() -> LiveSession:

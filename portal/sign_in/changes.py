@@ -245,16 +245,20 @@ def end_session(tx: Tx, token: str, at: datetime) -> bool:
     return _end(tx, Session.token_hash == hash_token(token), at) == 1
 
 
-def renew_session(tx: Tx, session_id: UUID) -> str:
-    """Give a session another random id, so that a copy of its cookie is nobody's; return it."""
+def renew_session(tx: Tx, session_id: UUID) -> str | None:
+    """Give a session another random id, so that a copy of its cookie is nobody's.
+
+    Returns:
+        The new id; nothing where somebody has ended the session meanwhile: it stays ended.
+    """
     token = random_token()
-    tx.session.execute(
+    renewed = tx.session.execute(
         update(Session)
-        .where(Session.id == session_id)
+        .where(Session.id == session_id, Session.revoked_at.is_(None))
         .values(token_hash=hash_token(token))
         .execution_options(synchronize_session=False)
     )
-    return token
+    return token if _count(renewed) else None
 
 
 def end_sessions_beside(tx: Tx, own: LiveSession, at: datetime) -> int:

@@ -13,6 +13,7 @@ from portal.sign_in.models import Session
 from tests.flows.story import Story
 from tests.infra.client import PortalClient
 from tests.pages.sessions import as_guest, as_staff
+from tests.pages.stage import hidden
 
 PAGE = "/signed-in"
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -92,6 +93,26 @@ def test_w04_a_copy_of_this_browsers_cookie_is_elsewhere_too(story):
     client.submit(PAGE, to="/elsewhere")
     assert thief.get("/me").status_code == 303
     assert client.get("/me").status_code == 200
+
+
+@SQLITE
+def test_sent_twice_the_second_lands_where_the_first_did(story):
+    """With the new id the browser is led on; the id of before is nobody's, and gets no other."""
+    client, before = story.browser(), story.browser()
+    story.arrive(client)
+    story.knock(story.browser())
+    form = {"csrf_token": hidden(client, PAGE, "csrf_token")}
+    for cookie in client._cookies.values():
+        before.set_cookie(cookie.key, cookie.value, domain=cookie.domain, secure=cookie.secure)
+    here = {"Referer": f"{client.public_url}{PAGE}"}
+    first = client.post(f"{PAGE}/elsewhere", data=form, headers=here)
+    second = before.post(f"{PAGE}/elsewhere", data=form, headers=here)
+    assert (first.location, second.location) == (PAGE, "/sign-in?next=%2Fsigned-in")
+    assert "portal-session" not in str(second.headers)
+    assert client.get(second.location).location == PAGE
+    assert "signed out everywhere else" in client.get(PAGE).text
+    assert before.get(second.location).status_code == 200
+    assert before.get(PAGE).status_code == 303
 
 
 @SQLITE
