@@ -1,5 +1,5 @@
-// Every page works without this. It shows instants in the viewer's zone, copies, and puts the
-// keyboard where the problems are.
+// Every page works without this. It shows instants in the viewer's zone, copies, sends a form once,
+// and puts the keyboard where the problems are.
 "use strict";
 
 const FORMATS = {
@@ -34,6 +34,16 @@ for (const input of document.querySelectorAll("input[data-day-of]")) {
   input.addEventListener("input", () => {
     const day = input.valueAsDate ? new Intl.DateTimeFormat("en-GB", { ...FORMATS.day, timeZone: "UTC" }).format(input.valueAsDate) : "this day";
     button.textContent = button.dataset.words.replace("{day}", day);
+  });
+}
+
+// A second press would be the answer that is shown, and say that the first one was quicker.
+const AGAIN_AFTER = 3000; // milliseconds: by then the network may have lost it
+for (const form of document.querySelectorAll("form[method=post]")) {
+  let sent = -AGAIN_AFTER;
+  form.addEventListener("submit", (event) => {
+    if (event.timeStamp - sent < AGAIN_AFTER) event.preventDefault();
+    else sent = event.timeStamp;
   });
 }
 
