@@ -72,22 +72,68 @@ def _rename_everybody(tour: Tour) -> None:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_name_reorders_nothing(make_settings):
-    """Each page that admins see, and what is said after a form."""
+    """Each page that somebody sees who is signed in, and what is said after a form."""
     with touring(make_settings, _no_browser) as tour:
         _rename_everybody(tour)
-        petra, nobody = _client(tour, "petra"), _client(tour, "nobody")
+        people = {visit.who for visit in SHOWN} | {"nobody"}
+        clients = {who: _client(tour, who) for who in people}
+        petra, nobody = clients["petra"], clients["nobody"]
         pages = {}
         for visit in SHOWN:
-            if visit.who == "petra":
+            if visit.who != "nobody":
                 tour.rendered.clear()
-                pages[visit.name] = petra.get(tour.path(visit)).text
+                pages[visit.name] = clients[visit.who].get(tour.path(visit)).text
                 assert tour.rendered == [(visit.template, visit.endpoint)], visit.name
+        pages |= _said_to_sponsors(clients["jonas"], tour)
         for link in ("/staff/link/{bind}", "/staff/link/{sign_in}"):
             pages[link] = nobody.get(link.format(**tour.world.links)).text
         pages |= _said_after(petra, tour)
     found = {name: read(page) for name, page in pages.items()}
     assert {name: page.loose for name, page in found.items() if page.loose} == {}
     assert sum(page.named for page in found.values()) > 100
+
+
+def _said_to_sponsors(jonas: PortalClient, tour: Tour) -> dict[str, str]:
+    """Return the pages after every form of a sponsor, those that were refused too."""
+    ids = tour.world.ids
+    guest, asks = "/sponsor/guests/{%s}", "/sponsor/decisions/{%s}"
+    theo, greta, priya = (asks % f"{who}_asks" for who in ("theo", "greta", "priya"))
+    anna, jakob, lena, milan, nora = (
+        guest % who for who in ("anna", "jakob", "lena", "milan", "nora")
+    )
+    irene = str(ids["irene"])
+    return _after(
+        jonas,
+        tour,
+        (theo, {"approve-last_day": "2027-01-31"}, "/approve"),
+        (greta, {"reject-reason": "Not known"}, "/reject"),
+        (priya, {"hand-to": str(ids["jonas"])}, "/hand-over"),
+        (jakob, {}, "/keep"),
+        (anna, {"extend-last_day": "2027-01-31"}, "/last-day"),
+        (anna, {"choose-may_use": [str(ids["offer"])]}, "/may-use"),
+        (anna, {"suspend-reason": "Lost badge"}, "/suspend"),
+        (anna, {}, "/resume"),
+        (jakob, {"end-reason": "Left"}, "/end"),
+        (lena, {"vouch-last_day": "2027-01-31"}, "/vouch"),
+        (milan, {}, "/let-back"),
+        (nora, {}, "/resume"),
+        (nora, {"hand-to": irene}, "/hand-over"),
+    )
+
+
+def _after(
+    client: PortalClient, tour: Tour, *forms: tuple[str, dict[str, object], str]
+) -> dict[str, str]:
+    found = {}
+    for page, fields, to in forms:
+        at = page.format(**tour.world.ids)
+        answer = client.submit(at, fields, to=to)
+        assert answer.status_code == 303, (page, to, answer.text)
+        after = client.get(answer.location).text
+        assert 'role="status"' in after, to
+        found[f"after {page}{to}"] = after
+        found[f"then {page}"] = client.get(at).text
+    return found
 
 
 def _said_after(petra: PortalClient, tour: Tour) -> dict[str, str]:

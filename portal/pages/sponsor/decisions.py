@@ -25,6 +25,7 @@ from portal.sponsorship.changes.deciding import Lost
 from portal.sponsorship.rules import Standing
 from portal.trust.queries import OrganisationRow, contract_facts
 from portal.web.display import last_day as last_day_words
+from portal.web.display import naming
 from portal.web.guards import Viewer, for_sponsor, me
 
 PAGE = 50
@@ -157,7 +158,7 @@ def approve(sponsorship_id: UUID) -> ResponseReturnValue:
     until = last_day_words(day, question.sponsorship.time_zone)
     held = guest.decision.standing.hold
     then = "They stay suspended until that is lifted, and are told then." if held else _told(guest)
-    flash(f"{guest.display_name} has your word until {until}. {then}")
+    flash(naming(f"{{}} has your word until {until}. {then}", guest.display_name))
     return redirect(url_for("decisions.inbox"), 303)
 
 
@@ -177,7 +178,7 @@ def reject(sponsorship_id: UUID) -> ResponseReturnValue:
         return question.again(422)
     if lost is not None:
         return decided(sponsorship_id, 409)
-    flash(f"{guest.display_name} is turned down, and stays out. {_told(guest)}")
+    flash(naming(f"{{}} is turned down, and stays out. {_told(guest)}", guest.display_name))
     return redirect(url_for("decisions.inbox"), 303)
 
 
@@ -210,9 +211,11 @@ def hand_over(sponsorship_id: UUID) -> ResponseReturnValue:
     if lost is not None:
         return decided(sponsorship_id, 409)
     after, _, _ = their_sponsorship(sponsorship_id)
-    now = f"{'asked about' if asking else 'the sponsor of'} {guest.display_name} now"
-    mine = after.sponsor_id == me().id
-    flash(f"You are {now}." if mine else f"{after.sponsor_name} is {now}, and told.")
+    now = f"{'asked about' if asking else 'the sponsor of'} {{}} now"
+    if after.sponsor_id == me().id:
+        flash(naming(f"You are {now}.", guest.display_name))
+    else:
+        flash(naming(f"{{}} is {now}, and told.", after.sponsor_name, guest.display_name))
     return redirect(url_for("decisions.inbox"), 303)
 
 

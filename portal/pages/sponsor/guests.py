@@ -22,6 +22,7 @@ from portal.sponsorship.changes import people
 from portal.sponsorship.changes.bounds import require_decider
 from portal.sponsorship.changes.requesting import vouch as vouch_for
 from portal.web.display import last_day as last_day_words
+from portal.web.display import naming
 from portal.web.forms import PortalForm
 from portal.web.guards import for_sponsor, me
 
@@ -90,8 +91,8 @@ def suspend(guest_id: UUID) -> ResponseReturnValue:
         require_decider(tx, guest.organisation_id, staff_id)
         people.suspend(tx, guest_id, form.reason.data)
 
-    done = f"{guest.display_name} has no access now, and is told. Lift it when they may go on."
-    return _answered(desk, form, change, lambda _: done)
+    done = "{} has no access now, and is told. Lift it when they may go on."
+    return _answered(desk, form, change, lambda _: naming(done, guest.display_name))
 
 
 @bp.post("/guests/<uuid:guest_id>/resume")
@@ -106,8 +107,9 @@ def resume(guest_id: UUID) -> ResponseReturnValue:
 
     def done(state: State) -> str:
         if state == State.ACTIVE:
-            return f"{guest.display_name} is in again, and told."
-        return f"The suspension is lifted, but nobody vouches for {guest.display_name} any more."
+            return naming("{} is in again, and told.", guest.display_name)
+        lifted = "The suspension is lifted, but nobody vouches for {} any more."
+        return naming(lifted, guest.display_name)
 
     desk = Desk(guest, organisation)
     return _answered(desk, desk.plain, change, done)
@@ -128,7 +130,7 @@ def vouch(guest_id: UUID) -> ResponseReturnValue:
         fresh, _organisation = theirs(guest_id)
         own = next(one for one in fresh.sponsorships if one.sponsor_id == me().id)
         until = last_day_words(own.last_day, own.time_zone)
-        return f"You vouch for {guest.display_name} until {until}. They are told."
+        return naming(f"You vouch for {{}} until {until}. They are told.", guest.display_name)
 
     return _answered(desk, form, change, done)
 
@@ -148,7 +150,8 @@ def let_back(guest_id: UUID) -> ResponseReturnValue:
     except Refused as refused:
         desk.plain.refuse(refused)
         return desk.page(_status(refused))
-    flash(f"{guest.display_name} may sign in again, and is told. They wait for your decision.")
+    back = "{} may sign in again, and is told. They wait for your decision."
+    flash(naming(back, guest.display_name))
     return redirect(url_for("decisions.one", sponsorship_id=sponsorship_id), 303)
 
 

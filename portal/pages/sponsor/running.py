@@ -15,6 +15,7 @@ from portal.pages.sponsor.rights import Stale, decide, require_seen, their_spons
 from portal.sponsorship.changes import deciding
 from portal.sponsorship.changes.deciding import Lost
 from portal.web.display import last_day as last_day_words
+from portal.web.display import naming
 from portal.web.forms import PortalForm, Seen
 from portal.web.guards import for_sponsor
 
@@ -80,7 +81,9 @@ def keep(sponsorship_id: UUID) -> ResponseReturnValue:
         desk,
         desk.keep,
         lambda tx, staff_id: deciding.keep(tx, sponsorship_id, staff_id),
-        lambda one, guest: f"You still vouch for {guest.display_name}, until {_until(one)}.",
+        lambda one, guest: naming(
+            f"You still vouch for {{}}, until {_until(one)}.", guest.display_name
+        ),
     )
 
 
@@ -94,7 +97,7 @@ def extend(sponsorship_id: UUID) -> ResponseReturnValue:
         desk,
         form,
         lambda tx, staff_id: deciding.change_last_day(tx, sponsorship_id, staff_id, form.day),
-        lambda one, guest: f"{guest.display_name}'s last day is now {_until(one)}.",
+        lambda one, guest: naming(f"{{}}'s last day is now {_until(one)}.", guest.display_name),
     )
 
 
@@ -108,7 +111,7 @@ def choose(sponsorship_id: UUID) -> ResponseReturnValue:
         desk,
         form,
         lambda tx, staff_id: deciding.choose(tx, sponsorship_id, staff_id, form.chosen),
-        lambda one, guest: f"{guest.display_name} may use: {_names(guest, one.id)}.",
+        lambda one, guest: naming("{} may use: {}.", guest.display_name, _names(guest, one.id)),
     )
 
 
@@ -120,10 +123,10 @@ def end(sponsorship_id: UUID) -> ResponseReturnValue:
     form = desk.end
 
     def done(_: SponsorshipView, guest: GuestView) -> str:
-        name = guest.display_name
+        said = "{} is out, and told. They can come back only if a sponsor lets them."
         if guest.decision.allowed:
-            return f"This sponsorship has ended. {name} stays in: somebody else vouches for them."
-        return f"{name} is out, and told. They can come back only if a sponsor lets them."
+            said = "This sponsorship has ended. {} stays in: somebody else vouches for them."
+        return naming(said, guest.display_name)
 
     return answered(
         desk,
