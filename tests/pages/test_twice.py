@@ -11,8 +11,12 @@ NewContext = Callable[..., BrowserContext]
 # Press a button twice; return which of the two would have been sent, and send neither.
 _TWICE = """(name) => {
   const sent = [];
-  addEventListener("submit", (event) => { sent.push(!event.defaultPrevented); event.preventDefault(); });
-  const button = [...document.querySelectorAll("button")].find((one) => one.innerText.includes(name));
+  addEventListener("submit", (event) => {
+    sent.push(!event.defaultPrevented);
+    event.preventDefault();
+  });
+  const buttons = [...document.querySelectorAll("button")];
+  const button = buttons.find((one) => one.innerText.includes(name));
   button.click();
   button.click();
   return sent;

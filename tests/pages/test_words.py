@@ -7,6 +7,7 @@ from html import unescape
 import pytest
 
 from portal.sponsorship.changes import people
+from portal.trust import changes as trust
 from tests.infra.client import PortalClient
 from tests.pages.stage import Stage, said, token_of
 
@@ -18,6 +19,18 @@ def jane(stage: Stage) -> str:
     """The page of Jane, who is in on the word of the sponsor who reads."""
     stage.approve(stage.jane, stage.acme.sponsor)
     return f"/sponsor/guests/{stage.jane}"
+
+
+def suspend_organisation(stage: Stage) -> None:
+    stage.scene.run(trust.suspend, stage.acme.id, "under review", by=stage.ben)
+
+
+def new_terms(stage: Stage) -> None:
+    stage.scene.run(trust.publish_terms, "Be kind.", published_by="Petra", by=stage.ben)
+
+
+def switch_off(stage: Stage) -> None:
+    stage.scene.run(trust.disable, stage.acme.provider_id, by=stage.ben)
 
 
 def test_who_vouches_reads_of_themselves_as_you(stage: Stage, jane: str):
@@ -102,6 +115,23 @@ def test_a_sponsor_reads_what_a_company_says_now(stage: Stage, jane: str):
     stage.scene.sign_in(stage.acme, stage.scene.identity(stage.acme, profile=profile))
     news = "Acme changed other details to department Finance and telephone +49 30 5550 101"
     assert news in said(stage.client, jane)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (suspend_organisation, "access for people of Acme is closed at the moment"),
+        (new_terms, "they have not accepted the new terms of use yet"),
+        (switch_off, "the sign-in of Acme is switched off here"),
+    ],
+)
+def test_a_sponsor_reads_why_somebody_has_no_access(stage: Stage, jane: str, change, why: str):
+    """Their word runs all the same."""
+    assert "In until" in said(stage.client, "/sponsor/guests")
+    change(stage)
+    assert f"no access now: {why}. On your word until" in said(stage.client, jane)
+    mine = said(stage.client, "/sponsor/guests")
+    assert f"Not in at the moment: {why}. Your word runs until" in mine
 
 
 def test_my_guests_promise_no_mail_that_nobody_sends(stage: Stage, jane: str):

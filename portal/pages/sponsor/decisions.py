@@ -237,10 +237,11 @@ def _told(guest: GuestView) -> str:
 @for_sponsor
 def past() -> ResponseReturnValue:
     """Show what the sponsor decided, latest first, by pages."""
-    found = queries.past_decisions(db.session(), me().id, before=before(), limit=PAGE + 1)
+    start = before()
+    found = queries.past_decisions(db.session(), me().id, before=start, limit=PAGE + 1)
     shown, older = found[:PAGE], ""
     if len(found) > PAGE:
         last = shown[-1].sponsorship
         assert last.decided_at is not None
         older = url_for("decisions.past", at=last.decided_at.isoformat(), before=last.id)
-    return render_template("sponsor/past.html", found=shown, older=older)
+    return render_template("sponsor/past.html", found=shown, older=older, begins=start is None)
