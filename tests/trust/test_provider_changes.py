@@ -77,7 +77,8 @@ class TestProviders:
         found = queries.provider_by_id(db.session, partner.provider_id)
         assert found is not None
         assert (found.state, found.tested_at is None) == (state, state == "draft")
-        assert anew == (state == "draft" or "required_claims" in values or "addresses" in values)
+        asks_more = not {"required_claims", "addresses", "claim_map"}.isdisjoint(values)
+        assert anew == (state == "draft" or asks_more)
         assert set(last_event().data["was"]) == set(values)
 
     def test_a_disabled_one_stays_disabled_when_it_changes(self):
