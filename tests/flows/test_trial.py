@@ -1,10 +1,13 @@
 """A test sign-in that fails: the admin is told why, and stays the admin."""
 
 import pytest
+from sqlalchemy import update
 
 from portal.foundation.db import db
 from portal.sign_in.models import SignInAttempt
-from tests.flows.story import Story
+from portal.staff.models import Staff
+from tests import factories
+from tests.flows.story import Story, act
 from tests.pages.sessions import as_staff
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -66,15 +69,22 @@ def test_a_provider_that_cannot_be_spoken_with(story: Story):
         db.session.remove()
 
 
-@pytest.mark.parametrize("comes", ["nobody", "sponsor"])
+@pytest.mark.parametrize("comes", ["nobody", "sponsor", "another admin", "no admin any more"])
 def test_w13_it_is_shown_to_the_admin_who_began_it(story: Story, comes: str):
     """Whoever sits at that browser by now is told nothing, and that they came is written down."""
     client = story.browser()
     as_staff(story.app, client, story.admin_id)
     back = story.depart(client, f"{STEPS}/try")
-    client.delete_cookie("__Host-portal-session", domain="guests.host.example")
+    if comes != "no admin any more":
+        client.delete_cookie("__Host-portal-session", domain="guests.host.example")
     if comes == "sponsor":
         as_staff(story.app, client, story.sponsor_id)
+    elif comes == "another admin":
+        other = act(story, lambda tx: factories.admin(tx, email="other@host.example"))
+        as_staff(story.app, client, other)
+    elif comes == "no admin any more":
+        less = update(Staff).values(is_admin=False, is_sponsor=True)
+        act(story, lambda tx: tx.session.execute(less.where(Staff.id == story.admin_id)))
     answer = client.get(back)
     assert answer.status_code == 403
     assert "Lovelace" not in answer.text
