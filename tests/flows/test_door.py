@@ -96,6 +96,20 @@ def test_an_arrival_is_used_once_and_by_its_own_browser(story):
     assert story.browser().get("/arrival").status_code == 410
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_w02_the_arrivals_cookie(story):
+    """It lets somebody in as the person who has proved who they are: kept as a session's is."""
+    (cookie,) = (
+        one
+        for one in story.knock(story.browser()).headers.getlist("Set-Cookie")
+        if "portal-arrival" in one
+    )
+    assert cookie.startswith("__Host-portal-arrival=")
+    flags = {part.strip() for part in cookie.split(";")[1:]}
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax", "Max-Age=1800"} <= flags
+    assert "Domain" not in cookie
+
+
 def test_w04_signing_out_ends_what_waits_on_the_arrival_page(story):
     """Whoever has the browser next reads nothing of the first, and comes in as nobody else."""
     client, thief = story.browser(), story.browser()
