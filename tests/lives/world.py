@@ -290,7 +290,7 @@ class World:
             found: dict[str, Any] = {
                 table: {names.get(key, key): _named(row, names) for key, row in rows.items()}
                 for table, rows in kept(scene.session).items()
-                if table != "federated_identity"
+                if table in _COMPARED
             }
         found["grant"] = sorted(found["grant"].values(), key=str)
         return found
@@ -319,6 +319,8 @@ class World:
             return folded(scene.session), kept(scene.session)
 
 
+# The rows of everything else bear ids that nobody has given a name to.
+_COMPARED = frozenset({"guest", "sponsorship", "grant", "organisation", "contract"})
 _NOT_COMPARED = frozenset({"version", "entitlement_id"})
 
 
