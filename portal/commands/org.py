@@ -34,7 +34,7 @@ from portal.lifecycle.changes import (
     set_domains,
     suspend_organisation,
 )
-from portal.sign_in.strength import end_weak_sessions
+from portal.sign_in.changes import end_weak_sessions
 from portal.trust import changes, queries
 from portal.trust.queries import OrganisationRow, house_of
 from portal.trust.rules import APPROVALS, RANGES

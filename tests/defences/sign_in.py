@@ -165,7 +165,7 @@ DEFENCES: Final = (
     ),
     Defence(
         case="O14",
-        file="portal/sign_in/changes.py",
+        file="portal/sign_in/changes/attempts.py",
         old="            SignInAttempt.identity_provider_id == identity_provider_id,\n",
         new='            SignInAttempt.identity_provider_id == identity_provider_id,\n            SignInAttempt.purpose == "sign_in",\n',
         tests=(
@@ -174,7 +174,7 @@ DEFENCES: Final = (
     ),
     Defence(
         case="O16",
-        file="portal/sign_in/changes.py",
+        file="portal/sign_in/changes/attempts.py",
         old='    if tx.execute(_USE_UP, {"attempt": attempt_id, "at": at}).rowcount != 1:',
         new="    if False:",
         tests=(f"{JOURNEY}::test_o16_double_click[sqlite-lax]",),

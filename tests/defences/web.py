@@ -7,7 +7,7 @@ from tests.defences.defence import Defence
 SECURITY: Final = "portal/web/security.py"
 SESSION: Final = "portal/sign_in/session.py"
 QUERIES: Final = "portal/sign_in/queries.py"
-CHANGES: Final = "portal/sign_in/changes.py"
+CHANGES: Final = "portal/sign_in/changes/sessions.py"
 WEB: Final = "tests/web/test_security.py"
 JOURNEY: Final = "tests/sign_in/test_journey.py"
 APP: Final = "tests/test_app.py"
@@ -96,8 +96,8 @@ DEFENCES: Final = (
     Defence(
         case="W04",
         file="portal/pages/sign_in.py",
-        old="                admission.turn_around(tx, arriving)\n",
-        new="                pass\n",
+        old="        admission.turn_around(tx, arriving)\n",
+        new="        pass\n",
         tests=(
             "tests/flows/test_door.py::test_w04_signing_out_ends_what_waits_on_the_arrival_page[sqlite]",
         ),

@@ -27,12 +27,11 @@ from portal.pages.admin.forms import NewProviderForm, ProviderFields, ProviderFo
 from portal.pages.admin.organisations import wanted
 from portal.pages.admin.seen import require_seen, seen_of
 from portal.sign_in.attempt import Errand, Purpose
-from portal.sign_in.changes import end_sessions_of_provider
+from portal.sign_in.changes import end_sessions_of_provider, end_weak_sessions
 from portal.sign_in.connection import partner_connection
 from portal.sign_in.journey import depart
 from portal.sign_in.metadata import findings_of
 from portal.sign_in.rules import SignInFailure
-from portal.sign_in.strength import end_weak_sessions
 from portal.trust import changes
 from portal.trust.queries import (
     OrganisationRow,
