@@ -226,5 +226,5 @@ def test_a_list_may_be_of_any_number_of_people(monkeypatch: pytest.MonkeyPatch):
         assert queries.views(session, people, scene.now) == whole
     # The facts, the sponsorships, the grants: two people, two, and one.
     assert len([one for one in sent if one.startswith("SELECT")]) == 9
-    asked = {item.sponsorship.id for item in queries.inbox(session, acme.sponsor, scene.now)}
-    assert len(asked) == 5
+    page = queries.inbox(session, acme.sponsor, scene.now)
+    assert len({item.sponsorship.id for item in page.items}) == 5
