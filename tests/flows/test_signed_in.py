@@ -122,10 +122,10 @@ def test_what_is_over_is_no_browser(story):
     as_staff(story.app, client, story.admin_id)
     alone = client.get(PAGE).text
     assert "In this browser alone" in alone
-    assert "Sign out everywhere else</button>" not in alone
+    assert "Sign out everywhere else</span></button>" not in alone
     other = as_staff(story.app, story.browser(), story.admin_id)
     assert browsers_on(client) == 2
-    assert "Sign out everywhere else</button>" in client.get(PAGE).text
+    assert "Sign out everywhere else</span></button>" in client.get(PAGE).text
     alive = {
         "created_at": now - timedelta(days=3),
         "seen_at": now,
