@@ -10,14 +10,15 @@ from portal.commands import idp
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.transaction import ANONYMOUS, Tx, transaction
-from portal.pages import not_allowed
+from portal.pages import not_allowed, sign_in
 from portal.pages.admin import identity_providers
 from portal.sign_in import changes, journey
 from portal.sign_in.models import Session, SignInAttempt
-from portal.trust.changes import disable, enable
+from portal.trust.changes import disable, enable, set_policy
 from portal.trust.models import IdentityProvider, Organisation
-from portal.trust.queries import connection_for
+from portal.trust.queries import connection_for, organisation_by_slug
 from tests.commands.conftest import Shell
+from tests.flows.story import Story, refused
 from tests.hostile.provider import HostileProvider
 from tests.infra.ports import wait_until
 from tests.pages.sessions import as_staff
@@ -250,3 +251,54 @@ def test_l08_a_closed_door_that_is_knocked_at_all_day_fills_no_database(story, m
     for _ in range(6):
         assert client.get(path).status_code == 403
     assert len(story.events(event="sign_in.refused")) == 3
+
+
+def demand(story: Story) -> None:
+    """Ask for more strength, as an admin does."""
+    with story.app.app_context():
+        company = organisation_by_slug(db.session(), "acme").id
+        with transaction(actor=ANONYMOUS, now=clock.policy_now()) as tx:
+            set_policy(tx, company, {"accepted_acr": ["mfa"]})
+            changes.end_weak_sessions(tx, company, clock.protocol_now())
+        db.session.remove()
+
+
+def test_who_was_on_the_way_through_it_is_asked_for_more(story, monkeypatch):
+    """The conversation takes seconds, and the demand that it began under counts no longer."""
+    honest, client = sign_in.come_back, story.browser()
+    story.arrive(story.browser())
+    back = story.depart(client)
+
+    def slow(connection, kept):
+        result = honest(connection, kept)
+        demand(story)
+        return result
+
+    monkeypatch.setattr(sign_in, "come_back", slow)
+    refused(story, client.get(back), "oidc.state")
+    monkeypatch.setattr(sign_in, "come_back", honest)
+    refused(story, story.knock(client), "oidc.assurance")
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("known", [True, False])
+def test_who_comes_in_while_more_is_demanded_is_waited_for(story, monkeypatch, *, known):
+    """No deadlock: the admin's change is carried out at once, and ends what has just begun."""
+    client, honest = story.browser(), sign_in.admission.knock
+    if known:
+        story.arrive(story.browser())
+    back = story.depart(client)
+    with story.app.app_context():
+        admin, faults = beside(lambda: demand(story))
+
+    def late(*arguments: Any):
+        admin.start()
+        wait_until(lambda: waiting(story.app), "the admin waits")
+        return honest(*arguments)
+
+    monkeypatch.setattr(sign_in.admission, "knock", late)
+    answer = client.get(back)
+    admin.join(20)
+    assert faults == []
+    assert answer.location == ("/me" if known else "/arrival")
+    assert client.get("/me").status_code == 303

@@ -157,6 +157,8 @@ def end_sessions_of_provider(tx: Tx, identity_provider_id: UUID, at: datetime) -
 def end_weak_sessions(tx: Tx, organisation_id: UUID | None, at: datetime) -> int:
     """End guests' sessions that a stricter demand for strength would not have let begin.
 
+    Open attempts first, as above: whoever speaks with the provider now was asked for less.
+
     Args:
         tx: in which the demand was changed.
         organisation_id: whose guests; none: everybody's.
@@ -169,6 +171,7 @@ def end_weak_sessions(tx: Tx, organisation_id: UUID | None, at: datetime) -> int
     for provider in providers(tx.session, organisation_id):
         if not provider.accepted_acr and not provider.accepted_amr:
             continue
+        give_up_all_at(tx, provider.id, at)
         live = select(Session.id, Session.acr, Session.amr).where(
             Session.identity_provider_id == provider.id,
             Session.revoked_at.is_(None),

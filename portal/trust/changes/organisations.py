@@ -16,12 +16,12 @@ from portal.trust.queries import holder_of
 from portal.trust.rules import House, check_domain, check_slug
 
 
-def locked_organisation(tx: Tx, organisation_id: UUID) -> Organisation:
-    """Return an organisation's row, read again under lock."""
+def locked_organisation(tx: Tx, organisation_id: UUID, *, key_share: bool = False) -> Organisation:
+    """Return an organisation's row, read again under lock; with *key_share* without its key."""
     return tx.session.execute(
         select(Organisation)
         .where(Organisation.id == organisation_id)
-        .with_for_update()
+        .with_for_update(key_share=key_share)
         .execution_options(populate_existing=True)
     ).scalar_one()
 

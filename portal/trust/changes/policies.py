@@ -19,7 +19,8 @@ from portal.trust.rules import POLICY_FIELDS, check_policy
 def lock_policy(tx: Tx, organisation_id: UUID | None) -> None:
     """Keep the newest version of a policy, or of the defaults (``None``), the newest."""
     if organisation_id is not None:
-        locked_organisation(tx, organisation_id)
+        # Whoever comes in refers to it, and holds an attempt that a stricter demand waits for.
+        locked_organisation(tx, organisation_id, key_share=True)
     else:
         tx.session.execute(
             select(Policy.id).where(Policy.organisation_id.is_(None)).with_for_update()
