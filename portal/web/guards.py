@@ -114,9 +114,19 @@ def for_admin(view: View[P]) -> View[P]:
 def _is_admin(viewer: Viewer) -> bool:
     if "admin" not in viewer.roles:
         return False
-    if viewer.unconfirmed and request.method not in _LOOKING:
-        raise RoleUnconfirmed
+    if request.method not in _LOOKING:
+        require_confirmed(viewer)
     return True
+
+
+def require_confirmed(viewer: Viewer) -> None:
+    """Let who gives an employee's roles have said them, where a GET leaves something behind.
+
+    Raises:
+        RoleUnconfirmed: nobody says them now.
+    """
+    if viewer.unconfirmed:
+        raise RoleUnconfirmed
 
 
 def _guarded(view: View[P], name: str, fits: Callable[[Viewer], bool], door: str | None) -> View[P]:

@@ -74,6 +74,8 @@ def test_w13_a_role_that_nobody_confirms_changes_nothing(app: Flask, ada: Portal
     assert "You cannot change this at the moment" in refused.text
     assert "Nothing was changed" in refused.text
     assert _counted(app) == 1
+    tried = ada.get("/admin/organisations/acme/providers/id/try")
+    assert (tried.status_code, "Nothing was changed" in tried.text) == (403, True)
     assert "access.refused" in ada.get("/admin/audit").text
     _arrives(app, ada, said=True)
     assert ada.submit("/admin/organisations/new", NEW).status_code == 303

@@ -47,7 +47,7 @@ from portal.trust.queries import (
 from portal.trust.rules import ProviderSettings, check_pairs
 from portal.web.display import plural
 from portal.web.forms import PortalForm
-from portal.web.guards import for_admin, me
+from portal.web.guards import for_admin, me, require_confirmed
 
 bp = Blueprint("providers", __name__, url_prefix="/admin/organisations/<slug>/providers")
 
@@ -267,6 +267,7 @@ def test(slug: str, idp: str) -> ResponseReturnValue:
 @for_admin
 def try_out(slug: str, idp: str) -> ResponseReturnValue:
     """Leave for a full round trip that creates nothing."""
+    require_confirmed(me())  # what comes of it is kept at the provider
     _, provider = _wanted(slug, idp)
     errand = Errand(purpose=Purpose.TRIAL, staff_id=me().id, select_account=True)
     connection = partner_connection(provider, wanted_claims=provider.wanted_claims)
