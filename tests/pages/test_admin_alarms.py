@@ -80,6 +80,7 @@ def test_a_refusal_that_is_meant_is_no_alarm(stage: Stage):
     text = said(stage.another(petra), "/admin")
     assert "Nothing wants you" in text
     assert "2 sign-ins were refused since yesterday as they should be" in text
+    assert "or whose organisation or identity provider is closed" in text
 
 
 def test_an_organisation_whose_time_is_over_needs_no_sponsor(stage: Stage, policy_clock):
