@@ -1,6 +1,7 @@
 """What lies ahead of a guest, in the order of its dates: for the guest and for who vouches."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -33,6 +34,7 @@ class Ahead:
         zone: the contract's, where *at* is the end of a local day.
         sponsorship: which one it is about, if it is about one.
         last: access as a whole ends then.
+        carried: it ends one sponsor's word, and that of another goes on.
     """
 
     at: datetime
@@ -40,6 +42,7 @@ class Ahead:
     zone: str | None = None
     sponsorship: SponsorshipView | None = None
     last: bool = False
+    carried: bool = False
 
 
 def ahead(guest: GuestView, now: datetime) -> list[Ahead]:
@@ -60,11 +63,18 @@ def ahead(guest: GuestView, now: datetime) -> list[Ahead]:
     last = max(ends, default=now)
     return sorted(
         (
-            Ahead(one.at, one.what, one.zone, one.sponsorship, one.last or one.at == last)
+            replace(one, last=one.last or one.at == last, carried=_carried(one, open_ones))
             for one in found
             if now < one.at <= last
         ),
         key=lambda one: one.at,
+    )
+
+
+def _carried(date: Ahead, open_ones: Sequence[SponsorshipView]) -> bool:
+    return date.sponsorship is not None and any(
+        one.state == Standing.ACTIVE and one.id != date.sponsorship.id and one.end[0] > date.at
+        for one in open_ones
     )
 
 

@@ -5,10 +5,13 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
+from flask import Flask
 
 from portal.sponsorship.changes import people
+from portal.sponsorship.changes.requesting import vouch
 from portal.trust import changes as trust
 from tests.infra.client import PortalClient
+from tests.pages.sessions import as_guest
 from tests.pages.stage import Stage, said, token_of
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -137,6 +140,31 @@ def test_a_sponsor_reads_why_somebody_has_no_access(stage: Stage, jane: str, cha
 def test_my_guests_promise_no_mail_that_nobody_sends(stage: Stage, jane: str):
     """Reviews are asked by mail; a last day comes unasked."""
     assert "a last day comes unasked" in said(stage.client, "/sponsor/guests")
+
+
+def test_a_review_ends_one_word_where_another_carries(stage: Stage, app: Flask):
+    """Access goes on then: the sponsors and the guest read whose word it is that may end."""
+    stage.scene.policy(stage.acme, review_days=10, inactivity_days=365)
+    stage.approve(stage.jane, stage.acme.sponsor)
+    jane, decision = f"/sponsor/guests/{stage.jane}", stage.page
+    at_me = app.test_client()
+    assert isinstance(at_me, PortalClient)
+    as_guest(app, at_me, stage.jane, stage.acme.provider_id)
+    assert "suspended, if nobody has said so by then" in said(stage.client, jane)
+    assert "your access ends, if nobody has said so by then" in said(at_me, "/me")
+    assert "then it is suspended and" in said(stage.client, decision)
+    stage.scene.policy(stage.acme, review_days=60)
+    last_day = stage.scene.day(80)
+    stage.scene.run(vouch, stage.jane, stage.ben, last_day, [], by=stage.ben)
+    words = "word ends, if nobody has said so by then; others go on"
+    assert f"your {words}" in said(stage.client, jane)
+    assert f"sam-acme's {words}" in said(stage.another(stage.ben), jane)
+    mine = "sam-acme no longer vouches for you, if nobody has said so by then; others do"
+    assert mine in said(at_me, "/me")
+    asked = said(stage.client, decision)
+    assert "your word for them ends on" in asked
+    assert "they stay in on the word of somebody else" in asked
+    assert "suspended" not in asked.split("What happens next")[0]
 
 
 @pytest.mark.parametrize("page", ["/admin/organisations/new", "/admin/terms", "/admin/staff"])
