@@ -1,6 +1,5 @@
 """What lies ahead of a guest, in the order of its dates: for the guest and for who vouches."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -63,7 +62,7 @@ def ahead(guest: GuestView, now: datetime) -> list[Ahead]:
     last = max(ends, default=now)
     return sorted(
         (
-            replace(one, last=one.last or one.at == last, carried=_carried(one, open_ones))
+            replace(one, last=one.last or one.at == last, carried=_carried(guest, one))
             for one in found
             if now < one.at <= last
         ),
@@ -71,11 +70,8 @@ def ahead(guest: GuestView, now: datetime) -> list[Ahead]:
     )
 
 
-def _carried(date: Ahead, open_ones: Sequence[SponsorshipView]) -> bool:
-    return date.sponsorship is not None and any(
-        one.state == Standing.ACTIVE and one.id != date.sponsorship.id and one.end[0] > date.at
-        for one in open_ones
-    )
+def _carried(guest: GuestView, date: Ahead) -> bool:
+    return date.sponsorship is not None and guest.carried_beside(date.sponsorship, date.at)
 
 
 def _of(one: SponsorshipView) -> list[Ahead]:

@@ -243,6 +243,6 @@ def test_a_list_reads_a_page_however_long_it_is():
         return [(one.partition(" FROM ")[0], one.count("?") + one.count("%(")) for one in sent]
 
     few = cost()
-    assert len(few) == 9
+    assert len(few) == 10
     crowd(scene, scene.partner("bolt", sponsors=acme.sponsors), 200, days=80)
     assert cost() == few

@@ -159,7 +159,7 @@ def test_an_address_that_somebody_bent_begins_anew(stage: Stage, bent: str):
 
 @SQLITE
 @pytest.mark.parametrize(
-    ("page", "number"), [("/sponsor", 7), ("/sponsor/guests", 10), ("/sponsor/removed", 5)]
+    ("page", "number"), [("/sponsor", 8), ("/sponsor/guests", 10), ("/sponsor/removed", 5)]
 )
 def test_a_page_sends_as_many_statements_whatever_waits(stage: Stage, page: str, number: int):
     """The session and the employee, the two numbers of the menu, and the page itself."""

@@ -154,6 +154,7 @@ def test_a_review_ends_one_word_where_another_carries(stage: Stage, app: Flask):
     assert "your access ends, if nobody has said so by then" in said(at_me, "/me")
     assert "then it is suspended and" in said(stage.client, decision)
     stage.scene.policy(stage.acme, review_days=60)
+    assert "and is then suspended" in said(stage.client, "/sponsor")
     last_day = stage.scene.day(80)
     stage.scene.run(vouch, stage.jane, stage.ben, last_day, [], by=stage.ben)
     words = "word ends, if nobody has said so by then; others go on"
@@ -161,6 +162,9 @@ def test_a_review_ends_one_word_where_another_carries(stage: Stage, app: Flask):
     assert f"sam-acme's {words}" in said(stage.another(stage.ben), jane)
     mine = "sam-acme no longer vouches for you, if nobody has said so by then; others do"
     assert mine in said(at_me, "/me")
+    waits = said(stage.client, "/sponsor")
+    assert "that word for them ends on" in waits
+    assert "is then suspended" not in waits
     asked = said(stage.client, decision)
     assert "your word for them ends on" in asked
     assert "they stay in on the word of somebody else" in asked

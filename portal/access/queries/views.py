@@ -185,6 +185,10 @@ class GuestView:
         """The active sponsorship that lasts longest, else the latest one."""
         return self.live or next(iter(self.sponsorships), None)
 
+    def carried_beside(self, one: SponsorshipView, at: datetime) -> bool:
+        """Say whether somebody else's word carries access at an instant, when this one may end."""
+        return any(other.id != one.id and other.live(at) for other in self.sponsorships)
+
     @property
     def review_due_at(self) -> datetime | None:
         """When a sponsor must say next that they still vouch."""

@@ -33,8 +33,8 @@ from portal.foundation.db import table_of
 from portal.guests.models import Guest
 from portal.guests.rules import Reason, State
 from portal.sponsorship.models import Grant, Sponsorship
-from portal.sponsorship.queries import OPEN, GrantRow, awaiting, grants_under, is_due
-from portal.sponsorship.rules import Standing
+from portal.sponsorship.queries import OPEN, GrantRow, awaiting, grants_under, is_due, open_of
+from portal.sponsorship.rules import Standing, is_live
 from portal.trust.models import Contract, Offer, Organisation
 from portal.trust.queries import decided_by
 
@@ -59,6 +59,7 @@ class Waiting:
         since: when it was asked; of a review, by when an answer is due.
         then_at: when something happens if nobody does anything; null: nothing does.
         then: why access or the request ends then.
+        carried: access goes on then, on the word of somebody else.
     """
 
     kind: Kind
@@ -70,6 +71,7 @@ class Waiting:
     since: datetime
     then_at: datetime | None
     then: Reason | None
+    carried: bool
 
     @property
     def display_name(self) -> str:
@@ -179,6 +181,7 @@ def _waiting(session: Session, places: Sequence[Place]) -> Iterator[Waiting]:
     grants: dict[UUID, list[GrantRow]] = {}
     for grant in grants_under(session, ids):
         grants.setdefault(grant.sponsorship_id, []).append(grant)
+    standing = open_of(session, {row[0].guest_id for row in rows})
     for place in places:
         row, guest_name, guest_email, organisation = by_id[place.id]
         only_proposed = place.part == _PROPOSAL
@@ -197,6 +200,10 @@ def _waiting(session: Session, places: Sequence[Place]) -> Iterator[Waiting]:
             since=place.since,
             then_at=end,
             then=reason,
+            carried=any(
+                end is not None and other.id != row.id and is_live(other, end)
+                for other in standing.get(row.guest_id, ())
+            ),
         )
 
 
