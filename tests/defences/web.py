@@ -222,8 +222,8 @@ DEFENCES: Final = (
     Defence(
         case="W13",
         file="portal/web/guards.py",
-        old="    if viewer.unconfirmed and request.method not in _LOOKING:",
-        new="    if False:",
+        old="    if viewer.unconfirmed:\n",
+        new="    if False:\n",
         tests=(
             "tests/pages/test_admin_unconfirmed.py::test_w13_a_role_that_nobody_confirms_changes_nothing[sqlite]",
         ),
