@@ -120,15 +120,11 @@ class Providers:
         keys are asked for once.
         """
         known = self._current(connection)
-        failure = known.keys.check(token, header)
+        failure = _check(known, connection, token, header)
         if failure is None:
             return None
         newer = self._newer(connection, known.fetched_at)
-        if newer is None:
-            return failure
-        # The document that was checked when the conversation began was an older one.
-        moved = check_hosts(newer.metadata, connection.endpoint_hosts)
-        return moved or newer.keys.check(token, header)
+        return failure if newer is None else _check(newer, connection, token, header)
 
     def test(self, connection: Connection) -> Findings:
         """Fetch everything anew and say in plain words what was found; never raises for it."""
@@ -259,6 +255,14 @@ class Providers:
             raise
         finally:
             turn.lock.release()
+
+
+def _check(
+    known: Known, connection: Connection, token: str, header: Mapping[str, object]
+) -> Failure | None:
+    """Hold a token against keys, which may have come since the conversation began: from where?"""
+    moved = check_hosts(known.metadata, connection.endpoint_hosts)
+    return moved or known.keys.check(token, header)
 
 
 def providers() -> Providers:

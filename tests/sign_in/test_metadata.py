@@ -15,6 +15,7 @@ from flask import Flask
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.outbound_http import Egress
+from portal.sign_in import oidc
 from portal.sign_in.metadata import Providers
 from portal.sign_in.rules import Findings, Level, Mender, SignInFailure, SignInReason
 from portal.sign_in.shelf import DatabaseShelf
@@ -157,12 +158,23 @@ def test_f05_addresses_that_move(
         assert Walk(new_providers(), pinned).refused() is R.NET_ORIGIN
 
 
+@pytest.mark.parametrize("hour_is_over", [False, True])
 def test_f05_keys_that_move(
-    walk: Walk, hostile: HostileProvider, another: Callable[..., HostileProvider]
-) -> None:
-    """A signature that does not fit brings a newer document: its keys wait for the test as well."""
-    elsewhere = another()
+    walk: Walk, hostile: HostileProvider, another: Callable[..., HostileProvider], monkeypatch,
+    *, hour_is_over: bool,
+) -> None:  # fmt: skip
+    """A newer document, because of a signature or of the time: its keys wait for the test too."""
+    elsewhere, now, redeem = another(), [clock.protocol_now()], oidc._redeem
     elsewhere.key = key("thief")
+    egress, shelf = walk.providers.egress, walk.providers._shelf
+    walk.providers = Providers(egress, shelf, development=True, now=lambda: now[0])
+
+    def late(*arguments):
+        tokens = redeem(*arguments)
+        now[0] += timedelta(hours=2) if hour_is_over else timedelta()
+        return tokens
+
+    monkeypatch.setattr(oidc, "_redeem", late)
     found = walk.providers.test(walk.connection)
     walk.connection = replace(walk.connection, endpoint_hosts=found.hosts)
     begun = walk.begin()
