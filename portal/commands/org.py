@@ -37,7 +37,7 @@ from portal.lifecycle.changes import (
 from portal.sign_in.changes import end_weak_sessions
 from portal.trust import changes, queries
 from portal.trust.queries import OrganisationRow, house_of
-from portal.trust.rules import APPROVALS, RANGES
+from portal.trust.rules import APPROVALS, RANGES, STRENGTH_FIELDS
 
 DEFAULT = "default"  # the word that gives a policy value back to the portal-wide default
 
@@ -197,9 +197,8 @@ def set_(slug: str, as_json: bool, **given: Any) -> None:
         if given["domains"] and given["sponsors"]:
             _name_sponsors(tx, row.id, given)  # held against the domains that count now
         changes.change_organisation(tx, row.id, name=given["name"], unlisted=given["unlisted"])
-        if policy := _policy(given):
-            # It counts from the next period: dates that stand on rows stay.
-            changes.set_policy(tx, row.id, policy)
+        # It counts from the next period: dates that stand on rows stay.
+        if changes.set_policy(tx, row.id, _policy(given)) & STRENGTH_FIELDS:
             end_weak_sessions(tx, row.id, clock.protocol_now())
     row = by_slug(slug)
     after = _organisation.as_dict(row)

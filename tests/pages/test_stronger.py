@@ -4,9 +4,16 @@ from collections.abc import Callable
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
-from portal.sign_in.changes import NewSession
+from portal.foundation import clock
+from portal.foundation.crypto import random_token
+from portal.foundation.db import db
+from portal.sign_in.attempt import Errand, NewAttempt
+from portal.sign_in.changes import NewSession, begin_attempt
+from portal.sign_in.models import SignInAttempt
 from portal.trust import changes as trust
+from tests import factories
 from tests.commands.conftest import Shell
 from tests.infra.client import PortalClient
 from tests.pages.inside import Inside
@@ -95,3 +102,14 @@ def test_the_shell_demands_more(acme: Partner, app: Flask, guest):
     with app.app_context():
         Shell()("org", "set", "acme", "--accepted-acr", "mfa")
     assert said(weak, strong) == [303, 200]
+
+
+def test_the_same_demand_again_sends_nobody_back(app: Flask, admin: PortalClient, acme: Partner):
+    """A demand that stands already was known when they left."""
+    admin.submit(f"{ACME}/policy", DEMAND)
+    new = NewAttempt(Errand(), clock.protocol_now(), random_token())
+    with app.app_context(), factories.writing() as tx:
+        begin_attempt(tx, new, acme.provider_id)
+    assert admin.submit(f"{ACME}/policy", DEMAND | {"most_guests": "9"}).status_code == 303
+    with app.app_context():
+        assert db.session.scalars(select(SignInAttempt.used_at)).all() == [None]

@@ -38,7 +38,7 @@ from portal.trust.queries import (
     policy_row,
     sponsors,
 )
-from portal.trust.rules import POLICY_FIELDS, zones
+from portal.trust.rules import POLICY_FIELDS, STRENGTH_FIELDS, zones
 from portal.web.display import city, plural
 from portal.web.forms import PortalForm
 from portal.web.guards import for_admin
@@ -251,7 +251,6 @@ def _newly_named(moved: tuple[int, int]) -> str:
     return named if moved == (0, 0) else f"{named}: {passed_on(moved)}"
 
 
-MAY_BE_EMPTY = frozenset({"accepted_acr", "accepted_amr"})  # of the defaults too: no demand
 POLICY_NOTE = (
     "A change counts from now on: for new requests, and for those already in from their next "
     "period. Empty follows the portal-wide default."
@@ -261,7 +260,7 @@ POLICY_NOTE = (
 def _values(form: PolicyForm) -> dict[str, Any]:
     values = {name: form[name].data for name in POLICY_FIELDS}
     values["approval"] = values["approval"] or None
-    for name in MAY_BE_EMPTY:
+    for name in STRENGTH_FIELDS:
         values[name] = list(values[name] or ()) or None
     return values
 
@@ -289,7 +288,7 @@ def _policy_page(
     session = db.session()
     if row is None:  # there is nothing that the defaults could follow
         form.approval.choices = [one for one in form.approval.choices if one.value]
-        for name in set(POLICY_FIELDS) - MAY_BE_EMPTY:
+        for name in set(POLICY_FIELDS) - STRENGTH_FIELDS:
             form[name].flags.required = True
     page = render_template(
         "admin/policy.html",
@@ -314,8 +313,7 @@ def set_policy(slug: str) -> ResponseReturnValue:
     def change(tx: Tx) -> int:
         changes.lock_policy(tx, row.id)
         require_seen(form, _version(policy_row(tx.session, row.id)))
-        changes.set_policy(tx, row.id, _values(form))
-        return end_weak_sessions(tx, row.id, clock.protocol_now())
+        return _with_strength(tx, row.id, changes.set_policy(tx, row.id, _values(form)))
 
     if form.validate_on_submit() and try_act(form, change, _with_ended("The policy is changed")):
         return back(row)
@@ -339,15 +337,21 @@ def set_defaults() -> ResponseReturnValue:
         changes.lock_policy(tx, None)
         require_seen(form, _version(policy_row(tx.session, None)))
         values = _values(form)
-        for name in MAY_BE_EMPTY:
+        for name in STRENGTH_FIELDS:
             values[name] = values[name] or []
-        changes.set_policy(tx, None, values)
-        return end_weak_sessions(tx, None, clock.protocol_now())
+        return _with_strength(tx, None, changes.set_policy(tx, None, values))
 
     done = _with_ended("The portal-wide defaults are changed")
     if form.validate_on_submit() and try_act(form, change, done):
         return redirect(url_for("trust.defaults"), 303)
     return _policy_page(None, form, 422)
+
+
+def _with_strength(tx: Tx, organisation_id: UUID | None, changed: frozenset[str]) -> int:
+    """End what another demand for strength would not have let begin; return how many sessions."""
+    if not changed & STRENGTH_FIELDS:
+        return 0
+    return end_weak_sessions(tx, organisation_id, clock.protocol_now())
 
 
 def _with_ended(done: str) -> Callable[[int], str]:

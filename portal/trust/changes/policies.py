@@ -27,7 +27,7 @@ def lock_policy(tx: Tx, organisation_id: UUID | None) -> None:
         )
 
 
-def set_policy(tx: Tx, organisation_id: UUID | None, values: Mapping[str, Any]) -> bool:
+def set_policy(tx: Tx, organisation_id: UUID | None, values: Mapping[str, Any]) -> frozenset[str]:
     """Write the next version of a policy.
 
     What it means for those already in is the caller's: dates on rows stay until the next period.
@@ -38,7 +38,7 @@ def set_policy(tx: Tx, organisation_id: UUID | None, values: Mapping[str, Any]) 
         values: fields that change; ``None`` goes back to the portal-wide default.
 
     Returns:
-        Whether anything changed.
+        The names of the fields that changed.
 
     Raises:
         Refused: a value out of range, or a default taken away.
@@ -49,7 +49,7 @@ def set_policy(tx: Tx, organisation_id: UUID | None, values: Mapping[str, Any]) 
     old = before.values if before else dict.fromkeys(POLICY_FIELDS)
     changed = [name for name, value in checked.items() if value != old[name]]
     if not changed:
-        return False
+        return frozenset()
     _, sets = add(
         tx,
         Policy,
@@ -72,4 +72,4 @@ def set_policy(tx: Tx, organisation_id: UUID | None, values: Mapping[str, Any]) 
             )
         ],
     )
-    return True
+    return frozenset(changed)

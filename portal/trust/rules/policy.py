@@ -81,7 +81,7 @@ class EffectivePolicy:
 
 
 POLICY_FIELDS: Final = tuple(field.name for field in fields(EffectivePolicy))
-POLICY_LISTS: Final = frozenset({"accepted_acr", "accepted_amr"})
+STRENGTH_FIELDS: Final = frozenset({"accepted_acr", "accepted_amr"})  # lists; empty: no demand
 
 
 def effective(defaults: Mapping[str, Any], own: Mapping[str, Any] | None) -> EffectivePolicy:
@@ -95,7 +95,7 @@ def effective(defaults: Mapping[str, Any], own: Mapping[str, Any] | None) -> Eff
     for name in POLICY_FIELDS:
         value = own.get(name) if own else None
         value = defaults[name] if value is None else value
-        values[name] = tuple(value or ()) if name in POLICY_LISTS else value
+        values[name] = tuple(value or ()) if name in STRENGTH_FIELDS else value
     return EffectivePolicy(**values)
 
 
@@ -124,7 +124,7 @@ def check_policy(values: Mapping[str, Any], *, own: bool) -> dict[str, Any]:
             checked[name] = None
         elif name == "approval":
             checked[name] = _choice(value)
-        elif name in POLICY_LISTS:
+        elif name in STRENGTH_FIELDS:
             checked[name] = check_strengths(name, value)
         else:
             checked[name] = _number(name, value)
