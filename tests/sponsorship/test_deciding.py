@@ -380,3 +380,5 @@ def test_only_who_may_decides(scene: Scene, acme: Partner, who: str):
         with pytest.raises(NotYours), scene.as_staff(staff) as tx:
             decide(tx, key, staff, scene.day(30))
     assert kept(scene.session) == before
+    with pytest.raises(NotYours), scene.as_staff(staff) as tx:
+        deciding.hold(tx, key, staff)
