@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, CursorResult, Executable, Table
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from portal.foundation.db import WRITES, db, insert_into, let_go
@@ -26,6 +27,7 @@ _DEADLOCK = "40P01"  # PostgreSQL: deadlock_detected
 _ALPHABET = "23456789BCDFGHJKMNPQRSTVWXYZ"
 
 
+T = TypeVar("T")
 Values = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
@@ -177,6 +179,16 @@ def transaction(*, actor: Actor, now: datetime, reference: str | None = None) ->
 def was_deadlock(fault: BaseException) -> bool:
     """Say whether the database took this one back of two that waited for each other: once more."""
     return getattr(getattr(fault, "orig", None), "sqlstate", None) == _DEADLOCK
+
+
+def again_after_deadlock(carry_out: Callable[[], T]) -> T:
+    """Run a whole transaction, and once more after a deadlock: that is nobody's fault."""
+    try:
+        return carry_out()
+    except DBAPIError as fault:
+        if not was_deadlock(fault):
+            raise
+        return carry_out()
 
 
 class SingleTx(Writer):

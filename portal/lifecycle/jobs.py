@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from portal.admission.changes import delete_expired as delete_arrivals
 from portal.audit.changes import record
@@ -24,7 +23,7 @@ from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.queues import TimeUp
 from portal.foundation.rows import Sets
-from portal.foundation.transaction import Actor, Tx, transaction, was_deadlock
+from portal.foundation.transaction import Actor, Tx, again_after_deadlock, transaction
 from portal.lifecycle.changes import conclude_contract, note_run
 from portal.lifecycle.queries import (
     KINDS,
@@ -122,15 +121,13 @@ def _apply(
 
 
 def _carry_out(now: datetime, change: Callable[[Tx], T]) -> T:
-    """Run a change in one transaction; once more after a deadlock, which is no row's fault."""
-    try:
+    """Run a change in one transaction; a deadlock is no row's fault."""
+
+    def carry_out() -> T:
         with transaction(actor=ACTOR, now=now) as tx:
             return change(tx)
-    except DBAPIError as fault:
-        if not was_deadlock(fault):
-            raise
-    with transaction(actor=ACTOR, now=now) as tx:
-        return change(tx)
+
+    return again_after_deadlock(carry_out)
 
 
 def _failure(kind: str, error: Exception, **about: Any) -> Event:

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from flask import flash
-from sqlalchemy.exc import DBAPIError
 
 from portal.foundation import clock
 from portal.foundation.refused import Refused
-from portal.foundation.transaction import ANONYMOUS, Actor, Tx, transaction, was_deadlock
+from portal.foundation.transaction import ANONYMOUS, Actor, Tx, again_after_deadlock, transaction
 from portal.web.errors import current_reference
 from portal.web.forms import PortalForm
 from portal.web.guards import current_viewer
@@ -28,17 +27,13 @@ def act(change: Callable[[Tx], T]) -> T:
     Raises:
         Refused: by the change; nothing is written.
     """
-    try:
-        return _carry_out(change)
-    except DBAPIError as fault:
-        if not was_deadlock(fault):
-            raise
-        return _carry_out(change)
 
+    def carry_out() -> T:
+        now, reference = clock.policy_now(), current_reference()
+        with transaction(actor=whoever(), now=now, reference=reference) as tx:
+            return change(tx)
 
-def _carry_out(change: Callable[[Tx], T]) -> T:
-    with transaction(actor=whoever(), now=clock.policy_now(), reference=current_reference()) as tx:
-        return change(tx)
+    return again_after_deadlock(carry_out)
 
 
 def try_act(form: PortalForm, change: Callable[[Tx], T], done: str | Callable[[T], str]) -> bool:
