@@ -2,6 +2,7 @@
 
 from portal.access.queries.facts import FACTS_COLUMNS, Known, gather, known_of, of, with_facts
 from portal.access.queries.listing import (
+    PAGE,
     GuestFilter,
     GuestPage,
     counts,
@@ -25,6 +26,7 @@ from portal.access.queries.waiting import (
 
 __all__ = [
     "FACTS_COLUMNS",
+    "PAGE",
     "GuestFilter",
     "GuestPage",
     "GuestView",

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from portal.access.queries.listing import begins
+from portal.access.queries.listing import PAGE, begins
 from portal.access.queries.order import Place, beyond, end_in_sql
 from portal.access.queries.views import GuestView, SponsorshipView, views
 from portal.foundation.db import table_of
@@ -32,7 +32,6 @@ from portal.sponsorship.rules import Standing
 from portal.trust.models import Contract
 from portal.trust.queries import decided_by
 
-PAGE = 50
 INSIDE, OVER = 0, 1  # the parts of the list
 
 

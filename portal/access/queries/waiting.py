@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from portal.access.queries.listing import PAGE
 from portal.access.queries.order import Place, beyond, end_in_sql
 from portal.access.queries.views import (
     GuestView,
@@ -37,8 +38,6 @@ from portal.sponsorship.queries import OPEN, GrantRow, awaiting, grants_under, i
 from portal.sponsorship.rules import Standing, is_live
 from portal.trust.models import Contract, Offer, Organisation
 from portal.trust.queries import decided_by
-
-PAGE = 50
 
 
 class Kind(StrEnum):

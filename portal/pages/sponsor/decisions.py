@@ -7,7 +7,7 @@ from flask import Blueprint, current_app, flash, g, redirect, render_template, u
 from flask.typing import ResponseReturnValue
 
 from portal.access import queries
-from portal.access.queries import GuestView, SponsorshipView
+from portal.access.queries import PAGE, GuestView, SponsorshipView
 from portal.foundation import clock
 from portal.foundation.current import settings_of
 from portal.foundation.db import db
@@ -27,8 +27,6 @@ from portal.trust.queries import OrganisationRow, contract_facts
 from portal.web.display import last_day as last_day_words
 from portal.web.display import naming
 from portal.web.guards import Viewer, for_sponsor, me
-
-PAGE = 50
 
 bp = Blueprint("decisions", __name__, url_prefix="/sponsor")
 

@@ -8,12 +8,13 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.access import queries
+from portal.access.queries import PAGE
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.refused import Refused
 from portal.foundation.transaction import Tx
 from portal.guests.rules import State
-from portal.pages.sponsor.decisions import PAGE, counts
+from portal.pages.sponsor.decisions import counts
 from portal.pages.sponsor.desk import Desk
 from portal.pages.sponsor.forms import FindForm
 from portal.pages.sponsor.paging import after, before, going_on
