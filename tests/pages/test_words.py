@@ -7,6 +7,9 @@ from html import unescape
 import pytest
 from flask import Flask
 
+from portal.foundation.transaction import Tx
+from portal.guests.changes import write
+from portal.guests.queries import lock
 from portal.sponsorship.changes import people
 from portal.sponsorship.changes.requesting import vouch
 from portal.trust import changes as trust
@@ -34,6 +37,16 @@ def new_terms(stage: Stage) -> None:
 
 def switch_off(stage: Stage) -> None:
     stage.scene.run(trust.disable, stage.acme.provider_id, by=stage.ben)
+
+
+def move_away(stage: Stage) -> None:
+    """Another company's address, which has been put up with for as long as it is."""
+    aside = {"email_aside": "jane@elsewhere.example", "aside_until": stage.scene.now}
+
+    def change(tx: Tx) -> None:
+        write(tx, "guest.refreshed", lock(tx, [stage.jane])[0], aside)
+
+    stage.scene.run(change, by=stage.ben)
 
 
 def test_who_vouches_reads_of_themselves_as_you(stage: Stage, jane: str):
@@ -126,6 +139,7 @@ def test_a_sponsor_reads_what_a_company_says_now(stage: Stage, jane: str):
         (suspend_organisation, "access for people of Acme is closed at the moment"),
         (new_terms, "they have not accepted the new terms of use yet"),
         (switch_off, "the sign-in of Acme is switched off here"),
+        (move_away, "Acme states an address for them that is not known here"),
     ],
 )
 def test_a_sponsor_reads_why_somebody_has_no_access(stage: Stage, jane: str, change, why: str):
