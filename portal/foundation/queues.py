@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import quote
+from uuid import uuid4
 
 import structlog
 from flask import current_app
@@ -37,7 +38,7 @@ ALLOWED_JOBS: Final = frozenset({SWEEP, DRAIN, TIDY})
 
 QUEUE_NAME: Final = "portal"
 JOB_SECONDS: Final = 900
-_WAITING_SECONDS: Final = 60
+_LOOK_AT: Final = 100  # ids: more wait there only where somebody else wrote them
 _MOST_ARGUMENT: Final = 64  # characters; arguments are ids
 _MOST_FIELD: Final = 16_384  # bytes of anything of a job; the longest is a packed traceback
 _SOCKET_LIMIT: Final = 100  # bytes of a unix socket's path; Linux takes 107, others fewer
@@ -106,15 +107,6 @@ class PortalJob(Job):
         except ResponseError:  # whoever wrote the job wrote there too
             self.connection.set(_FOREIGN, 1)
 
-    def perform(self) -> Any:
-        """Run the job. From now on a wake-up is a new one: it may tell of what comes after."""
-        self.connection.delete(_waiting(cast("str", self.func_name)))
-        return super().perform()
-
-
-def _waiting(name: str) -> str:
-    return f"portal:waiting:{name}"
-
 
 def queue_of(connection: "Redis") -> Queue:
     """Return the one queue."""
@@ -174,10 +166,20 @@ def wake(name: str) -> bool:
 
 
 def enqueue(redis: "Redis", name: str) -> bool:
-    """Put a job into the queue unless it waits there already."""
-    if redis.set(_waiting(name), 1, nx=True, ex=_WAITING_SECONDS):
-        queue_of(redis).enqueue(
-            name, job_timeout=JOB_SECONDS, result_ttl=60, failure_ttl=86_400, ttl=3600
+    """Put a job into the queue unless it waits there already.
+
+    The queue itself says so, by the ids: a worker that took a job and died with it leaves nothing
+    behind that would keep the next one out. Two that ask at once may put one each; no job minds.
+    """
+    queue, begins = queue_of(redis), f"{name.rpartition('.')[2]}-"
+    waiting = cast("list[bytes]", redis.lrange(queue.key, 0, _LOOK_AT))
+    if not any(id_.startswith(begins.encode()) for id_ in waiting):
+        queue.enqueue(
+            name,
+            job_id=f"{begins}{uuid4().hex}",
+            job_timeout=JOB_SECONDS,
+            result_ttl=60,
+            failure_ttl=86_400,
         )
     return True
 

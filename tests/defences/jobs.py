@@ -123,9 +123,16 @@ DEFENCES: Final = (
         tests=(f"{FAULTS}::test_j04_j05_workers_dead_for_two_days_then_two_schedulers[sqlite]",),
     ),
     Defence(
+        case="J04",
+        file=QUEUES,
+        old='    waiting = cast("list[bytes]", redis.lrange(queue.key, 0, _LOOK_AT))\n',
+        new="    waiting = [] if redis.set(queue.key + name, 1, nx=True, ex=60) else [begins.encode()]\n",
+        tests=(f"{QTESTS}::test_j04_a_worker_that_died_with_a_job_in_hand_holds_up_no_other",),
+    ),
+    Defence(
         case="J05",
         file=QUEUES,
-        old="    if redis.set(_waiting(name), 1, nx=True, ex=_WAITING_SECONDS):",
+        old="    if not any(id_.startswith(begins.encode()) for id_ in waiting):",
         new="    if True:",
         tests=(f"{WORKER}::test_j05_two_schedulers_put_one_job[sqlite]",),
     ),

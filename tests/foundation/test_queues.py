@@ -6,6 +6,7 @@ import pickle
 import signal
 import stat
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -31,6 +32,24 @@ from portal.foundation.queues import (
     wake,
 )
 from portal.foundation.settings import Settings
+
+# A worker as RQ is, which is asked to perform a job and says so for ever.
+TAKES_A_JOB = """
+import sys, time
+from redis import Redis
+from rq import Worker
+from portal.foundation.queues import PortalJob, queue_of
+from rq.serializers import JSONSerializer
+
+class Taker(Worker):
+    def execute_job(self, job, queue):
+        print("taken", flush=True)
+        time.sleep(60)
+
+redis = Redis.from_url(sys.argv[1])
+taker = Taker([queue_of(redis)], connection=redis, job_class=PortalJob, serializer=JSONSerializer)
+taker.work(logging_level="ERROR")
+"""
 
 
 @pytest.fixture
@@ -129,20 +148,40 @@ def test_the_libraries_own_job_would_have_run_it(settings):
 
 
 def test_waking_twice_runs_once(settings, context):
-    """Until it has begun: then what comes after may need another run."""
+    """Until a worker takes it: then what comes after may need another run."""
     redis = connect(settings)
     assert wake(DRAIN)
     assert wake(DRAIN)
     assert wake(SWEEP)
     assert [job.func_name for job in queue_of(redis).jobs] == [DRAIN, SWEEP]
-    job = queue_of(redis).jobs[0]
-    assert redis.get(f"portal:waiting:{DRAIN}")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Job, "perform", lambda _: None)
-        job.perform()
-    assert redis.get(f"portal:waiting:{DRAIN}") is None
+    redis.lpop("rq:queue:portal")
     enqueue(redis, DRAIN)
-    assert len(queue_of(redis)) == 3
+    assert [job.func_name for job in queue_of(redis).jobs] == [SWEEP, DRAIN]
+
+
+@pytest.mark.processes
+def test_j04_a_worker_that_died_with_a_job_in_hand_holds_up_no_other(settings, context):
+    """Killed between taking the job and beginning it: the next word is not taken for a second."""
+    redis = connect(settings)
+    wake(DRAIN)
+    with subprocess.Popen(
+        [sys.executable, "-c", TAKES_A_JOB, settings.redis_url], stdout=subprocess.PIPE
+    ) as taker:
+        assert taker.stdout is not None
+        said = taker.stdout.readline()
+        taker.kill()
+    assert said == b"taken\n"
+    assert len(queue_of(redis)) == 0
+    assert wake(DRAIN)
+    assert [job.func_name for job in queue_of(redis).jobs] == [DRAIN]
+
+
+def test_what_somebody_else_wrote_into_the_queue_keeps_no_job_out(settings, context):
+    """Names of no text, and more of them than we look at."""
+    redis = connect(settings)
+    redis.rpush("rq:queue:portal", b"\xff\xfe", b"drain", *(b"x%d" % n for n in range(300)))
+    assert wake(DRAIN)
+    assert redis.llen("rq:queue:portal") == 303
 
 
 def test_what_is_put_into_the_queue_is_json(settings, context):
@@ -239,8 +278,6 @@ def test_the_embedded_server_dies_with_its_parent(settings, tmp_path):
         "print(EmbeddedQueue(s).start().pid, flush=True)\n"
         "time.sleep(60)\n"
     )
-    import sys
-
     with subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path / "d")], stdout=subprocess.PIPE, text=True
     ) as parent:
