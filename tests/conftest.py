@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from hypothesis import settings as examples
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from portal.foundation import clock
 from portal.foundation.current import house
@@ -204,6 +204,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """A real Chromium."""
+    expect.set_options(timeout=40_000)  # milliseconds, as below: a busy machine takes its time
     with running_browser() as browser:
         yield browser
 
@@ -218,7 +219,7 @@ def new_context(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
             context = chromium.new_context(
                 **{"ignore_https_errors": True, "locale": "en-GB", **options}
             )
-            context.set_default_timeout(15_000)
+            context.set_default_timeout(40_000)
             complaints.listen(context)
             stack.callback(context.close)
             return context

@@ -288,7 +288,7 @@ def test_j02_a_worker_takes_no_orders_through_the_queue(settings: Settings, tmp_
         send_shutdown_command(redis, key.decode().removeprefix("rq:worker:"))
         queue_of(redis).enqueue(TIDY)
         done = queue_of(redis).finished_job_registry
-        wait_until(lambda: done.count >= 1, "a job to be done", seconds=20)
+        wait_until(lambda: done.count >= 1, "a job to be done")
         worker.process.send_signal(signal.SIGTERM)
         assert worker.wait() == 0
 

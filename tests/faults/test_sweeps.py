@@ -195,9 +195,9 @@ def test_j18_a_sweep_goes_in_chunks_around_a_poisonous_row(
     _, guests = many(scene)
     bad = guests[PEOPLE // 3]
     poison(monkeypatch, bad)
-    began = time.monotonic()
+    began = time.process_time()  # CPU: what else the machine does is not this sweep's
     report = jobs.run(scene.now, batch=jobs.BATCH // 50)
-    assert (time.monotonic() - began) * 50 < MOST_SECONDS
+    assert (time.process_time() - began) * 50 < MOST_SECONDS
     assert report.failed == [bad]
     assert report.settled["expired"] == PEOPLE - 1
     rows = scene.session.execute(select(Guest.id, Guest.state)).all()

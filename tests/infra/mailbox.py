@@ -43,7 +43,7 @@ class Mailbox:
         """Return what arrived for one address."""
         return [message for message in self.messages if address in str(message["To"])]
 
-    def wait_for(self, address: str, *, count: int = 1, seconds: float = 20) -> list[EmailMessage]:
+    def wait_for(self, address: str, *, count: int = 1, seconds: float = 60) -> list[EmailMessage]:
         """Return the messages for an address once there are *count* of them."""
         deadline = time.monotonic() + seconds
         while len(found := self.to(address)) < count:

@@ -13,7 +13,7 @@ def free_port(host: str = "127.0.0.1") -> int:
         return port
 
 
-def wait_until(happened: Callable[[], object], what: str, *, seconds: float = 20) -> None:
+def wait_until(happened: Callable[[], object], what: str, *, seconds: float = 60) -> None:
     """Wait until *happened* returns something true.
 
     Raises:

@@ -36,12 +36,12 @@ class Started:
         """Return every living process of this start, also those that it left behind."""
         return [one for one in psutil.process_iter() if _mark_of(one) == self._mark]
 
-    def interrupt(self, *, seconds: float = 20) -> int:
+    def interrupt(self, *, seconds: float = 60) -> int:
         """Press Ctrl-C; return the exit code."""
         self.process.send_signal(signal.SIGINT)
         return self.wait(seconds=seconds)
 
-    def wait(self, *, seconds: float = 20) -> int:
+    def wait(self, *, seconds: float = 60) -> int:
         """Wait for the end of the command; return its exit code."""
         try:
             return self.process.wait(seconds)
