@@ -55,6 +55,9 @@ class Postbox:
         fault: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if kind is not None and self._smtp is not None:
+            self._smtp.close()  # no farewell: the answer to it may be what we were waiting for
+            self._smtp = None
         self._hang_up()
 
     def knock(self) -> None:

@@ -37,7 +37,7 @@ TIDY: Final = "portal.sign_in.jobs.tidy"
 ALLOWED_JOBS: Final = frozenset({SWEEP, DRAIN, TIDY})
 
 QUEUE_NAME: Final = "portal"
-JOB_SECONDS: Final = 900
+JOB_SECONDS: Final = {SWEEP: 900, TIDY: 900, DRAIN: 300}  # a sweep may wait behind slow mail
 _LOOK_AT: Final = 100  # ids: more wait there only where somebody else wrote them
 _MOST_ARGUMENT: Final = 64  # characters; arguments are ids
 _MOST_FIELD: Final = 16_384  # bytes of anything of a job; the longest is a packed traceback
@@ -177,7 +177,7 @@ def enqueue(redis: "Redis", name: str) -> bool:
         queue.enqueue(
             name,
             job_id=f"{begins}{uuid4().hex}",
-            job_timeout=JOB_SECONDS,
+            job_timeout=JOB_SECONDS[name],
             result_ttl=60,
             failure_ttl=86_400,
         )

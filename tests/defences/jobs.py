@@ -13,6 +13,7 @@ QTESTS: Final = "tests/foundation/test_queues.py"
 OUTBOX: Final = "portal/delivery/changes.py"
 RULES: Final = "portal/sponsorship/rules.py"
 LIMITS: Final = "portal/web/limits.py"
+MAIL: Final = "tests/delivery/test_smtp.py"
 
 DEFENCES: Final = (
     Defence(
@@ -217,6 +218,13 @@ DEFENCES: Final = (
             "tests/sponsorship/test_settling.py::test_j13_a_contract_ends_at_local_midnight",
             "tests/trust/test_contract_rules.py::test_j13_a_day_begins_and_ends_at_local_midnight",
         ),
+    ),
+    Defence(
+        case="J16",
+        file="portal/delivery/smtp.py",
+        old="        if kind is not None and self._smtp is not None:",
+        new="        if False:",
+        tests=(f"{MAIL}::test_j16_a_silent_server_is_left_when_the_time_of_the_job_is_up",),
     ),
     Defence(
         case="J16",

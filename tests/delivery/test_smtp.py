@@ -1,7 +1,9 @@
 """The conversation with real mail servers: encrypted ones, strict ones, broken ones."""
 
+import signal
 import socket
 import threading
+import time
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -11,6 +13,7 @@ from aiosmtpd.smtp import SMTP, AuthResult
 from portal.delivery import smtp
 from portal.delivery.mail import compose
 from portal.delivery.smtp import Postbox, Undeliverable
+from portal.foundation.queues import TimeUp
 from portal.foundation.settings import Settings
 from tests.conftest import PUBLIC_URL
 from tests.delivery.samples import claimed
@@ -289,6 +292,25 @@ def test_a_silent_server(lines, monkeypatch):
         failed = refusal(settings_for(f"smtp://127.0.0.1:{port}"))
     assert failed.code == "mail.unreachable"
     assert not failed.refused
+
+
+def test_j16_a_silent_server_is_left_when_the_time_of_the_job_is_up():
+    """Nobody waits for the answer to a farewell."""
+
+    def alarm(*_):
+        raise TimeUp("Task exceeded maximum timeout value")
+
+    before = signal.signal(signal.SIGALRM, alarm)
+    with rude_server(b"220 hi\r\n", b"250 ok\r\n", silent=True) as port:
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        began = time.monotonic()
+        try:
+            with pytest.raises(TimeUp):
+                send(settings_for(f"smtp://127.0.0.1:{port}"))
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        assert time.monotonic() - began < 8  # it is silent for ten
 
 
 def test_after_a_broken_connection_comes_a_new_one(serve):
