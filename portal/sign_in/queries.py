@@ -159,17 +159,19 @@ _LIVE = (
         _SESSION.c.revoked_at.is_(None),
         _SESSION.c.ends_at > bindparam("at", type_=_SESSION.c.ends_at.type),
         _SESSION.c.seen_at > bindparam("idle_since", type_=_SESSION.c.seen_at.type),
+        _SESSION.c.created_at <= bindparam("begun_by", type_=_SESSION.c.created_at.type),
     )
 )
+# A session from later than that began under a clock that was wrong: its limits would come too late.
+CLOCKS_APART = timedelta(minutes=5)
 
 
 def live_session(
     database: Reader, *, token: str, at: datetime, idle: timedelta
 ) -> LiveSession | None:
     """Return the session behind a cookie, if it is still alive at the protocol clock's *at*."""
-    rows = database.execute(
-        _LIVE, {"token_hash": hash_token(token), "at": at, "idle_since": at - idle}
-    ).all()
+    given = {"at": at, "idle_since": at - idle, "begun_by": at + CLOCKS_APART}
+    rows = database.execute(_LIVE, {"token_hash": hash_token(token), **given}).all()
     if not rows:
         return None
     values = dict(zip(_OF_SESSION, rows[0][-1], strict=True))
@@ -195,7 +197,12 @@ def sessions_beside(
     columns = [_SESSION.c[name] for name in OwnSession.__dataclass_fields__]
     rows = database.execute(
         select(*columns)
-        .where(of_person(own), _SESSION.c.ends_at > at, _SESSION.c.seen_at > at - idle)
+        .where(
+            of_person(own),
+            _SESSION.c.ends_at > at,
+            _SESSION.c.seen_at > at - idle,
+            _SESSION.c.created_at <= at + CLOCKS_APART,
+        )
         .order_by(_SESSION.c.seen_at.desc(), _SESSION.c.id)
     )
     return [OwnSession(*row) for row in rows]

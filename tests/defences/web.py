@@ -118,6 +118,13 @@ DEFENCES: Final = (
     ),
     Defence(
         case="W05",
+        file=QUERIES,
+        old='        _SESSION.c.created_at <= bindparam("begun_by", type_=_SESSION.c.created_at.type),\n',
+        new="",
+        tests=(f"{JOURNEY}::test_w05_a_clock_that_was_ahead_lengthens_no_session[sqlite]",),
+    ),
+    Defence(
+        case="W05",
         file=CHANGES,
         old="ends_at=min(filter(None, (at + new.life, new.latest_end))),",
         new="ends_at=at + new.life,",

@@ -257,6 +257,23 @@ def test_w05_idle_and_absolute_limits(door: Door) -> None:
     assert moved(created_at=now - timedelta(hours=13), ends_at=now - timedelta(seconds=1)) == 401
 
 
+def test_w05_a_clock_that_was_ahead_lengthens_no_session(door: Door) -> None:
+    """Begun a day ahead of the clock as it is now: signed out, not in for that day as well."""
+    browser = signed_in(door)
+    now = clock.protocol_now()
+
+    def begun(ahead: timedelta) -> int:
+        with transaction(actor=ANONYMOUS, now=clock.policy_now()) as tx:
+            at = now + ahead
+            life = {"seen_at": at, "ends_at": at + timedelta(hours=12)}
+            tx.session.execute(update(Session).values(created_at=at, **life))
+        return get(browser, "/who").status_code
+
+    assert begun(timedelta(minutes=4)) == 200  # two machines' clocks are never quite the same
+    assert begun(timedelta(minutes=6)) == 401
+    assert begun(timedelta(days=1)) == 401
+
+
 def test_w05_touched_seldom(door: Door) -> None:
     """A request notes that the session is in use, at most every five minutes."""
     browser = signed_in(door)
