@@ -20,6 +20,7 @@ EMAIL_LIMIT: Final = 254  # RFC 5321, 4.5.3.1.3: a path of 256 less its angle br
 LOCAL_LIMIT: Final = 64  # RFC 5321, 4.5.3.1.1, in octets
 DOMAIN_LIMIT: Final = 253  # RFC 1035, 3.1, as text
 MOST_MARKS: Final = 4  # combining marks on one letter; no living script needs more
+MOST_IN_A_ROW: Final = 30  # that are brought into their order: it takes time as their square
 
 _EMAIL_HELP = "Enter an e-mail address, like name@example.com"
 _DOMAIN_HELP = "Enter a domain name, like example.com"
@@ -202,7 +203,7 @@ def _lower(text: str) -> str:
 
 
 def _clean(text: str, *, keep: str) -> str:
-    kept = []
+    kept, marks = [], 0
     for char in text:
         category = unicodedata.category(char)
         if char == "\0" or category == "Cs":
@@ -212,7 +213,9 @@ def _clean(text: str, *, keep: str) -> str:
         elif char in _BREAKS:
             kept.append(" ")
         elif category not in {"Cc", "Cf"} and not _UNSEEN.match(char):
-            kept.append(char)
+            marks = marks + 1 if category[0] == "M" else 0
+            if marks <= MOST_IN_A_ROW:
+                kept.append(char)
     return _few_marks(unicodedata.normalize("NFC", "".join(kept)))
 
 

@@ -55,6 +55,13 @@ DEFENCES: Final = (
     Defence(
         case="N03",
         file=TEXT,
+        old="            if marks <= MOST_IN_A_ROW:",
+        new="            if True:",
+        tests=(f"{TESTS}::test_n03_a_flood_of_marks_is_never_sorted",),
+    ),
+    Defence(
+        case="N03",
+        file=TEXT,
         old='elif category not in {"Cc", "Cf"} and',
         new="elif",
         tests=(

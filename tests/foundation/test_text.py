@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import unicodedata
 
 import pytest
@@ -165,6 +166,28 @@ def test_n03_floods_and_hidden_characters_are_stripped():
     assert len(flooded) < 10
     assert clean_name("Nguy\u1ec5n V\u0103n", 50) == "Nguy\u1ec5n V\u0103n"
 
+
+@pytest.mark.parametrize("mark", ["\u0315\u0323", "\u0344", "\u0f73", "\u302e", "\u0315\u200b"])
+@pytest.mark.parametrize("clean", [clean_name, clean_lines])
+def test_n03_a_flood_of_marks_is_never_sorted(mark, clean, monkeypatch):
+    """Marks on a letter are sorted in a time that is their square: a form of them takes a minute.
+
+    Nothing else in the process runs meanwhile. Thirty are more than anybody writes (UAX 15, 13).
+    """
+    sorted_at_once = []
+
+    def normalize(form, text):
+        runs = re.findall("[^a]+", text)
+        sorted_at_once.extend(map(len, runs))
+        return NORMALIZE(form, text)
+
+    monkeypatch.setattr("portal.foundation.text.unicodedata.normalize", normalize)
+    assert len(clean(f"a{mark * 5000}a", 50)) <= 32
+    assert sorted_at_once
+    assert max(sorted_at_once) <= 30
+
+
+NORMALIZE = unicodedata.normalize
 
 # Drawn as nothing, though Unicode counts them among letters, marks, signs or the unassigned.
 UNSEEN = "\u3164\u115f\u1160\uffa0\u2800\u034f\u17b4\u2065\ufff0\U000e0fff"
