@@ -298,6 +298,8 @@ def _finish(response: requests.Response, target: Target) -> None:
         raise OutboundError("net.limit", f"{target.host} answered with broken data") from fault
     response._content = bytes(body)  # noqa: SLF001 - as Response.content would, had it a limit
     response._content_consumed = True  # type: ignore[attr-defined] # noqa: SLF001
+    # Whatever it says: JSON is UTF-8 (RFC 8259, 8.1), and Python's punycode takes time as a square.
+    response.encoding = "utf-8-sig"
 
 
 def _context(ca_file: str) -> ssl.SSLContext:

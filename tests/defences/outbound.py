@@ -104,6 +104,15 @@ DEFENCES: Final = (
     Defence(
         case="F06",
         file=HTTP,
+        old='    response.encoding = "utf-8-sig"\n',
+        new="",
+        tests=(
+            "tests/sign_in/test_neighbours.py::test_f06_json_is_utf_8_whatever_charset_it_claims[punycode]",
+        ),
+    ),
+    Defence(
+        case="F06",
+        file=HTTP,
         old="if raw_size > MOST_BYTES or len(body) > MOST_BYTES:",
         new="if False:",
         tests=(

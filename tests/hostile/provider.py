@@ -50,7 +50,7 @@ class Lies:
         keys: the published key set as a whole, instead of the true one.
         broken: by endpoint (``discovery``, ``jwks``, ``token``, ``userinfo``): ``html``,
             ``status 503``, ``redirect URL``, ``huge``, ``bomb``, ``slow``, ``drip``, ``list``,
-            ``nan``, ``close``.
+            ``nan``, ``close``, ``charset NAME`` (an honest answer that says it is in another).
         header: of the ID token.
         claims: of the ID token.
         signature: ``honest``, ``none``, ``hmac-pem``, ``hmac-secret``, ``hmac-empty``,
@@ -307,7 +307,7 @@ def _handler(provider: HostileProvider) -> type[BaseHTTPRequestHandler]:  # noqa
             raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             form = {name: values[0] for name, values in parse_qs(raw.decode()).items()}
             self._note("token", form)
-            if "token" in provider.lies.broken:
+            if not provider.lies.broken.get("token", "charset").startswith("charset"):
                 self._speak("token", {}, 200)
                 return
             status, answer = provider.token(form, self.headers.get("Authorization"))
@@ -321,7 +321,7 @@ def _handler(provider: HostileProvider) -> type[BaseHTTPRequestHandler]:  # noqa
         def _speak(self, name: str, answer: Any, status: int) -> None:
             lie, _, detail = provider.lies.broken.get(name, "honest").partition(" ")
             body = json.dumps(answer).encode()
-            kind = "application/json"
+            kind = f"application/json; charset={detail}" if lie == "charset" else "application/json"
             headers: dict[str, str] = {}
             if lie == "html":
                 body, kind = b"<!doctype html><h1>Sign in</h1>", "text/html"

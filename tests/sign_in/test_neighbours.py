@@ -78,6 +78,16 @@ def test_a_token_response_that_cannot_be_reckoned_with(
         assert walk.refused() is reason
 
 
+@pytest.mark.parametrize("charset", ["punycode", "utf-7", "utf-16", "undefined", "none", "hex"])
+def test_f06_json_is_utf_8_whatever_charset_it_claims(
+    walk: Walk, hostile: HostileProvider, charset: str
+) -> None:
+    """A charset that is asked for reads another answer, and takes minutes for a megabyte of it."""
+    broken = dict.fromkeys(("discovery", "jwks", "token", "userinfo"), f"charset {charset}")
+    with hostile.lying(broken=broken, only_userinfo=frozenset({"email"})):
+        assert walk.sign_in().email == "ada@acme.example"
+
+
 @pytest.mark.parametrize("kind", ["DPoP", "mac", "N_A", "", "Bearer ", None, 1, ["Bearer"]])
 def test_an_access_token_of_another_type(walk: Walk, hostile: HostileProvider, kind: Any) -> None:
     """It must be Bearer (Core 3.1.3.3); what is not understood is not used (RFC 6749, 7.1)."""
