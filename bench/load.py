@@ -12,7 +12,7 @@ from bench.ground import Ground, Served
 
 _SEE_OTHER: Final = 303
 _OK: Final = 200
-_FIELD: Final = re.compile(r'<input[^>]*name="(csrf_token|version)"[^>]*value="([^"]*)"')
+_FIELD: Final = re.compile(r'<input[^>]*name="(csrf_token|arrival|version)"[^>]*value="([^"]*)"')
 
 
 def browser() -> requests.Session:

@@ -23,8 +23,9 @@ bp = Blueprint("arrival", __name__)
 
 
 class ArrivalForm(PortalForm):
-    """What a person may add, and their yes to the version of the terms that was shown."""
+    """What a person may add, and their yes to what was shown: whose arrival, and which terms."""
 
+    arrival = HiddenField()
     version = HiddenField()
     why = NoteField("Why do you need access?", limit=500)
     works_with = TextField("Whom do you work with here?", limit=254)
@@ -49,6 +50,13 @@ def accept() -> ResponseReturnValue:
     if arrival is None:
         return render_template("sign_in/arrival_over.html"), 410
     form, terms = ArrivalForm(), arrival.terms
+    if form.arrival.data != str(arrival.id):
+        other = ArrivalForm(formdata=None)  # what was typed was meant for another company, perhaps
+        other.refuse(
+            message="Somebody has come here in another tab meanwhile. See whether it is you, and "
+            "accept then"
+        )
+        return _page(arrival, other, 409)
     if form.version.data != str(terms.version):
         form.terms.data = False
         form.refuse(field="", message="The terms have changed meanwhile. Read them once more")
@@ -113,7 +121,7 @@ def _found() -> OpenArrival | None:
 
 
 def _page(arrival: OpenArrival, form: ArrivalForm, status: int = 200) -> ResponseReturnValue:
-    form.version.data = str(arrival.terms.version)
+    form.arrival.data, form.version.data = str(arrival.id), str(arrival.terms.version)
     page = render_template(
         "sign_in/arrival.html",
         arrival=arrival,

@@ -181,6 +181,7 @@ EVERYBODY: Final = (
         "/arrival",
         "/arrival",
         {
+            "arrival": nasty.SEEN,
             "version": nasty.SEEN,
             "why": nasty.MAY_BE_EMPTY,
             "works_with": nasty.line(254, needed=False),

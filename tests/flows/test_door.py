@@ -49,9 +49,8 @@ def test_a_yes_counts_for_the_terms_that_were_shown(story):
     story.knock(client)
     first = client.get("/arrival").text
     act(story, lambda tx: trust.publish_terms(tx, "Be kind.", published_by="Ada"))
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', first)
-    assert token
-    said = {"csrf_token": token[1], "version": "1", "terms": "y", "why": "Forecasts"}
+    said = {**_hidden(first), "terms": "y", "why": "Forecasts"}
+    assert said["version"] == "1"
     answer = client.post("/arrival", data=said)
     assert answer.status_code == 409
     assert "The terms have changed meanwhile" in answer.text
@@ -60,6 +59,33 @@ def test_a_yes_counts_for_the_terms_that_were_shown(story):
     assert story.guest() is None
     assert client.submit("/arrival", {"terms": "y"}).location == "/me"
     assert story.guest().terms_version == 2
+
+
+def _hidden(page):
+    return dict(re.findall(r'name="(\w+)" type="hidden" value="([^"]+)"', page))
+
+
+def test_a_yes_counts_for_the_person_that_was_shown(story):
+    """Somebody else, or of another company, who arrives in another tab is shown first.
+
+    Else the first tab's yes would make a guest of the second, and put what was written for one
+    company before the sponsors of another.
+    """
+    client = story.browser()
+    story.knock(client)
+    said = {**_hidden(client.get("/arrival").text), "terms": "y", "why": "Forecasts"}
+    story.provider.person = {
+        **story.provider.person, "sub": "bob", "email": "bob@acme.example", "name": "Bob"
+    }  # fmt: skip
+    story.knock(client)
+    answer = client.post("/arrival", data=said)
+    assert answer.status_code == 409
+    assert "in another tab" in answer.text
+    assert "Welcome, Bob" in answer.text
+    assert "Forecasts" not in answer.text
+    assert story.guest() is None
+    assert client.submit("/arrival", {"terms": "y"}).location == "/me"
+    assert story.guest().name == "Bob"
 
 
 def test_a_doubled_click_on_the_arrival_page_is_told_so(story, monkeypatch):
