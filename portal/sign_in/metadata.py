@@ -234,7 +234,7 @@ class Providers:
         return known
 
     def _fresh(self, fetched_at: datetime) -> bool:
-        return self._now() - fetched_at < LIFE
+        return abs(self._now() - fetched_at) < LIFE  # far ahead is of a clock that was wrong
 
     @contextmanager
     def _one_at_a_time(self, name: str) -> Iterator[None]:

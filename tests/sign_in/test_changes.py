@@ -232,6 +232,14 @@ def test_documents_are_shelved(database: Flask) -> None:
     assert count(ProviderDocument) == 1
 
 
+def test_fetches_that_a_clock_ahead_has_noted_count_no_longer(database: Flask) -> None:
+    """Once it is put right, nobody waits until that time comes."""
+    with writing() as tx:
+        ahead = [changes.note_fetch(tx, "ahead", AT + timedelta(days=1)) for _ in range(FETCHES)]
+        assert all(ahead)
+        assert changes.note_fetch(tx, "ahead", AT)
+
+
 def test_an_attempt_begins_at_the_address_of_an_enabled_provider(provider_id: UUID) -> None:
     """One statement finds the provider, remembers the attempt, and tells of the provider."""
     known = provider_by_id(db.session(), provider_id)

@@ -202,22 +202,6 @@ def test_fetched_once_for_many(walk: Walk, hostile: HostileProvider) -> None:
     assert (hostile.requests["discovery"], hostile.requests["jwks"]) == (1, 1)
 
 
-def test_fetched_anew_after_an_hour(hostile: HostileProvider) -> None:
-    """What is known has an end."""
-    late = [clock.protocol_now()]
-    providers = Providers(
-        new_providers().egress, new_providers()._shelf, development=True, now=lambda: late[0]
-    )
-    walk = Walk(providers, partner(hostile))
-    walk.begin()
-    late[0] += timedelta(minutes=59)
-    walk.begin()
-    assert hostile.requests["discovery"] == 1
-    late[0] += timedelta(minutes=1)
-    walk.begin()
-    assert hostile.requests["discovery"] == 2
-
-
 def test_o11_all_processes_together(
     database: Flask, settings: Any, hostile: HostileProvider
 ) -> None:

@@ -21,8 +21,9 @@ def note_fetch(tx: Tx, name: str, at: datetime) -> bool:
         .where(ProviderDocument.issuer_hash == key)
         .with_for_update()
     ).one_or_none()
-    earliest = (at - PER).timestamp()
-    recent = [one for one in (row.fetches if row else ()) if one > earliest]
+    # What is far ahead was noted by a clock that was wrong, and would count until that time comes.
+    earliest, latest = (at - PER).timestamp(), (at + PER).timestamp()
+    recent = [one for one in (row.fetches if row else ()) if earliest < one < latest]
     if len(recent) >= FETCHES:
         return False
     recent.append(at.timestamp())
