@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
+
+SAY_LEFT_OUT: Final = frozenset({"_claim_names", "hasgroups"})  # that claims were too long to send
 
 
 class Unknown(StrEnum):

@@ -103,6 +103,27 @@ def test_a01_at_once(scene: Scene):
     assert folded(scene.session) == kept(scene.session)
 
 
+def test_a01_an_arrival_keeps_what_somebody_decides_by(scene: Scene):
+    """Nothing else that a provider says, which may be a megabyte; of power the name alone."""
+    acme = scene.partner(provider={"required_claims": {"hd": "acme.example"}})
+    scene.offer(acme, when=("realm.roles", "writer"))
+    scene.offer(acme, when=("groups", "writers"))
+    wanted = {
+        "hd": "acme.example",
+        "realm": {"roles": ["writer"], "more": 1},
+        "groups": ["readers"],
+        "hasgroups": "true",
+    }
+    claims = {**wanted, "picture": "x" * 1_000_000, "address": {"street": "1"}, "Role": "x" * 9}
+    arrived = scene.knock(acme, scene.identity(acme, claims=claims))
+    kept = open_arrival(scene.session, arrived.token, scene.now)
+    assert kept is not None
+    assert kept.identity.claims == {**wanted, "Role": None}
+    result = scene.accept(acme, arrived)
+    assert [one.by_claim for one in scene.grants(result.guest_id)] == [True]
+    assert scene.events("sign_in.attribute_ignored")[0].data == {"claims": ["Role"]}
+
+
 def test_a12_a21_claims_make_nobody_more_than_a_guest(scene: Scene, acme: Partner):
     """Power in claims is ignored and noted; later sign-ins change nothing of the host's."""
     power = {
@@ -191,7 +212,7 @@ class TestArrival:
         assert isinstance(arrived, Arrived)
         arrival = open_arrival(scene.session, arrived.token, scene.now)
         assert arrival is not None
-        assert arrival.identity == scene.identity(acme)
+        assert replace(arrival.identity, claims={"sub": "jane"}) == scene.identity(acme)
         scene.accept(acme, arrived)
         assert open_arrival(scene.session, arrived.token, scene.now) is None
         with pytest.raises(LostRace), scene.tx() as tx:

@@ -1,5 +1,6 @@
 """A new person: an arrival first, a guest once the terms are accepted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,7 +11,7 @@ from portal.admission.changes.known import clear_the_way
 from portal.admission.changes.refreshing import refresh, take_over, until_of
 from portal.admission.changes.refusing import refuse
 from portal.admission.changes.results import Arrived, LostRace, Result, SignedIn, TurnedAway
-from portal.admission.identity import VerifiedIdentity
+from portal.admission.identity import SAY_LEFT_OUT, VerifiedIdentity
 from portal.admission.models import Arrival
 from portal.admission.queries import Door, OpenArrival, gather, sealed
 from portal.admission.rules import Outcome, decide
@@ -63,7 +64,10 @@ def arrive(
             "token_hash": hash_token(token),
             "organisation_id": provider.organisation_id,
             "identity_provider_id": provider.id,
-            "identity": sealed(identity, returning=returning),
+            "identity": sealed(
+                replace(identity, claims=_decided_by(identity.claims, provider)),
+                returning=returning,
+            ),
             "next_url": next_url,
             "created_at": tx.now,
             "expires_at": tx.now + LIFE,
@@ -71,6 +75,17 @@ def arrive(
         },
     )
     return Arrived(token)
+
+
+def _decided_by(claims: Mapping[str, object], provider: ProviderRow) -> dict[str, object]:
+    """Return the claims that somebody decides by; of those that mean power elsewhere the names.
+
+    Whatever else a provider says is nobody's business here, and may be a megabyte.
+    """
+    wanted = {*provider.required_claims, *provider.wanted_claims, *SAY_LEFT_OUT}
+    wanted |= {name.partition(".")[0] for name in provider.wanted_claims}
+    powers = {name: None for name in claims if name.lower() in PRIVILEGED}
+    return {**powers, **{name: value for name, value in claims.items() if name in wanted}}
 
 
 @dataclass(frozen=True, slots=True)
