@@ -1,17 +1,20 @@
 """A slow identity provider must not hold every thread of the portal.
 
-A provider that answers is never held back, however many people come at once. One that lets callers
-wait, or has just timed out, gets few of them at a time; the others are told at once.
+A provider that answers serves however many people come at once, a few at a time: whoever comes
+next waits for a moment. One that lets callers wait, or has just timed out, gets fewer of them; the
+others are told at once.
 """
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Condition
 from typing import Final
 
+from portal.foundation.outbound_http import MOST_AT_ONCE
 from portal.sign_in.rules import Failure, SignInFailure, SignInReason
 
+MOST_WAIT: Final = 2.0  # seconds for a place among MOST_AT_ONCE, in one process
 SLOW_AFTER: Final = 1.0  # seconds that a conversation goes on
 MOST_SLOW: Final = 3  # slow conversations with one provider, in one process
 MISTRUST: Final = 30.0  # seconds after one that failed for want of an answer
@@ -25,7 +28,7 @@ class Bulkhead:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._lock = Lock()
+        self._lock = Condition()
         self._open: dict[str, list[float]] = {}
         self._mistrusted: dict[str, float] = {}
 
@@ -50,22 +53,37 @@ class Bulkhead:
                 self._open[provider].remove(began)
                 if not self._open[provider]:
                     del self._open[provider]
+                self._lock.notify_all()
 
     def _enter(self, provider: str) -> float:
+        patience = time.monotonic() + MOST_WAIT
         with self._lock:
-            now = self._clock()
-            others = self._open.setdefault(provider, [])
-            slow = sum(1 for began in others if now - began > SLOW_AFTER)
-            mistrusted = self._mistrusted.get(provider, now) > now
-            if slow >= MOST_SLOW or (mistrusted and len(others) >= MOST_MISTRUSTED):
-                raise SignInFailure(
-                    Failure(SignInReason.NET_LIMIT, "the provider lets others wait already")
-                )
-            others.append(now)
-            return now
+            while not self._has_place(provider):
+                if not self._lock.wait(patience - time.monotonic()):
+                    raise _others_wait()
+            began = self._clock()
+            self._open.setdefault(provider, []).append(began)
+            return began
+
+    def _has_place(self, provider: str) -> bool:
+        """Say whether one more may speak with a provider now.
+
+        Raises:
+            SignInFailure: nor in a moment, most likely.
+        """
+        now, others = self._clock(), self._open.get(provider, [])
+        slow = sum(1 for began in others if now - began > SLOW_AFTER)
+        mistrusted = self._mistrusted.get(provider, now) > now
+        if slow >= MOST_SLOW or (mistrusted and len(others) >= MOST_MISTRUSTED):
+            raise _others_wait()
+        return len(others) < MOST_AT_ONCE
 
     def _mistrust(self, provider: str) -> None:
         with self._lock:
             if len(self._mistrusted) >= MOST_KNOWN:
                 self._mistrusted.clear()
             self._mistrusted[provider] = self._clock() + MISTRUST
+
+
+def _others_wait() -> SignInFailure:
+    return SignInFailure(Failure(SignInReason.NET_LIMIT, "the provider lets others wait already"))

@@ -103,6 +103,15 @@ DEFENCES: Final = (
     ),
     Defence(
         case="F06",
+        file="portal/sign_in/bulkhead.py",
+        old="        return len(others) < MOST_AT_ONCE",
+        new="        return True",
+        tests=(
+            "tests/sign_in/test_bulkhead.py::test_f06_many_at_the_same_moment_leave_threads_to_others",
+        ),
+    ),
+    Defence(
+        case="F06",
         file=HTTP,
         old='    response.encoding = "utf-8-sig"\n',
         new="",

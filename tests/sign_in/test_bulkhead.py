@@ -1,19 +1,76 @@
 """The bulkhead: no provider takes the threads of the others."""
 
-from portal.sign_in.bulkhead import MISTRUST, Bulkhead
+import threading
+from contextlib import ExitStack
+
+import pytest
+
+from portal.commands.run import WEB_THREADS
+from portal.foundation.outbound_http import MOST_AT_ONCE
+from portal.sign_in.bulkhead import MISTRUST, SLOW_AFTER, Bulkhead
 from portal.sign_in.rules import Failure, SignInFailure, SignInReason
 
 R = SignInReason
 
 
 def test_bulkhead_lets_a_fast_provider_have_everybody() -> None:
-    """However many come at once."""
+    """However many come at once: each finds a place after a moment."""
+    bulkhead, served = Bulkhead(), []
+    together = threading.Barrier(40)
+
+    def speak() -> None:
+        together.wait()
+        with bulkhead.conversation("a"):
+            served.append("a")
+
+    threads = [threading.Thread(target=speak) for _ in range(40)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert len(served) == 40
+
+
+def test_f06_many_at_the_same_moment_leave_threads_to_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody knows yet that it is slow, and they would have held every thread of the process."""
+    monkeypatch.setattr("portal.sign_in.bulkhead.MOST_WAIT", 0.01)
     bulkhead = Bulkhead(clock=lambda: 0.0)
-    held = [bulkhead.conversation("a") for _ in range(100)]
-    for one in held:
-        one.__enter__()
-    for one in held:
-        one.__exit__(None, None, None)
+    with ExitStack() as held:
+        for _ in range(MOST_AT_ONCE):
+            held.enter_context(bulkhead.conversation("slow"))
+        with pytest.raises(SignInFailure, match="others wait"):
+            held.enter_context(bulkhead.conversation("slow"))
+        held.enter_context(bulkhead.conversation("fine"))
+    assert MOST_AT_ONCE <= WEB_THREADS / 2
+    with bulkhead.conversation("slow"):
+        pass
+
+
+def test_who_waits_for_a_place_is_told_once_it_is_slow() -> None:
+    """Not after the whole of their patience."""
+    now = [0.0]
+    bulkhead = Bulkhead(clock=lambda: now[0])
+    refused: list[SignInFailure] = []
+
+    def wait() -> None:
+        try:
+            bulkhead.conversation("a").__enter__()
+        except SignInFailure as failure:
+            refused.append(failure)
+
+    with ExitStack() as held:
+        first = bulkhead.conversation("a")
+        first.__enter__()
+        for _ in range(MOST_AT_ONCE - 1):
+            held.enter_context(bulkhead.conversation("a"))
+        late = threading.Thread(target=wait)
+        late.start()
+        now[0] += SLOW_AFTER + 1
+        first.__exit__(None, None, None)
+        late.join()
+    assert len(refused) == 1
 
 
 def test_bulkhead_mistrusts_for_a_while() -> None:
@@ -25,7 +82,7 @@ def test_bulkhead_mistrusts_for_a_while() -> None:
     def most() -> int:
         held = []
         try:
-            for _ in range(10):
+            for _ in range(MOST_AT_ONCE):
                 one = bulkhead.conversation("a")
                 one.__enter__()
                 held.append(one)
@@ -35,10 +92,10 @@ def test_bulkhead_mistrusts_for_a_while() -> None:
             one.__exit__(SignInFailure, gone, None)
         return len(held)
 
-    assert most() == 10
+    assert most() == MOST_AT_ONCE
     assert most() == 2
     now[0] += MISTRUST
-    assert most() == 10
+    assert most() == MOST_AT_ONCE
     with bulkhead.conversation("a"):
         pass
-    assert most() == 10
+    assert most() == MOST_AT_ONCE
