@@ -114,6 +114,14 @@ def test_bearer_in_any_case_or_unsaid(walk: Walk, hostile: HostileProvider, kind
         assert walk.sign_in().email == "ada@acme.example"
 
 
+def test_a_claim_of_nothing_is_not_said(walk: Walk, hostile: HostileProvider) -> None:
+    """Null is no claim (Core 5.3.2): UserInfo is asked, and its word is not struck out by it."""
+    with hostile.lying(claims=dict.fromkeys(("email", "email_verified", "name"))):
+        identity = walk.sign_in()
+    assert (identity.email, identity.email_verified) == ("ada@acme.example", True)
+    assert identity.name == "Ada Lovelace"
+
+
 def test_hashes_of_what_came_along(walk: Walk, hostile: HostileProvider) -> None:
     """An access token or code that was swapped under a true ID token."""
     for claims in ({"at_hash": "AAAA"}, {"at_hash": None}, {"c_hash": "AAAA"}):

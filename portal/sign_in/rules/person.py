@@ -76,7 +76,8 @@ def identity_of(
             f"{connection.subject_claim} is not 1 to 255 printable characters",
         )
     more = {name: value for name, value in userinfo.items() if name not in _OF_THE_TOKEN}
-    claims = {**more, **{name: value for name, value in token.items() if name not in _SPENT}}
+    said = {name: value for name, value in token.items() if value is not None}  # Core 5.3.2
+    claims = {**more, **{name: value for name, value in said.items() if name not in _SPENT}}
     if not _storable(claims):
         return Failure(SignInReason.INPUT_CHAR, "the claims hold characters that cannot be stored")
     try:
@@ -97,7 +98,7 @@ def identity_of(
         subject=subject,
         email=email,
         email_raw=raw,
-        email_verified=_verified(connection, email, token, more),
+        email_verified=_verified(connection, email, said, more),
         name=name,
         profile=MappingProxyType({name: text for name, text in fields.items() if text}),
         claims=MappingProxyType(claims),
