@@ -120,6 +120,7 @@ VOCABULARY: Mapping[str, Shape] = MappingProxyType(
         "sign_in.refused": _shape("", "reasons identity_provider"),
         "sign_in.attribute_ignored": _shape("", "claims"),
         "access.refused": _shape("", "path"),
+        "refusals.left_out": _shape("", "count"),
         "session.ended": _shape("", "why staff"),
         "address.kept_aside": _shape("guest"),
         "mail.dead": _shape("", "kind"),

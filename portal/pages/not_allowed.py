@@ -7,14 +7,15 @@ from typing import Final
 from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation import clock
-from portal.foundation.transaction import transaction
+from portal.foundation.transaction import Actor, transaction
 from portal.pages.acting import whoever
 from portal.web.errors import Refusal
 
 MOST_A_MINUTE: Final = 600  # of one process: a flood is logged, but does not fill the database
 
 _lock = Lock()
-_window = [0.0, 0]
+_window = [0.0, 0]  # what anybody can cause, and for each identity provider what takes its answer
+_windows: dict[str, list[float]] = {}
 
 
 def write_down(refusal: Refusal) -> None:
@@ -33,11 +34,24 @@ def write_down(refusal: Refusal) -> None:
         record(tx, [event])
 
 
-def is_flood() -> bool:
-    """Count a refusal; say whether this process has had too many within the minute."""
+def is_flood(provider: str | None = None) -> bool:
+    """Count a refusal; say whether this process has had too many of its kind within the minute.
+
+    The first one after such a minute writes down how many were left out of the audit log.
+
+    Args:
+        provider: whose answer it took, so that nobody else's flood hides it.
+    """
+    left_out = 0
     with _lock:
+        window = _window if provider is None else _windows.setdefault(provider, [0.0, 0])
         now = time.monotonic()
-        if now - _window[0] >= 60:  # noqa: PLR2004
-            _window[:] = [now, 0]
-        _window[1] += 1
-        return _window[1] > MOST_A_MINUTE
+        if now - window[0] >= 60:  # noqa: PLR2004
+            left_out = max(0, int(window[1]) - MOST_A_MINUTE)
+            window[:] = [now, 0]
+        window[1] += 1
+        flood = window[1] > MOST_A_MINUTE
+    if left_out:
+        with transaction(actor=Actor.system("refusals"), now=clock.policy_now()) as tx:
+            record(tx, [Event("refusals.left_out", data={"count": left_out})])
+    return flood

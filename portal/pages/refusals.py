@@ -20,7 +20,7 @@ from portal.foundation.transaction import ANONYMOUS, new_reference, transaction
 from portal.pages.not_allowed import is_flood
 from portal.sign_in import changes
 from portal.sign_in.attempt import Purpose
-from portal.sign_in.rules import Side, SignInFailure, SignInReason
+from portal.sign_in.rules import Side, SignInFailure, SignInReason, anybody_can_cause
 from portal.trust.queries import ProviderRow
 
 _TEMPLATES = {
@@ -53,11 +53,15 @@ def failed(failure: SignInFailure, row: ProviderRow | None) -> ResponseReturnVal
     An admin who tested it reads at its steps what failed.
     """
     reference = new_reference()
-    # Whoever invents states by the thousand fills no database; the first of a minute are kept.
-    if failure.attempt_id is not None or not is_flood():
+    # Whoever invents states or errors by the thousand fills no database: of a minute the first are
+    # kept. It takes no provider to begin a sign-in and to say that it was denied.
+    taken = failure.attempt_id is not None and not anybody_can_cause(failure.reason)
+    flood = is_flood((str(row.id) if row else "host") if taken else None)
+    if failure.attempt_id is not None or not flood:
         with transaction(actor=ANONYMOUS, now=clock.policy_now(), reference=reference) as tx:
             changes.give_up(tx, failure.attempt_id, clock.protocol_now())
-            record(tx, [_event(failure, row)])
+            if not flood:
+                record(tx, [_event(failure, row)])
     if failure.purpose == Purpose.TRIAL and row is not None:
         # The pages below are for guests, and their button would sign the admin in as one.
         flash(f"The test sign-in failed: {failure.detail}. Reference {reference}", "bad")

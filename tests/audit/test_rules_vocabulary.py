@@ -71,6 +71,7 @@ DECLARED = {
     "sign_in.refused": ("", "reasons identity_provider"),
     "sign_in.attribute_ignored": ("", "claims"),
     "access.refused": ("", "path"),
+    "refusals.left_out": ("", "count"),
     "session.ended": ("", "why staff"),
     "address.kept_aside": ("guest", ""),
     "mail.dead": ("", "kind"),

@@ -253,6 +253,31 @@ def test_l08_a_closed_door_that_is_knocked_at_all_day_fills_no_database(story, m
     assert len(story.events(event="sign_in.refused")) == 3
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_l08_nor_do_sign_ins_that_were_begun_to_be_refused(story, monkeypatch):
+    """Anybody can begin one and say that it was denied; how many were left out is told later."""
+    minute = [0.0, 0]
+    monkeypatch.setattr(not_allowed, "_window", minute)
+    monkeypatch.setattr(not_allowed, "_windows", {})
+    monkeypatch.setattr(not_allowed, "MOST_A_MINUTE", 3)
+    client = story.browser()
+    for _ in range(6):
+        back = story.depart(client).partition("&code=")[0]
+        assert client.get(f"{back}&error=access_denied").status_code == 403
+    assert len(story.events(event="sign_in.refused")) == 3
+    assert story.events(event="refusals.left_out") == []
+    minute[0] = 0.0
+    client.get(f"{back}&error=access_denied")  # which was used up all the same
+    assert story.events(event="sign_in.refused")[0].reason == "oidc.state"
+    (told,) = story.events(event="refusals.left_out")
+    assert told.data == {"count": 3}
+    minute[1] = 1000.0
+    for _ in range(5):  # what a provider did stands beside the flood of a stranger, not in it
+        with story.provider.lying(signature="flipped"):
+            assert story.knock(client).status_code == 502
+    assert [one.reason for one in story.events(event="sign_in.refused")].count("oidc.sig") == 3
+
+
 def demand(story: Story) -> None:
     """Ask for more strength, as an admin does."""
     with story.app.app_context():

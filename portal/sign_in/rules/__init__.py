@@ -24,6 +24,7 @@ from portal.sign_in.rules.reasons import (
     Side,
     SignInFailure,
     SignInReason,
+    anybody_can_cause,
     side_of,
     wants_mending,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "Side",
     "SignInFailure",
     "SignInReason",
+    "anybody_can_cause",
     "check_answer",
     "check_claims",
     "check_hash",

@@ -69,6 +69,23 @@ def side_of(reason: SignInReason) -> Side:
     return _SIDES.get(reason, Side.PARTNER)
 
 
+_MADE_UP: frozenset[SignInReason] = frozenset(
+    {
+        SignInReason.STATE,
+        SignInReason.MIX_UP,
+        SignInReason.DENIED,
+        SignInReason.PROVIDER_ERROR,
+        SignInReason.ASSURANCE,
+        SignInReason.TOKEN_ENDPOINT,
+    }
+)
+
+
+def anybody_can_cause(reason: SignInReason) -> bool:
+    """Say whether an answer that a browser makes up may fail so: it takes no word of a provider."""
+    return reason in _MADE_UP
+
+
 # At the door: what was decided here about a person or a provider, or what time did to somebody.
 _AS_MEANT: frozenset[str] = frozenset(
     {Refusal.IDP_DISABLED, Refusal.SUSPENDED, Refusal.INACTIVE, Refusal.TOMBSTONE}
