@@ -16,6 +16,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from portal.foundation.addresses import Owner, Target
 
+LEAST_SHARE: Final = 1.0  # seconds to connect to one address of many
+
 
 class OutboundError(Exception):
     """A fetch that was refused or failed.
@@ -58,6 +60,11 @@ class Call(threading.local):
             raise TimeoutError("the time for this fetch is over")
         return left
 
+    def share(self, among: int) -> float:
+        """Return what one of several gets of the seconds that are left; a far one needs a whole."""
+        left = self.remaining()
+        return min(left, max(LEAST_SHARE, left / among))
+
 
 call: Final = Call()
 
@@ -91,12 +98,12 @@ def _connect(connection: HTTPConnection) -> socket.socket:
             raise OutboundError("net.blocked", f"{host} is not where the address leads")
         guard.require(target, addresses, call.owner)
     fault: OSError = OSError(f"{host} has no address")
-    for address in addresses:
+    for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         sock = _Socket(family, socket.SOCK_STREAM)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(call.remaining())
+            sock.settimeout(call.share(left))  # one that is silent leaves time for the others
             sock.connect((address, port))
         except OSError as failed:
             sock.close()

@@ -10,8 +10,9 @@ from pathlib import Path
 import requests
 from authlib.integrations.requests_client import OAuth2Session
 
+from portal.foundation import egress_sockets
 from portal.foundation.addresses import Owner
-from portal.foundation.outbound_http import Egress
+from portal.foundation.outbound_http import MOST_SECONDS, Egress
 from tests.foundation.serving import HOST, as_json, raw, refused, settings, url
 
 
@@ -78,6 +79,30 @@ def test_every_public_address_is_tried(server, authority):
         lambda *_: ["127.0.0.9", "127.0.0.1"],
     )
     assert egress.fetch_json(url(server)) == {"issuer": "x"}
+
+
+def test_an_address_that_does_not_answer_leaves_time_for_the_others(server, authority, monkeypatch):
+    """Where one way to a provider is broken, as IPv6 often is, people come in by the other."""
+    patience = []
+
+    class Silent(egress_sockets._Socket):
+        def connect(self, address):
+            patience.append(self.gettimeout())
+            if address[0] == "127.0.0.2":
+                raise TimeoutError
+            super().connect(address)
+
+    monkeypatch.setattr(egress_sockets, "_Socket", Silent)
+    private = f"{HOST}:{server.port}"
+    egress = Egress(
+        settings(authority, egress_private_hosts=private),
+        lambda *_: ["127.0.0.2"] * 9 + ["127.0.0.1"],
+    )
+    assert egress.fetch_json(url(server)) == {"issuer": "x"}
+    assert patience[:6] == [1.0] * 6  # whoever is far away needs that much
+    assert patience[-2] <= MOST_SECONDS / 2
+    assert len(patience) == 10
+    egress.close()
 
 
 def test_a_connect_proxy_carries_partners_only(server, authority):
