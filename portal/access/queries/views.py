@@ -19,7 +19,14 @@ from portal.foundation.packed import packed
 from portal.guests.rules import Reason, State
 from portal.sponsorship.models import Sponsorship
 from portal.sponsorship.queries import OPEN, GrantRow, grants_of
-from portal.sponsorship.rules import OpenSponsorship, Standing, end_of, is_live
+from portal.sponsorship.rules import (
+    GuestDates,
+    OpenSponsorship,
+    Standing,
+    end_of,
+    is_live,
+    still_open,
+)
 from portal.staff.models import Staff
 from portal.trust.models import Contract
 
@@ -188,6 +195,23 @@ class GuestView:
     def carried_beside(self, one: SponsorshipView, at: datetime) -> bool:
         """Say whether somebody else's word carries access at an instant, when this one may end."""
         return any(other.id != one.id and other.live(at) for other in self.sponsorships)
+
+    def stays_without(self, one: SponsorshipView, now: datetime) -> bool:
+        """Say whether the guest stays one if this sponsorship is ended now: somebody else vouches.
+
+        What is over by now, settled or not, vouches for nobody.
+        """
+        dates = GuestDates(
+            self.state,
+            self.state_reason,
+            self.state_since,
+            self.hold,
+            self.tombstone,
+            self.inactive_at,
+            self.removes_at,
+        )
+        standing = [row.open for row in self.sponsorships if row.open is not None]
+        return any(other.id != one.id for other in still_open(dates, standing, now))
 
     @property
     def review_due_at(self) -> datetime | None:

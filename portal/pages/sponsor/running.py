@@ -10,6 +10,7 @@ from portal.access.queries import GuestView, SponsorshipView
 from portal.foundation import clock
 from portal.foundation.refused import Refused
 from portal.foundation.transaction import Tx
+from portal.guests.rules import State
 from portal.pages.sponsor.desk import Desk
 from portal.pages.sponsor.rights import Stale, decide, require_seen, their_sponsorship
 from portal.sponsorship.changes import deciding
@@ -124,8 +125,8 @@ def end(sponsorship_id: UUID) -> ResponseReturnValue:
 
     def done(_: SponsorshipView, guest: GuestView) -> str:
         said = "{} is out, and told. They can come back only if a sponsor lets them."
-        if guest.decision.allowed:
-            said = "This sponsorship has ended. {} stays in: somebody else vouches for them."
+        if guest.decision.standing.state != State.REMOVED:
+            said = "This sponsorship has ended. {} stays a guest: somebody else vouches for them."
         return naming(said, guest.display_name)
 
     return answered(

@@ -1,0 +1,86 @@
+"""What *End* says before it is pressed, and after: the rule that decides says it."""
+
+import pytest
+
+from portal.guests.rules import State
+from portal.lifecycle.changes import suspend_organisation
+from portal.sponsorship.changes import deciding, people
+from portal.sponsorship.changes.requesting import vouch
+from tests.pages.stage import Stage, said
+
+STAYS = "they stay a guest on the word of somebody else"
+OUT = "is out at once and told"
+
+
+@pytest.fixture
+def two(stage: Stage) -> Stage:
+    """Jane is in on Sam's word for ninety days, and on Ben's for twenty."""
+    stage.scene.policy(stage.acme, inactivity_days=400)
+    stage.approve(stage.jane, stage.acme.sponsor)
+    day = stage.scene.day(20)
+    stage.scene.run(vouch, stage.jane, stage.ben, day, (), by=stage.ben)
+    return stage
+
+
+def own(stage: Stage):
+    """Sam's own sponsorship of Jane."""
+    rows = stage.scene.sponsorships(stage.jane)
+    return next(row for row in rows if row.sponsor_id == stage.acme.sponsor)
+
+
+def page_of(stage: Stage) -> str:
+    return f"/sponsor/guests/{stage.jane}"
+
+
+@pytest.mark.parametrize("swept", [True, False])
+def test_i11_end_says_who_carries_on_whether_or_not_a_sweep_ran(
+    two: Stage, policy_clock, *, swept: bool
+):
+    """Whose word is over by now carries nobody, be it written down yet or not."""
+    text = said(two.client, page_of(two))
+    assert STAYS in text
+    assert OUT not in text
+    two.scene.at(policy_clock.forward(days=30))
+    if swept:
+        two.scene.sweep()
+    text = said(two.client, page_of(two))
+    assert STAYS not in text
+    assert OUT in text
+    answer = two.client.submit(page_of(two), {"end-reason": "Over"}, to="/end")
+    assert answer.status_code == 303
+    assert two.scene.row(two.jane).state == State.REMOVED
+    assert "is out, and told. They can come back only if a sponsor lets them" in said(
+        two.client, page_of(two)
+    )
+
+
+@pytest.mark.parametrize("why", ["held", "organisation suspended", "in"])
+def test_who_stays_a_guest_is_not_called_out(two: Stage, why: str):
+    """Also of whom nobody lets in at the moment: their sponsorship ended, and nothing else."""
+    if why == "held":
+        two.scene.run(people.suspend, two.jane, "Lost laptop", by=two.ben)
+    if why == "organisation suspended":
+        two.scene.run(suspend_organisation, two.acme.id, "An audit", by=two.ben)
+    text = said(two.client, page_of(two))
+    assert STAYS in text
+    assert OUT not in text
+    before = two.scene.row(two.jane).state
+    two.client.submit(page_of(two), {"end-reason": "Over"}, to="/end")
+    assert two.scene.row(two.jane).state == before
+    text = said(two.client, page_of(two))
+    assert "This sponsorship has ended" in text
+    assert "stays a guest: somebody else vouches for them" in text
+    assert "is out, and told" not in text
+
+
+def test_what_end_says_is_what_it_does(two: Stage, policy_clock):
+    """Of both words, day by day, swept or not."""
+    for _ in range(3):
+        rows = [one for one in two.scene.sponsorships(two.jane) if one.state == "active"]
+        carried = STAYS in said(two.client, page_of(two))
+        others = [one for one in rows if one.id != own(two).id and one.expires_at > two.scene.now]
+        assert carried is bool(others)
+        two.scene.at(policy_clock.forward(days=12))
+    done = two.scene.run(deciding.end, own(two).id, two.acme.sponsor, "Over", by=two.acme.sponsor)
+    assert done is None
+    assert two.scene.row(two.jane).state == State.REMOVED
