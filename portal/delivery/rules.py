@@ -73,7 +73,7 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
         ),
         "sponsor.handed_over_guests": _shape("guests count ends_at"),
         "sponsor.handed_over_requests": _shape("guests count ends_at"),
-        "sponsor.knocked": _shape("guest_name guest_email organisation guest_id"),
+        "sponsor.knocked": _shape("guest_name guest_email organisation held guest_id"),
         "sponsor.email_conflict": _shape("organisation email"),
         "sponsor.address_changed": _shape("guest_name organisation old new until"),
         "sponsor.proposal": _shape("guest_name organisation entitlement sponsorship_id"),
@@ -139,6 +139,7 @@ SINCE_ADDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "guest.resumed": ("expires_at",),
         "sponsor.guest_stopped": ("out_since",),
         "sponsor.handed_over": ("ends_at", "lapses_at"),
+        "sponsor.knocked": ("held",),
     }
 )
 

@@ -123,6 +123,7 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "at_once": bool,
         "waited": bool,
         "stays": bool,
+        "held": bool,
         "url": str,
         "guest_id": identifier,
         "sponsorship_id": identifier,

@@ -72,7 +72,7 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
         "count": 2,
         "ends_at": "2026-11-16T13:05:00Z",
     },
-    "sponsor.knocked": _ADDRESSED | {"guest_id": GUEST},
+    "sponsor.knocked": _ADDRESSED | {"held": False, "guest_id": GUEST},
     "sponsor.email_conflict": {"organisation": "Acme", "email": "jane.roe@acme.example"},
     "sponsor.address_changed": _GUEST
     | {

@@ -254,6 +254,14 @@ def test_lines_are_short_on_the_wire(database, settings):
     assert b"\n" not in wire.replace(b"\r\n", b"")
 
 
+def test_a_knock_under_an_admins_hold_asks_for_nothing_that_is_refused(render):
+    """Nobody is let back before an admin has lifted it: the mail says whom to ask."""
+    text = " ".join(text_of(render("sponsor.knocked", held=True)).split())
+    assert "before an admin has lifted the suspension" in text
+    assert "Let them back" not in text
+    assert "Let them back, or not" in text_of(render("sponsor.knocked"))
+
+
 def test_a_knock_of_whoever_was_turned_down_is_not_told_as_a_removal(render):
     """They were never in: the mail says both, and fits either."""
     text = text_of(render("sponsor.knocked"))

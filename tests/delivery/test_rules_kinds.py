@@ -47,7 +47,7 @@ DECLARED = {
     ),
     "sponsor.handed_over_guests": ("guests count ends_at", ""),
     "sponsor.handed_over_requests": ("guests count ends_at", ""),
-    "sponsor.knocked": ("guest_name guest_email organisation guest_id", ""),
+    "sponsor.knocked": ("guest_name guest_email organisation held guest_id", ""),
     "sponsor.email_conflict": ("organisation email", ""),
     "sponsor.address_changed": ("guest_name organisation old new until", ""),
     "sponsor.proposal": ("guest_name organisation entitlement sponsorship_id", ""),
@@ -130,12 +130,13 @@ def test_what_opens_a_door_is_encrypted():
 
 
 def test_what_mails_of_an_earlier_version_lack():
-    """Four kinds say more by now; anything else that is lacking is a mistake."""
+    """Five kinds say more by now; anything else that is lacking is a mistake."""
     assert dict(SINCE_ADDED) == {
         "guest.removed": ("since", "out_since", "waited"),
         "guest.resumed": ("expires_at",),
         "sponsor.guest_stopped": ("out_since",),
         "sponsor.handed_over": ("ends_at", "lapses_at"),
+        "sponsor.knocked": ("held",),
     }
     assert all(KINDS[kind].required.issuperset(added) for kind, added in SINCE_ADDED.items())
 

@@ -226,6 +226,21 @@ class TestAnAdminsHoldOutlivesARemoval:
         assert isinstance(scene.knock(acme, scene.identity(acme)), TurnedAway)
         assert folded(scene.session) == kept(scene.session)
 
+    def test_a17_who_knocks_is_told_with_whom_to_ask(self, scene: Scene, acme: Partner):
+        """Nobody is asked to do what is refused; once an admin has lifted it, a sponsor is."""
+        jane = scene.active(acme)
+        suspend(scene, jane, by_admin=True)
+        end(scene, jane, acme.sponsor)
+        for _ in range(2):
+            scene.later(minutes=1)
+            scene.knock(acme, scene.identity(acme))
+        assert [mail.payload["held"] for mail in scene.mails("sponsor.knocked")] == [True]
+        resume(scene, jane, by_admin=True)
+        for _ in range(2):
+            scene.later(minutes=1)
+            scene.knock(acme, scene.identity(acme))
+        assert [mail.payload["held"] for mail in scene.mails("sponsor.knocked")] == [True, False]
+
     def test_lifted_they_stay_removed(self, scene: Scene, acme: Partner):
         """Only the hold goes: access takes a sponsor who lets them back, and then approves."""
         jane = scene.active(acme)

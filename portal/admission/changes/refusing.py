@@ -15,6 +15,7 @@ from portal.delivery.changes import Message, put
 from portal.foundation.transaction import Tx
 from portal.guests import changes as guest_changes
 from portal.guests.queries import HOUR, GuestRow
+from portal.guests.rules import Reason
 from portal.sponsorship.changes.telling import display_name
 from portal.sponsorship.queries import Decider, deciders
 from portal.sponsorship.rules import anybody_else, who_is_asked
@@ -84,13 +85,16 @@ def _knocked(tx: Tx, provider: ProviderRow, guest: GuestRow) -> None:
     sponsor = asked_sponsor(tx, provider, guest.email, guest.email_aside)
     if sponsor is None:
         return
+    held = guest.state_reason == Reason.SUSPENDED_BY_ADMIN
     payload = {
         "guest_name": display_name(guest),
         "guest_email": guest.email or "",
         "organisation": provider.organisation_name,
+        "held": held,
         "guest_id": str(guest.id),
     }
-    key = f"sponsor.knocked:{guest.id}:{guest.state_since.isoformat()}"
+    # Once that is lifted it is another question, and asked anew.
+    key = f"sponsor.knocked:{guest.id}:{guest.state_since.isoformat()}{':held' if held else ''}"
     put(tx, [Message("sponsor.knocked", sponsor.email, key, payload)])
 
 
