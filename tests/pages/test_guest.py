@@ -117,7 +117,9 @@ def test_time_suspends_with_or_without_a_sweep(stage: Stage, policy_clock):
 
 def test_a_suspended_organisation_is_nothing_about_them(stage: Stage):
     stage.approve()
+    assert "What happens next" in stage.me
     stage.scene.run(suspend_organisation, stage.acme.id, "audit", by=stage.acme.sponsor)
+    assert "What happens next" not in stage.me  # their access does not end: it is closed
     text = stage.me
     assert "Access for people of Acme is closed at the moment" in text
     assert "audit" not in text
