@@ -207,6 +207,24 @@ def test_my_guests_end_soonest_first_and_keep_whom_time_suspended():
     assert (nobody.inside, nobody.over, nobody.count) == ((), (), 0)
 
 
+@pytest.mark.parametrize("swept", [True, False])
+def test_whom_no_sweep_has_removed_yet_hides_nobody(*, swept: bool):
+    """More than a page of them stand at the front: the page goes on to whom time suspended."""
+    scene = Scene()
+    acme = scene.partner("acme", most_new_per_hour=100, inactivity_days=300, review_days=200)
+    *gone, first, second = in_turn(scene, acme, "a", "b", "c", "d", "e", "f", "g")
+    for guest in gone:
+        approve(scene, guest, acme.sponsor, days=5)
+    for guest in (first, second):
+        approve(scene, guest, acme.sponsor, days=30)
+    scene.later(days=45)
+    if swept:
+        scene.sweep()
+    mine = queries.sponsor_guests(scene.session, acme.sponsor, scene.now, limit=2)
+    assert first in {one.guest.id for one in mine.over}
+    assert own_pages(scene, acme.sponsor) == ([], [first, second], 0)
+
+
 def test_a_search_among_my_guests_finds_nobody_elses():
     """By how the address or the name begins; the count is of those who are found."""
     scene = Scene()

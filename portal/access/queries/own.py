@@ -91,11 +91,16 @@ def sponsor_guests(
     whole = after is None and first_last is None
     count = len(first) if whole else _count(session, inside)
     known = {one.id: one for one in views(session, [*first, *second], now)}
+    out = _out(known, second, staff_id)
+    # Who has been out for longest stands first: of many whom no sweep has removed yet, none is.
+    while second_last is not None and not out:
+        second, second_last = _page(session, OVER, over, second_last, limit)
+        out = _out({one.id: one for one in views(session, second, now)}, second, staff_id)
     return SponsorGuests(
         tuple(_with_word(known, first, staff_id, _carries(now))),
         first_last,
         count,
-        tuple(one for one in _with_word(known, second, staff_id, _was) if _is_over(one.guest)),
+        out,
         second_last,
     )
 
@@ -220,6 +225,12 @@ def _carries(now: datetime) -> Callable[[SponsorshipView], bool]:
         return given and one.end[0] > now
 
     return carries
+
+
+def _out(
+    known: dict[UUID, GuestView], keys: Sequence[UUID], staff_id: UUID
+) -> tuple[SponsorGuest, ...]:
+    return tuple(one for one in _with_word(known, keys, staff_id, _was) if _is_over(one.guest))
 
 
 def _was(one: SponsorshipView) -> bool:
