@@ -138,8 +138,10 @@ def _carry(tx: Tx, decision: StaffDecision) -> None:
     """Carry lost roles, and a new address, through to those whom the employee vouched for."""
     if decision.staff_id is None or decision.roles_unknown:
         return
-    hand_over = hand_over_lost if decision.is_sponsor else hand_over_all
-    hand_over(tx, decision.staff_id)
+    if decision.is_sponsor:
+        hand_over_lost(tx, decision.staff_id, moved=decision.address_moved)
+    else:
+        hand_over_all(tx, decision.staff_id)
     if decision.outcome is Outcome.REFUSED:
         changes.end_sessions_of_staff(tx, [decision.staff_id], clock.protocol_now())
 

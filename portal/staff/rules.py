@@ -122,6 +122,7 @@ class StaffDecision:
         is_admin: the same.
         roles_unknown: whether deciding waits until the claim speaks again.
         newly_unknown: whether that is new, so that admins are told.
+        address_moved: whether mails go to another address from now on.
     """
 
     outcome: Outcome
@@ -132,6 +133,7 @@ class StaffDecision:
     is_admin: bool = False
     roles_unknown: bool = False
     newly_unknown: bool = False
+    address_moved: bool = False
 
 
 def decide_staff(claims: StaffClaims, facts: StaffFacts, source: RoleSource) -> StaffDecision:

@@ -12,6 +12,10 @@ ONESELF: Final = "tests/sponsorship/test_oneself.py"
 NEW_ADDRESS: Final = (
     "tests/flows/test_staff_sign_in.py::test_i07_a_new_address_takes_along_whom_it_must"
 )
+MEANWHILE: Final = (
+    "tests/lifecycle/test_ending_meanwhile.py::"
+    "test_i07_whoever_arrives_is_not_left_to_a_sponsor_whose_address_moves"
+)
 CASES: Final = "tests/pages/test_sponsor_cases.py"
 
 DEFENCES: Final = (
@@ -49,9 +53,16 @@ DEFENCES: Final = (
     Defence(
         case="I07",
         file="portal/pages/staff_sign_in.py",
-        old="    hand_over = hand_over_lost if decision.is_sponsor else hand_over_all\n    hand_over(",
-        new="    None if decision.is_sponsor else hand_over_all(",
+        old="        hand_over_lost(tx, decision.staff_id, moved=decision.address_moved)",
+        new="        pass",
         tests=(f"{NEW_ADDRESS}[the guest's-sqlite]",),
+    ),
+    Defence(
+        case="I07",
+        file="portal/lifecycle/changes/staff.py",
+        old="    if moved:\n        _await_arrivals(tx, staff_id)\n    elif not lost:",
+        new="    if not lost:",
+        tests=(f"{MEANWHILE}[postgresql]",),
     ),
     # An admin's hold outlives a removal, and no sponsor lifts it.
     Defence(

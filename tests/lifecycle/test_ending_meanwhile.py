@@ -10,10 +10,16 @@ from portal.guests.changes import lock_places
 from portal.guests.queries import lock
 from portal.guests.rules import State
 from portal.lifecycle import jobs
-from portal.lifecycle.changes import end_organisation, hand_over_all, withdraw_offer
+from portal.lifecycle.changes import (
+    end_organisation,
+    hand_over_all,
+    hand_over_lost,
+    withdraw_offer,
+)
 from portal.sponsorship.changes import deciding, grants
 from portal.sponsorship.queries import open_by_sponsor
 from portal.staff.changes import remove
+from portal.staff.models import Staff
 from tests.infra.ports import wait_until
 from tests.racing import beside, somebody_waits
 from tests.replay import folded, kept
@@ -78,6 +84,24 @@ def test_i11_whoever_arrives_is_not_left_to_a_sponsor_who_has_left(
     accepted_while(scene, acme, leave, monkeypatch)
     assert open_by_sponsor(scene.session, acme.sponsor) == []
     assert folded(scene.session) == kept(scene.session)
+
+
+def test_i07_whoever_arrives_is_not_left_to_a_sponsor_whose_address_moves(
+    scene: Scene, monkeypatch
+):
+    """Into the organisation's own domain, while somebody asks them: the request goes on."""
+    ada, ben = scene.staff("ada"), scene.staff("ben")
+    acme = scene.partner(sponsors=(ada, ben), lead=ada)
+
+    def move() -> None:
+        with Scene(now=scene.now).tx() as tx:
+            tx.session.get_one(Staff, ada).email = "ada@acme.example"
+            tx.session.flush()
+            hand_over_lost(tx, ada, moved=True)
+
+    accepted_while(scene, acme, move, monkeypatch)
+    assert open_by_sponsor(scene.session, ada) == []
+    assert len(open_by_sponsor(scene.session, ben)) == 1
 
 
 def test_what_a_sponsor_gives_at_this_moment_ends_with_its_offer(scene: Scene, monkeypatch):

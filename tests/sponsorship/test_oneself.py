@@ -68,19 +68,22 @@ def test_i07_with_nobody_else_left_it_is_as_with_nobody(scene: Scene, column: st
 
 
 @COLUMNS
-def test_i07_who_becomes_their_own_guest_hands_them_on(scene: Scene, acme: Partner, column: str):
+@pytest.mark.parametrize("moved", [True, False])
+def test_i07_who_becomes_their_own_guest_hands_them_on(
+    scene: Scene, acme: Partner, column: str, *, moved: bool
+):
     """A sponsor's address is a guest's by now: that one goes to the deputy, the others stay."""
     ada, _ben = acme.sponsors
     jane, john = scene.active(acme, "jane"), scene.guest(acme, "john")
     with scene.tx() as tx:
-        assert changes.hand_over_lost(tx, ada) == (0, 0)
+        assert changes.hand_over_lost(tx, ada, moved=moved) == (0, 0)
     become(scene, jane, "ada", column)
     with scene.tx() as tx:
-        assert changes.hand_over_lost(tx, ada) == (1, 0)
+        assert changes.hand_over_lost(tx, ada, moved=moved) == (1, 0)
     asked = [scene.sponsorship(one).sponsor_id for one in (jane, john)]
     assert asked == [acme.deputy, ada]
     with scene.tx() as tx:
-        assert changes.hand_over_lost(tx, ada) == (0, 0)
+        assert changes.hand_over_lost(tx, ada, moved=moved) == (0, 0)
     assert folded(scene.session) == kept(scene.session)
 
 
@@ -90,7 +93,7 @@ def test_i07_lost_by_time_first(scene: Scene, acme: Partner):
     become(scene, jane, "ada")
     scene.later(days=10)
     with scene.tx() as tx:
-        assert changes.hand_over_lost(tx, acme.sponsor) == (0, 0)
+        assert changes.hand_over_lost(tx, acme.sponsor, moved=False) == (0, 0)
     assert scene.sponsorship(jane).state_reason == Reason.EXPIRED
 
 

@@ -132,10 +132,10 @@ class TestArriving:
             add(tx, email="dee@host.example", host_issuer="")
             sam = add(tx, subject="s1").staff_id
             new = replace(CLAIMS, email="samuel@host.example", name="Samuel")
-            changes.arrive(tx, new, BY_HAND, at=NOW)
+            assert changes.arrive(tx, new, BY_HAND, at=NOW).address_moved
             assert tx.session.get_one(Staff, sam).email == "samuel@host.example"
             taken = replace(CLAIMS, email="dee@host.example", name=None)
-            changes.arrive(tx, taken, BY_HAND, at=NOW)
+            assert not changes.arrive(tx, taken, BY_HAND, at=NOW).address_moved
         row = staff_row(sam)
         assert (row.email, row.name) == ("samuel@host.example", "Samuel")
 

@@ -58,23 +58,35 @@ def hand_over_all(tx: Tx, staff_id: UUID) -> tuple[int, int]:
         How many sponsorships were handed over, and how many ended.
     """
     settle(tx, {row.guest_id for row in open_by_sponsor(tx.session, staff_id)})
-    # Who arrives at this moment may be asking them: waited for, and read below.
-    for one in sorted(organisations_of_sponsor(tx.session, staff_id), key=lambda row: str(row.id)):
-        guest_changes.lock_places(tx, one.id)
+    _await_arrivals(tx, staff_id)
     return _pass_or_end(tx, open_by_sponsor(tx.session, staff_id), staff_id)
 
 
-def hand_over_lost(tx: Tx, staff_id: UUID) -> tuple[int, int]:
+def hand_over_lost(tx: Tx, staff_id: UUID, *, moved: bool) -> tuple[int, int]:
     """Pass on what an employee vouches for and may not decide about any more; the rest stays.
 
-    Their own address may have moved: into an organisation's domains, or to that of a guest.
+    Args:
+        tx: the open transaction.
+        staff_id: who.
+        moved: their own address has just moved, maybe into an organisation's domains, or to that
+            of a guest.
 
     Returns:
         How many sponsorships were handed over, and how many ended.
     """
     lost = out_of_reach(tx.session, staff_id)
     settle(tx, {row.guest_id for row in lost})
-    return _pass_or_end(tx, out_of_reach(tx.session, staff_id), staff_id) if lost else (0, 0)
+    if moved:
+        _await_arrivals(tx, staff_id)
+    elif not lost:
+        return 0, 0
+    return _pass_or_end(tx, out_of_reach(tx.session, staff_id), staff_id)
+
+
+def _await_arrivals(tx: Tx, staff_id: UUID) -> None:
+    """Let who arrives at this moment finish: they may be asking this employee; read again then."""
+    for one in sorted(organisations_of_sponsor(tx.session, staff_id), key=lambda row: str(row.id)):
+        guest_changes.lock_places(tx, one.id)
 
 
 def name_sponsors(

@@ -1,7 +1,7 @@
 """Employees: put in beforehand, arriving at the host's sign-in, removed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -282,11 +282,13 @@ def arrive(
     if decision.outcome is Outcome.CREATED:
         return _create(tx, claims, decision, strength)
     if decision.staff_id is not None and own is not None:
+        was = own.email
         _apply(tx, own, claims, decision, by_claim=source.by_claim, keep_address=held)
         if decision.outcome is not Outcome.REFUSED:
             if decision.bind:
                 withdraw_links(tx, own.id, "bind", at=at)
             _signed_in(tx, own, strength)
+        return replace(decision, address_moved=own.email != was)
     return decision
 
 
