@@ -9,7 +9,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import date
 from typing import IO, Any, Final, NoReturn, ParamSpec, TypeVar
 from uuid import UUID
@@ -26,7 +26,7 @@ from portal.foundation.db import db, init_database
 from portal.foundation.refused import Refused
 from portal.foundation.settings import BadSettings, Settings, load_settings
 from portal.foundation.text import BadText, clean_name
-from portal.foundation.transaction import Actor, Tx, transaction
+from portal.foundation.transaction import Actor, Tx, again_after_deadlock, transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -192,9 +192,14 @@ def shell_actor() -> Actor:
     return Actor.shell(user or "unknown")
 
 
-def writing() -> AbstractContextManager[Tx]:
-    """Open the writing transaction of a command."""
-    return transaction(actor=shell_actor(), now=clock.policy_now())
+def write(change: Callable[[Tx], T]) -> T:
+    """Run a command's change as who is at the shell, in one transaction; again after a deadlock."""
+
+    def carry_out() -> T:
+        with transaction(actor=shell_actor(), now=clock.policy_now()) as tx:
+            return change(tx)
+
+    return again_after_deadlock(carry_out)
 
 
 def public_url(path: str) -> str:

@@ -13,7 +13,7 @@ from portal.commands._shared import (
     refuse,
     say_row,
     say_rows,
-    writing,
+    write,
 )
 from portal.foundation.db import db
 from portal.lifecycle.changes import withdraw_offer
@@ -35,8 +35,7 @@ def app() -> None:
 @in_portal()
 def add_app(slug: str, name: str, url: str, as_json: bool) -> None:
     """Add an application."""
-    with writing() as tx:
-        application_id = changes.add_application(tx, slug=slug, name=name, url=url)
+    application_id = write(lambda tx: changes.add_application(tx, slug=slug, name=name, url=url))
     kept = queries.application_by_slug(db.session(), slug.strip())
     added = known(kept, "application", slug, "")
     row = {"id": application_id, "slug": added.slug, "name": added.name, "url": added.url}
@@ -55,8 +54,7 @@ def set_app(slug: str, name: str | None, url: str | None, as_json: bool) -> None
     if name is None and url is None:
         raise click.UsageError("Say what to change: --name NAME or --url URL")
     found = _application(slug)
-    with writing() as tx:
-        changes.change_application(tx, found.id, name=name, url=url)
+    write(lambda tx: changes.change_application(tx, found.id, name=name, url=url))
     kept = _application(slug)
     row = {"id": kept.id, "slug": kept.slug, "name": kept.name, "url": kept.url}
     same = f"Nothing is changed: that is how {kept.name} stands already."
@@ -111,8 +109,7 @@ def entitlement() -> None:
 def add_entitlement(application: str, slug: str, name: str, as_json: bool) -> None:
     """Add an entitlement to the application APP."""
     found = _application(application)
-    with writing() as tx:
-        entitlement_id = changes.add_entitlement(tx, found.id, slug=slug, name=name)
+    entitlement_id = write(lambda tx: changes.add_entitlement(tx, found.id, slug=slug, name=name))
     kept = queries.entitlement_by_slugs(db.session(), found.slug, slug.strip())
     added = known(kept, "entitlement", slug, "")
     row = {
@@ -175,8 +172,9 @@ def make_offer(
     """Offer an entitlement to an organisation's people."""
     organisation_id, what = _organisation_id(organisation), _entitlement(entitlement)
     claim = next(iter(check_pairs("when", [when]).items())) if when is not None else None
-    with writing() as tx:
-        offer_id = trust_changes.offer(tx, organisation_id, what.id, default=is_default, when=claim)
+    offer_id = write(
+        lambda tx: trust_changes.offer(tx, organisation_id, what.id, default=is_default, when=claim)
+    )
     row = {
         "id": offer_id,
         "organisation": organisation,
@@ -206,8 +204,7 @@ def withdraw(organisation: str, entitlement: str, as_json: bool) -> None:
             f"{entitlement} is not offered to {organisation}: "
             f"portal entitlement list {organisation} shows what is"
         )
-    with writing() as tx:
-        ended = withdraw_offer(tx, standing[0])
+    ended = write(lambda tx: withdraw_offer(tx, standing[0]))
     row = {"id": standing[0], "organisation": organisation, "grants_ended": ended}
     say_row(row, as_json, f"Withdrawn; {ended} grants ended.")
 

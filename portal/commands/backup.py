@@ -4,6 +4,7 @@ import os
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import click
 from sqlalchemy import make_url
@@ -11,11 +12,12 @@ from sqlalchemy import make_url
 from portal.audit.changes import record
 from portal.audit.queries import Filter, search
 from portal.audit.rules import Event
-from portal.commands._shared import in_portal, json_option, refuse, say_row, writing
+from portal.commands._shared import in_portal, json_option, refuse, say_row, write
 from portal.commands.session import end_all
 from portal.foundation import clock
 from portal.foundation.current import current_settings
 from portal.foundation.db import db
+from portal.foundation.transaction import Tx
 from portal.staff.changes import withdraw_links
 from portal.staff.queries import listed
 from portal.trust.changes import disable
@@ -77,7 +79,8 @@ def restored(as_json: bool) -> None:
     """
     last = search(db.session(), Filter(), limit=1)
     last_event_at = last[0].at if last else None
-    with writing() as tx:
+
+    def change(tx: Tx) -> dict[str, Any]:
         open_ones = [row for row in providers(tx.session) if row.state == "enabled"]
         for row in open_ones:
             disable(tx, row.id)
@@ -89,6 +92,10 @@ def restored(as_json: bool) -> None:
         names = [f"{row.organisation_slug} {row.slug}" for row in open_ones]
         done = {"last_event_at": last_event_at, "providers": names, "sessions": sessions}
         record(tx, [Event("database.restored", data=done)])
+        return done
+
+    done = write(change)
+    names, sessions = done["providers"], done["sessions"]
     since = f"{last_event_at:%Y-%m-%d %H:%M:%S} UTC" if last_event_at else "the beginning"
     said = [
         f"{len(names)} identity providers are disabled, {sessions} sessions ended.",

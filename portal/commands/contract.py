@@ -12,7 +12,7 @@ from portal.commands._shared import (
     one_end,
     say_row,
     say_rows,
-    writing,
+    write,
 )
 from portal.foundation import clock
 from portal.foundation.db import db
@@ -47,8 +47,8 @@ def add(
     """Add a contract with the organisation SLUG; several may run side by side."""
     one_end("--end", end, open_ended=open_ended)
     found = _organisation(organisation)
-    with writing() as tx:
-        contract_id = changes.add_contract(
+    contract_id = write(
+        lambda tx: changes.add_contract(
             tx,
             found.id,
             reference=reference,
@@ -57,6 +57,7 @@ def add(
             open_ended=open_ended,
             time_zone=time_zone,
         )
+    )
     row = known(queries.contract_by_id(db.session(), contract_id), "contract", reference, "")
     say_row(contract_dict(row), as_json, _sentence(row))
 
@@ -84,9 +85,9 @@ def set_(
         reference,
         f"portal contract list {organisation}",
     )
-    with writing() as tx:
-        change_contract(tx, row.id, last_day=end, open_ended=open_ended)
-    row = known(queries.contract_by_id(db.session(), row.id), "contract", reference, "")
+    contract_id = row.id
+    write(lambda tx: change_contract(tx, contract_id, last_day=end, open_ended=open_ended))
+    row = known(queries.contract_by_id(db.session(), contract_id), "contract", reference, "")
     say_row(contract_dict(row), as_json, _sentence(row))
 
 

@@ -15,7 +15,7 @@ from portal.commands._shared import (
     say_pages,
     say_row,
     to_json,
-    writing,
+    write,
 )
 from portal.foundation import clock
 from portal.foundation.db import db
@@ -102,8 +102,7 @@ def _plain(value: object) -> str:
 def suspend(guest_id: str, reason: str, as_json: bool) -> None:
     """Hold a guest: no access until somebody resumes them."""
     view = _view(guest_id)
-    with writing() as tx:
-        people.suspend(tx, view.id, reason, by_admin=True)
+    write(lambda tx: people.suspend(tx, view.id, reason, by_admin=True))
     _say(view.id, as_json, f"{view.display_name} of {view.organisation_name} has no access now.")
 
 
@@ -114,8 +113,7 @@ def suspend(guest_id: str, reason: str, as_json: bool) -> None:
 def resume(guest_id: str, as_json: bool) -> None:
     """Lift a hold. What time ended meanwhile, a sponsor must approve."""
     view = _view(guest_id)
-    with writing() as tx:
-        state = people.resume(tx, view.id, by_admin=True)
+    state = write(lambda tx: people.resume(tx, view.id, by_admin=True))
     done = f"{view.display_name} of {view.organisation_name} is active again."
     if state == State.SUSPENDED:
         done = (
@@ -138,8 +136,7 @@ def resume(guest_id: str, as_json: bool) -> None:
 def remove(guest_id: str, reason: str, as_json: bool) -> None:
     """Remove a guest; they stay out until a sponsor lets them back."""
     view = _view(guest_id)
-    with writing() as tx:
-        people.remove(tx, view.id, reason)
+    write(lambda tx: people.remove(tx, view.id, reason))
     _say(
         view.id,
         as_json,

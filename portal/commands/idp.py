@@ -17,11 +17,12 @@ from portal.commands._shared import (
     refuse,
     say_row,
     say_rows,
-    writing,
+    write,
 )
 from portal.foundation import clock
 from portal.foundation.current import current_settings
 from portal.foundation.db import db
+from portal.foundation.transaction import Tx
 from portal.guests.queries import known_people
 from portal.sign_in.changes import end_sessions_of_provider
 from portal.sign_in.connection import partner_connection
@@ -109,8 +110,8 @@ def add_oidc(organisation: str, slug: str, as_json: bool, **given: Any) -> None:
         name=given["name"], issuer=given["issuer"], client_id=given["client_id"]
     )
     settings = replace(settings, **_said(given, DEFAULT_CLAIMS))
-    with writing() as tx:
-        changes.add_identity_provider(
+    write(
+        lambda tx: changes.add_identity_provider(
             tx,
             owner.id,
             slug=slug,
@@ -118,6 +119,7 @@ def add_oidc(organisation: str, slug: str, as_json: bool, **given: Any) -> None:
             client_secret=secret,
             house=house_of(current_settings()),
         )
+    )
     row = _by_slugs(organisation, slug.strip())
     done = provider_dict(row)
     say_row(
@@ -147,21 +149,8 @@ def set_(organisation: str, slug: str, as_json: bool, **given: Any) -> None:
     said = _said(given, row.claim_map)
     if not said and secret is None:
         raise click.UsageError("Say what to change, such as --name NAME or --client-id ID")
-    before, anew = provider_dict(row), False
-    with writing() as tx:
-        if said:
-            changes.lock_siblings(tx, row.id, said.get("issuer"))
-            anew = changes.change_identity_provider(
-                tx,
-                row.id,
-                said,
-                house=house_of(current_settings()),
-                people=known_people(tx.session, row.organisation_id, row.issuer),
-            )
-        if secret is not None:
-            changes.replace_secret(tx, row.id, secret)
-        if anew:
-            end_sessions_of_provider(tx, row.id, clock.protocol_now())
+    before = provider_dict(row)
+    anew = write(lambda tx: _change(tx, row, said, secret))
     if anew:
         _end_late(row)
     row = _by_slugs(organisation, slug)
@@ -174,6 +163,25 @@ def set_(organisation: str, slug: str, as_json: bool, **given: Any) -> None:
     if secret is None and after == before:
         done = f"Nothing is changed: that is how {row.name} stands already."
     say_row(after, as_json, done)
+
+
+def _change(tx: Tx, row: ProviderRow, said: Mapping[str, Any], secret: str | None) -> bool:
+    """Change what is said; return whether nobody stays in who came through it before."""
+    anew = False
+    if said:
+        changes.lock_siblings(tx, row.id, said.get("issuer"))
+        anew = changes.change_identity_provider(
+            tx,
+            row.id,
+            said,
+            house=house_of(current_settings()),
+            people=known_people(tx.session, row.organisation_id, row.issuer),
+        )
+    if secret is not None:
+        changes.replace_secret(tx, row.id, secret)
+    if anew:
+        end_sessions_of_provider(tx, row.id, clock.protocol_now())
+    return anew
 
 
 def _said(given: Mapping[str, Any], claim_map: Mapping[str, str]) -> dict[str, Any]:
@@ -229,10 +237,11 @@ def test(organisation: str, slug: str, as_json: bool) -> None:
     """Test the connection: discovery and keys. One that passes allows enabling."""
     row = _by_slugs(organisation, slug)
     found = findings_of(partner_connection(row, wanted_claims=row.wanted_claims))
-    with writing() as tx:
-        changes.note_connection_test(
+    write(
+        lambda tx: changes.note_connection_test(
             tx, row.id, issuer=row.issuer, passed=found.passed, findings=found.as_json()
         )
+    )
     done = {**provider_dict(_by_slugs(organisation, slug)), "passed": found.passed}
     said = "\n".join(f"{one.level.value:<6} {one.text}" for one in found.findings)
     say_row(done, as_json, said)
@@ -248,8 +257,7 @@ def test(organisation: str, slug: str, as_json: bool) -> None:
 def enable(organisation: str, slug: str, as_json: bool) -> None:
     """Let people in through an identity provider whose connection test passed."""
     owner, row = by_slug(organisation), _by_slugs(organisation, slug)
-    with writing() as tx:
-        changes.enable(tx, row.id)
+    write(lambda tx: changes.enable(tx, row.id))
     missing = queries.what_is_missing(db.session(), owner, clock.policy_now())
     done = {**provider_dict(_by_slugs(organisation, slug)), "missing": missing}
     said = f"{row.name} is enabled: people sign in at {done['sign_in_url']}"
@@ -276,18 +284,19 @@ _MISSING: Mapping[Missing, str] = MappingProxyType(
 def disable(organisation: str, slug: str, as_json: bool) -> None:
     """Let nobody in through an identity provider; sessions that came through it end at once."""
     row = _by_slugs(organisation, slug)
-    with writing() as tx:
+
+    def change(tx: Tx) -> int:
         changes.disable(tx, row.id)
-        sessions = end_sessions_of_provider(tx, row.id, clock.protocol_now())
-    sessions += _end_late(row)
+        return end_sessions_of_provider(tx, row.id, clock.protocol_now())
+
+    sessions = write(change) + _end_late(row)
     done = {**provider_dict(_by_slugs(organisation, slug)), "sessions_ended": sessions}
     say_row(done, as_json, f"{row.name} is disabled; {sessions} sessions ended.")
 
 
 def _end_late(row: ProviderRow) -> int:
     """End once more: whoever saw it enabled a moment ago has come in by now, and is the last."""
-    with writing() as tx:
-        return end_sessions_of_provider(tx, row.id, clock.protocol_now())
+    return write(lambda tx: end_sessions_of_provider(tx, row.id, clock.protocol_now()))
 
 
 def _by_slugs(organisation: str, slug: str) -> ProviderRow:

@@ -19,7 +19,7 @@ from portal.commands._shared import (
     say_row,
     say_rows,
     shell_actor,
-    writing,
+    write,
 )
 from portal.foundation import clock
 from portal.foundation.current import current_settings
@@ -157,18 +157,21 @@ def org() -> None:
 def add(slug: str, as_json: bool, **given: Any) -> None:
     """Add an organisation with its domains, contract, sponsors and policy."""
     one_end("--contract-end", given["contract_end"], open_ended=given["open_ended"])
-    with writing() as tx:
-        organisation_id = changes.add_organisation(
-            tx, slug=slug, name=given["name"], unlisted=bool(given["unlisted"])
-        )
-        changes.set_domains(tx, organisation_id, **_domains(given))
-        _add_contract(tx, organisation_id, given)
-        _name_sponsors(tx, organisation_id, given)
-        if policy := _policy(given):
-            changes.set_policy(tx, organisation_id, policy)
+    write(lambda tx: _add(tx, slug, given))
     row = by_slug(slug.strip())
     done = f"{row.name} is added. Next: portal idp add-oidc {row.slug} IDP --name NAME --issuer URL"
     say_row(_organisation.as_dict(row), as_json, done)
+
+
+def _add(tx: Tx, slug: str, given: Mapping[str, Any]) -> None:
+    organisation_id = changes.add_organisation(
+        tx, slug=slug, name=given["name"], unlisted=bool(given["unlisted"])
+    )
+    changes.set_domains(tx, organisation_id, **_domains(given))
+    _add_contract(tx, organisation_id, given)
+    _name_sponsors(tx, organisation_id, given)
+    if policy := _policy(given):
+        changes.set_policy(tx, organisation_id, policy)
 
 
 @org.command("set")
@@ -187,19 +190,7 @@ def set_(slug: str, as_json: bool, **given: Any) -> None:
         raise click.UsageError("Say what to change, such as --name NAME or --contract-end DATE")
     row = by_slug(slug)
     before = _organisation.as_dict(row)
-    with writing() as tx:
-        # What touches guests comes first: they are locked before their organisation, everywhere.
-        if any(given[name] not in (None, False) for name in _CONTRACT):
-            _set_contract(tx, row, given)
-        if given["sponsors"] or given["deputy"] is not None or given["lead"] is not None:
-            _name_sponsors(tx, row.id, given)
-        moved = set_domains(tx, row.id, **_domains(given)) if given["domains"] else (0, 0)
-        if given["domains"] and given["sponsors"]:
-            _name_sponsors(tx, row.id, given)  # held against the domains that count now
-        changes.change_organisation(tx, row.id, name=given["name"], unlisted=given["unlisted"])
-        # It counts from the next period: dates that stand on rows stay.
-        if changes.set_policy(tx, row.id, _policy(given)) & STRENGTH_FIELDS:
-            end_weak_sessions(tx, row.id, clock.protocol_now())
+    moved = write(lambda tx: _change(tx, row, given))
     row = by_slug(slug)
     after = _organisation.as_dict(row)
     same = f"Nothing is changed: that is how {row.name} stands already."
@@ -210,6 +201,23 @@ def set_(slug: str, as_json: bool, **given: Any) -> None:
             f"{moved[0]} sponsorships handed over, {moved[1]} ended for want of another sponsor."
         )
     say_row(after, as_json, same if after == before else done)
+
+
+def _change(tx: Tx, row: OrganisationRow, given: Mapping[str, Any]) -> tuple[int, int]:
+    """Change what is said; return how many sponsorships that handed over, and how many it ended."""
+    # What touches guests comes first: they are locked before their organisation, everywhere.
+    if any(given[name] not in (None, False) for name in _CONTRACT):
+        _set_contract(tx, row, given)
+    if given["sponsors"] or given["deputy"] is not None or given["lead"] is not None:
+        _name_sponsors(tx, row.id, given)
+    moved = set_domains(tx, row.id, **_domains(given)) if given["domains"] else (0, 0)
+    if given["domains"] and given["sponsors"]:
+        _name_sponsors(tx, row.id, given)  # held against the domains that count now
+    changes.change_organisation(tx, row.id, name=given["name"], unlisted=given["unlisted"])
+    # It counts from the next period: dates that stand on rows stay.
+    if changes.set_policy(tx, row.id, _policy(given)) & STRENGTH_FIELDS:
+        end_weak_sessions(tx, row.id, clock.protocol_now())
+    return moved
 
 
 _CONTRACT = (
@@ -344,8 +352,7 @@ def show(slug: str, as_json: bool) -> None:
 def suspend(slug: str, reason: str, as_json: bool) -> None:
     """Suspend an organisation: its guests lose access at once."""
     row = by_slug(slug)
-    with writing() as tx:
-        suspend_organisation(tx, row.id, reason)
+    write(lambda tx: suspend_organisation(tx, row.id, reason))
     touched = f"its {row.seats} guests have no access now"
     say_row(_organisation.as_dict(by_slug(slug)), as_json, f"{row.name} is suspended: {touched}.")
 
@@ -357,8 +364,7 @@ def suspend(slug: str, reason: str, as_json: bool) -> None:
 def resume(slug: str, as_json: bool) -> None:
     """Lift the suspension of an organisation."""
     row = by_slug(slug)
-    with writing() as tx:
-        resume_organisation(tx, row.id)
+    write(lambda tx: resume_organisation(tx, row.id))
     done = f"{row.name} is active again; what was due for its guests meanwhile is done."
     say_row(_organisation.as_dict(by_slug(slug)), as_json, done)
 
@@ -371,8 +377,7 @@ def resume(slug: str, as_json: bool) -> None:
 def end(slug: str, last_day: date | None, as_json: bool) -> None:
     """End every contract of an organisation: now, or after a last day where that is sooner."""
     row = by_slug(slug)
-    with writing() as tx:
-        now, later = end_organisation(tx, row.id, last_day)
+    now, later = write(lambda tx: end_organisation(tx, row.id, last_day))
     contracts = "1 contract ends" if now + later == 1 else f"{now + later} contracts end"
     when = f"on {last_day}" if later else "now"
     done = {**_organisation.as_dict(by_slug(slug)), "contracts_ended": now + later}

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from portal.commands._shared import in_portal, json_option, refuse, say_row, writing
+from portal.commands._shared import in_portal, json_option, refuse, say_row, write
 from portal.delivery.changes import encrypt_again as encrypt_mail_again
 from portal.delivery.queries import unsent_secrets
 from portal.foundation import clock
@@ -95,8 +95,7 @@ def rotate(as_json: bool) -> None:
             current += 1
             continue
         try:
-            with writing() as tx:
-                changed = one.encrypt_again(tx)
+            changed = write(one.encrypt_again)
         except Undecryptable:
             unreadable.append(one)
             continue

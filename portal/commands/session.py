@@ -7,7 +7,7 @@ import click
 from portal.access.queries import guest_view
 from portal.audit.changes import record
 from portal.audit.rules import Event
-from portal.commands._shared import in_portal, json_option, known, say_row, writing
+from portal.commands._shared import in_portal, json_option, known, say_row, write
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.text import BadText, canonical_email
@@ -44,7 +44,8 @@ def end(guest_id: UUID | None, email: str | None, everybody: bool, as_json: bool
         guest = known(view, "guest", str(guest_id), "portal guest list")
         organisation_id = guest.organisation_id
     staff_id = None if email is None else _staff(email)
-    with writing() as tx:
+
+    def change(tx: Tx) -> int:
         at = clock.protocol_now()
         if guest_id is not None:
             ended = end_sessions_of_guests(tx, [guest_id], at)
@@ -57,6 +58,9 @@ def end(guest_id: UUID | None, email: str | None, everybody: bool, as_json: bool
             "session.ended", organisation_id=organisation_id, guest_id=guest_id, data=whose
         )
         record(tx, [event])
+        return ended
+
+    ended = write(change)
     say_row({"sessions_ended": ended}, as_json, f"{ended} sessions ended.")
 
 

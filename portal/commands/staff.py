@@ -2,11 +2,12 @@
 
 import click
 
-from portal.commands._shared import in_portal, json_option, known, say_row, say_rows, writing
+from portal.commands._shared import in_portal, json_option, known, say_row, say_rows, write
 from portal.foundation import clock
 from portal.foundation.current import current_settings
 from portal.foundation.db import db
 from portal.foundation.text import BadText, canonical_email
+from portal.foundation.transaction import Tx
 from portal.lifecycle.changes import let_go
 from portal.sign_in.changes import end_sessions_of_staff
 from portal.staff import changes, queries
@@ -31,8 +32,8 @@ def staff() -> None:
 def add(email: str, name: str, role: str, subject: str | None, as_json: bool) -> None:
     """Add an employee, or give one who is here a further role."""
     settings = current_settings()
-    with writing() as tx:
-        added = changes.add_staff(
+    added = write(
+        lambda tx: changes.add_staff(
             tx,
             email=email,
             name=name,
@@ -42,6 +43,7 @@ def add(email: str, name: str, role: str, subject: str | None, as_json: bool) ->
             at=clock.protocol_now(),
             subject=subject,
         )
+    )
     row = known(queries.staff_by_id(db.session(), added.staff_id), "employee", email, "")
     done = f"{row.name} is {role_words(row.is_sponsor, row.is_admin)} here."
     if added.link_mailed:
@@ -58,9 +60,12 @@ def add(email: str, name: str, role: str, subject: str | None, as_json: bool) ->
 def remove(email: str, as_json: bool) -> None:
     """Remove an employee; what they vouch for goes to another sponsor of the organisation."""
     row = _by_email(email)
-    with writing() as tx:
-        handed_over, ended = let_go(tx, row.id)
-        sessions = end_sessions_of_staff(tx, [row.id], clock.protocol_now())
+
+    def change(tx: Tx) -> tuple[tuple[int, int], int]:
+        moved = let_go(tx, row.id)
+        return moved, end_sessions_of_staff(tx, [row.id], clock.protocol_now())
+
+    (handed_over, ended), sessions = write(change)
     done = {
         "id": row.id,
         "email": row.email,
@@ -105,8 +110,7 @@ def sign_in_link(email: str, as_json: bool) -> None:
     The session that it opens lasts an hour.
     """
     row = _by_email(email)
-    with writing() as tx:
-        link = changes.make_sign_in_link(tx, row.id, at=clock.protocol_now())
+    link = write(lambda tx: changes.make_sign_in_link(tx, row.id, at=clock.protocol_now()))
     url = link.url(current_settings().public_url)
     say_row({"url": url, "expires_at": link.expires_at}, as_json, url)
     if not as_json:

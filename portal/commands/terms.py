@@ -4,7 +4,7 @@ from typing import IO
 
 import click
 
-from portal.commands._shared import in_portal, json_option, read_text, say_row, shell_actor, writing
+from portal.commands._shared import in_portal, json_option, read_text, say_row, shell_actor, write
 from portal.foundation.db import db
 from portal.trust import changes, queries
 
@@ -24,8 +24,7 @@ def publish(file: IO[str], as_json: bool) -> None:
     Guests are asked for it at their next request.
     """
     body = read_text(file, "the terms")
-    with writing() as tx:
-        version = changes.publish_terms(tx, body, published_by=shell_actor().text)
+    version = write(lambda tx: changes.publish_terms(tx, body, published_by=shell_actor().text))
     say_row(
         {"version": version},
         as_json,

@@ -1,19 +1,26 @@
 """`portal guest`: what scripts read, and what people are told."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from uuid import UUID
 
 import click
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from portal.commands._shared import PortalGroup
 from portal.commands.guest import guest as guest_commands
 from portal.foundation import clock
+from portal.guests.changes import lock_places
+from portal.guests.queries import lock
 from portal.guests.rules import State
-from portal.sponsorship.changes import deciding
+from portal.sponsorship.changes import deciding, people
+from portal.sponsorship.queries import SponsorshipRow
+from tests.infra.ports import wait_until
+from tests.racing import beside, somebody_waits
 from tests.scene import Partner, Scene
 
 Run = Callable[..., Result]
@@ -173,3 +180,37 @@ def test_every_command_has_help():
     assert all(
         isinstance(one, click.Command) and one.help for one in guest_commands.commands.values()
     )
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_command_that_met_a_deadlock_is_carried_out_once_more(
+    run: Run, scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    """The database takes this one back of two that wait for each other; it is written down once."""
+    acme = scene.partner("acme")
+    jane = approved(scene, acme)
+    read, turns = people.open_rows, []
+
+    def turn_round() -> None:
+        with Scene(now=scene.now).tx() as tx:
+            lock_places(tx, acme.id)
+            lock(tx, [jane])
+
+    other, faults = beside(turn_round)
+
+    def late(session: Session, guest_ids: Iterable[UUID]) -> list[SponsorshipRow]:
+        turns.append(1)
+        if len(turns) == 1:
+            # The other one is patient, so this one is taken back.
+            session.execute(text("set local deadlock_timeout = '50ms'"))
+            other.start()
+            wait_until(somebody_waits, "the other one waits")
+        return read(session, guest_ids)
+
+    monkeypatch.setattr(people, "open_rows", late)
+    result = run("remove", str(jane), "--reason", "Left")
+    other.join(20)
+    assert (result.exit_code, result.stderr, faults) == (0, "", [])
+    assert len(turns) == 2
+    assert scene.row(jane).state == State.REMOVED
+    assert scene.event_names(jane).count("guest.removed") == 1

@@ -22,7 +22,7 @@ from portal.commands._shared import (
     say_rows,
     shell_actor,
     table,
-    writing,
+    write,
 )
 from portal.foundation import clock
 from portal.foundation.current import current_settings
@@ -55,8 +55,7 @@ class TestContext:
         seen: list[object] = []
 
         def look() -> None:
-            with writing() as tx:
-                seen.extend([current_settings().public_url, tx.actor.kind])
+            write(lambda tx: seen.extend([current_settings().public_url, tx.actor.kind]))
             seen.append((clock.policy_now() - clock.protocol_now()).total_seconds())
 
         result = run(look)
