@@ -180,6 +180,8 @@ def pass_on(
 ) -> None:
     """Give sponsorships another sponsor, and tell them, unless they took it on themselves.
 
+    A review that somebody else was asked about already is asked of them as well.
+
     Args:
         tx: the open transaction.
         rows: which, as before, and whom each goes to.
@@ -189,9 +191,17 @@ def pass_on(
     writing.change(
         tx,
         "sponsorship.handed_over",
-        [Change(row, row.state, {"sponsor_id": to}) for row, to in rows],
+        [
+            Change(row, row.state, {"sponsor_id": to, **(_ask_anew(tx, row) if to != by else {})})
+            for row, to in rows
+        ],
     )
     tell_handed_over(tx, rows, guests, by)
+
+
+def _ask_anew(tx: Tx, row: SponsorshipRow) -> dict[str, object]:
+    asked = row.review_due_at is not None and row.review_ask_at is None
+    return {"review_ask_at": tx.now} if asked else {}
 
 
 def change_last_day(tx: Tx, sponsorship_id: UUID, staff_id: UUID, last_day: date) -> Lost | None:

@@ -1,4 +1,4 @@
-"""Ask sponsors whether they still vouch, once for each review."""
+"""Ask sponsors whether they still vouch, each of them once for each review."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -45,11 +45,13 @@ def _tell(tx: Tx, rows: list[SponsorshipRow], guests: dict[UUID, GuestRow]) -> N
     messages = []
     for row in rows:
         assert row.review_due_at is not None
-        once = f"sponsor.review:{row.id}:{row.review_due_at.isoformat()}"
+        once = f"sponsor.review:{row.id}:{row.review_due_at.isoformat()}:{row.sponsor_id}"
+        # Whoever is asked late, or took it over, has until the end itself.
+        due_at = row.review_due_at if row.review_due_at > tx.now else ends[row.id]
         payload = {
             "guest_name": display_name(guests[row.guest_id]),
             "organisation": names[row.organisation_id],
-            "due_at": row.review_due_at.isoformat(),
+            "due_at": due_at.isoformat(),
             "ends_at": ends[row.id].isoformat(),
             "sponsorship_id": str(row.id),
         }
