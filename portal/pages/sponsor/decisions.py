@@ -17,7 +17,15 @@ from portal.guests.rules import State
 from portal.pages.sponsor.desk import Desk, bound, given, grants_of, is_in, offered, others
 from portal.pages.sponsor.forms import ApproveForm, HandOverForm, ReasonForm
 from portal.pages.sponsor.paging import after, before, going_on
-from portal.pages.sponsor.rights import Stale, decide, require_seen, seen_of, their_sponsorship
+from portal.pages.sponsor.rights import (
+    Stale,
+    decide,
+    proposed_to,
+    require_proposed,
+    require_seen,
+    seen_of,
+    their_sponsorship,
+)
 from portal.pages.sponsor.running import decided
 from portal.pages.viewer import StaffViewer, current
 from portal.sponsorship.changes import deciding
@@ -95,7 +103,12 @@ class Question:
         seen = seen_of(db.session(), sponsorship.id)
         ticked = [grant.offer_id for grant in grants]
         self.approve = ApproveForm(
-            prefix="approve-", **given(sent=sent == "approve", may_use=ticked)
+            prefix="approve-",
+            **given(
+                sent=sent == "approve",
+                seen=proposed_to(db.session(), sponsorship.id),
+                may_use=ticked,
+            ),
         )
         bound(
             self.approve,
@@ -115,8 +128,10 @@ class Question:
         alive = standing.state in (State.PENDING, State.ACTIVE) or standing.hold
         return self.sponsorship.awaits_decision and self.sponsorship.end[0] > self.now and alive
 
-    def page(self, status: int = 200, *, overtaken: bool = False) -> ResponseReturnValue:
-        """Show it."""
+    def page(
+        self, status: int = 200, *, overtaken: bool = False, anew: bool = False
+    ) -> ResponseReturnValue:
+        """Show it; also that somebody was quicker, or that something else is proposed by now."""
         page = render_template(
             "sponsor/decision.html",
             question=self,
@@ -126,6 +141,7 @@ class Question:
             vouched=queries.count_vouched(db.session(), me().id, self.organisation.id),
             earlier=[row for row in self.guest.sponsorships if row.id != self.sponsorship.id],
             overtaken=overtaken,
+            anew=anew,
             host=settings_of(current_app).host_name,
             mine=self.sponsorship.sponsor_id == me().id,
             now=self.now,
@@ -146,11 +162,19 @@ def approve(sponsorship_id: UUID) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return question.again(422)
     day = form.day
+
+    def change(tx: Tx, staff_id: UUID) -> Lost | None:
+        require_proposed(tx, sponsorship_id, form.seen.data, form.chosen, staff_id)
+        return deciding.approve(tx, sponsorship_id, staff_id, day, form.chosen)
+
     try:
-        lost = decide(lambda tx, me_: deciding.approve(tx, sponsorship_id, me_, day, form.chosen))
+        lost = decide(change)
     except Refused as refused:
         form.refuse(refused)
         return question.again(422)
+    except Stale:
+        fresh = Question(*their_sponsorship(sponsorship_id))
+        return fresh.page(409, anew=True) if fresh.stands else decided(sponsorship_id, 409)
     if lost is not None:
         return decided(sponsorship_id, 409)
     until = last_day_words(day, question.sponsorship.time_zone)

@@ -101,8 +101,8 @@ def _label(offer: OfferRow, grant: GrantRow | None) -> Markup:
     return Markup('{} <span class="note">{}</span>').format(name, note)
 
 
-class ApproveForm(LastDayForm, MayUseForm):
-    """Vouch for somebody until a day, for some of what is offered."""
+class ApproveForm(LastDayForm, MayUseForm, Seen):
+    """Vouch for somebody until a day, for some of what is offered; holds what was proposed."""
 
 
 class VouchForm(LastDayForm, MayUseForm):

@@ -1,6 +1,6 @@
 """Whose page it is, and carrying a decision out: what is not theirs is nowhere, and audited."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NoReturn, TypeVar
 from uuid import UUID
 
@@ -106,4 +106,31 @@ def require_seen(
     """
     deciding.hold(tx, sponsorship_id, staff_id, *others)
     if seen_of(tx.session, sponsorship_id) != seen:
+        raise Stale
+
+
+def proposed_to(session: Session, sponsorship_id: UUID) -> str:
+    """Return what stands proposed or given under a sponsorship: what an approval is about."""
+    grants = grants_under(session, [sponsorship_id])
+    return ",".join(sorted(str(grant.offer_id) for grant in grants))
+
+
+def require_proposed(
+    tx: Tx, sponsorship_id: UUID, seen: str | None, chosen: Collection[UUID], staff_id: UUID
+) -> None:
+    """Refuse an approval of what is not proposed any more, or past what was not seen.
+
+    Who signs in again meanwhile may be proposed something else: by a claim that changed. What
+    nobody chose and is gone is no matter.
+
+    Raises:
+        NotYours: the employee may not decide for this organisation.
+        Stale: so it is.
+    """
+    deciding.hold(tx, sponsorship_id, staff_id)
+    row = get(tx.session, sponsorship_id)
+    if seen is None or row is None or not row.awaits_decision:
+        return
+    was, now = (set(text.split(",")) for text in (seen, proposed_to(tx.session, sponsorship_id)))
+    if now - was - {""} or (was - now) & {str(one) for one in chosen}:
         raise Stale
