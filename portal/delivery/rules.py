@@ -58,7 +58,7 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
         ),
         "sponsor.review": _shape("guest_name organisation due_at ends_at sponsorship_id"),
         "sponsor.guest_suspended": _shape(
-            "guest_name guest_email organisation reason since guest_id"
+            "guest_name guest_email organisation reason since removed_at guest_id"
         ),
         "sponsor.guest_stopped": _shape(
             "guest_name guest_email organisation by reason since out_since waited stays removes_at "
@@ -137,6 +137,7 @@ SINCE_ADDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "guest.removed": ("since", "out_since", "waited"),
         "guest.resumed": ("expires_at",),
+        "sponsor.guest_suspended": ("removed_at",),
         "sponsor.guest_stopped": ("out_since",),
         "sponsor.handed_over": ("ends_at", "lapses_at"),
         "sponsor.knocked": ("held",),

@@ -136,6 +136,7 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "ends_at": instant,
         "expires_at": instant,
         "removes_at": optional(instant),
+        "removed_at": optional(instant),
         "since": instant,
         "out_since": optional(instant),
         "until": instant,

@@ -33,7 +33,12 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
         "sponsorship_id": SPONSORSHIP,
     },
     "sponsor.guest_suspended": _ADDRESSED
-    | {"reason": "inactive", "since": "2026-11-02T13:05:00Z", "guest_id": GUEST},
+    | {
+        "reason": "inactive",
+        "since": "2026-11-02T13:05:00Z",
+        "removed_at": None,
+        "guest_id": GUEST,
+    },
     "sponsor.guest_stopped": _ADDRESSED
     | {
         "by": "Ada Byron",

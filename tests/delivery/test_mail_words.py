@@ -201,6 +201,17 @@ def test_whoever_only_waited_reads_of_their_request(part, render, reason: str, w
     assert "only somebody there can let you in." in text_of(mail, part)
 
 
+@pytest.mark.parametrize("part", ["plain", "html"])
+def test_who_is_removed_by_then_is_not_said_to_be_removed_later(part, render):
+    """No sweep ran for a month: one mail says since when they are out, and that they are gone."""
+    gone = text_of(render("sponsor.guest_suspended", removed_at="2026-12-02T13:05:00Z"), part)
+    assert "On 2 December 2026, 13:05 UTC they were removed" in gone
+    assert "30 days after it was closed the guest is removed" not in gone
+    assert "30 days after it was closed the guest is removed" in text_of(
+        render("sponsor.guest_suspended"), part
+    )
+
+
 def test_what_is_handed_over_says_by_whom_and_until_when(render):
     """A colleague by name; where one has left, a sentence without a hole in it."""
     text = text_of(render("sponsor.handed_over"))

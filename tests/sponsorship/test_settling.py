@@ -139,7 +139,28 @@ def test_thirty_days_later(scene: Scene, swept: bool):
     assert scene.seats(acme) == (0, 0)
     assert len(scene.mails("guest.removed")) == 1
     assert len(scene.mails("guest.suspended")) == int(swept)
+    (mail,) = scene.mails("sponsor.guest_suspended")
+    assert (mail.payload["reason"], mail.payload["since"]) == ("expired", at.isoformat())
+    removed_at = (at + REMOVED_AFTER).isoformat()
+    assert mail.payload["removed_at"] == (None if swept else removed_at)
     assert folded(scene.session) == kept(scene.session)
+
+
+@pytest.mark.parametrize("swept", [True, False])
+def test_j04_whose_word_was_over_before_is_not_told_of_a_suspension(scene: Scene, swept: bool):
+    """However long no sweep ran: told is who vouched when access ended, and nobody else."""
+    ada, ben = scene.staff("ada"), scene.staff("ben")
+    acme = scene.partner(sponsors=(ada, ben), lead=ada, inactivity_days=900)
+    jane = scene.active(acme, days=10)
+    with scene.as_staff(ben) as tx:
+        vouch(tx, jane, ben, scene.day(20), ())
+    first, second = (one.expires_at for one in reversed(scene.sponsorships(jane)))
+    for at in (first, second):
+        scene.now = at
+        if swept or at == second:
+            scene.sweep()
+    assert scene.row(jane).state == State.SUSPENDED
+    assert [mail.to for mail in scene.mails("sponsor.guest_suspended")] == ["ben@host.example"]
 
 
 @pytest.mark.parametrize("swept", [True, False])

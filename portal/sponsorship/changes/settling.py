@@ -33,6 +33,7 @@ from portal.sponsorship.rules import (
     GuestMoves,
     SponsorshipEnds,
     Standing,
+    Step,
     due_steps,
     latest_expiry,
 )
@@ -89,12 +90,7 @@ def settle(tx: Tx, guest_ids: Iterable[UUID]) -> dict[UUID, GuestRow]:
         _move(tx, moving)
         if moving:
             now.update((guest.id, guest) for guest in lock(tx, [one.id for one, _ in moving]))
-    moves = {
-        key: own
-        for key, due in steps.items()
-        if (own := [step for step in due if isinstance(step, GuestMoves)])
-    }
-    _tell(tx, [(guests[key], own) for key, own in moves.items()], list(rows.values()))
+    _tell(tx, [(guests[key], due) for key, due in steps.items()], rows)
     return now
 
 
@@ -172,55 +168,70 @@ def _columns(guest: GuestRow, step: GuestMoves) -> dict[str, object]:
 
 def _tell(
     tx: Tx,
-    moved: Sequence[tuple[GuestRow, Sequence[GuestMoves]]],
-    sponsorships: Sequence[SponsorshipRow],
+    settled: Sequence[tuple[GuestRow, Sequence[Step]]],
+    sponsorships: Mapping[UUID, SponsorshipRow],
 ) -> None:
-    """Tell each guest, as before the moves, and whoever vouched or was asked, of the last one."""
+    """Tell each guest, as before the steps, of the last move, and sponsors of what they lost."""
+    moved = [
+        (guest, steps)
+        for guest, steps in settled
+        if any(isinstance(step, GuestMoves) for step in steps)
+    ]
     if not moved:
         return
     organisations = organisation_names(tx.session, {guest.organisation_id for guest, _ in moved})
-    people = staff_people(tx.session, {row.sponsor_id for row in sponsorships})
-    vouched: dict[UUID, list[Person]] = {}
-    for row in sponsorships:
-        vouched.setdefault(row.guest_id, []).append(people[row.sponsor_id])
+    people = staff_people(tx.session, {row.sponsor_id for row in sponsorships.values()})
+    sponsors = {row.id: people[row.sponsor_id] for row in sponsorships.values()}
     messages = []
     for guest, steps in moved:
-        messages += _messages(
-            guest, steps, organisations[guest.organisation_id], vouched.get(guest.id, [])
-        )
+        messages += _messages(guest, steps, organisations[guest.organisation_id], sponsors)
     put(tx, messages)
 
 
 def _messages(
-    guest: GuestRow, steps: Sequence[GuestMoves], organisation: str, sponsors: Sequence[Person]
+    guest: GuestRow, steps: Sequence[Step], organisation: str, sponsors: Mapping[UUID, Person]
 ) -> list[Message]:
-    *before, step = steps
-    once = f"{guest.id}:{step.at.isoformat()}"
+    *before, last = [step for step in steps if isinstance(step, GuestMoves)]
     about = {
         "organisation": organisation,
-        "reason": str(step.reason),
-        "since": step.at.isoformat(),
         "waited": guest.state == State.PENDING,
         "out_since": before[0].at.isoformat() if before else out_since(guest),
+        "removed_at": last.at.isoformat() if before else None,
         "guest_id": str(guest.id),
         "guest_name": guest.name or guest.email or "",
         "guest_email": guest.email or "",
     }
-    lapsed = step.reason == Reason.LAPSED
+    lapsed = last.reason == Reason.LAPSED
     messages = []
     if guest.email:
-        kind = f"guest.{'lapsed' if lapsed else step.state}"
-        messages.append(Message(kind, guest.email, f"{kind}:{once}", _told(kind, about)))
+        kind = f"guest.{'lapsed' if lapsed else last.state}"
+        messages.append(_message(kind, guest.email, about, guest, last))
     # A contract's end is told to sponsors once, with the count, not once a guest.
-    if step.state == State.SUSPENDED or lapsed:
+    if before or last.state == State.SUSPENDED or lapsed:
         kind = "sponsor.request_lapsed" if lapsed else "sponsor.guest_suspended"
+        move = (*before, last)[0]
+        # Whose word ended before that lost nobody then: whenever a sweep ran, the same are told.
+        lost = {
+            sponsors[step.sponsorship_id]
+            for step in steps
+            if isinstance(step, SponsorshipEnds) and step.at == move.at
+        }
         messages += [
-            Message(kind, sponsor.email, f"{kind}:{once}:{sponsor.id}", _told(kind, about))
-            for sponsor in {one.id: one for one in sponsors}.values()
+            _message(kind, sponsor.email, about, guest, move, f":{sponsor.id}")
+            for sponsor in sorted(lost, key=lambda one: one.id)
         ]
     return messages
 
 
-def _told(kind: str, about: Mapping[str, object]) -> dict[str, object]:
-    """Return what a mail of this kind says of it."""
-    return {key: about[key] for key in KINDS[kind].required}
+def _message(
+    kind: str,
+    to: str,
+    about: Mapping[str, object],
+    guest: GuestRow,
+    move: GuestMoves,
+    further: str = "",
+) -> Message:
+    """Return what a mail of this kind says of a move, put once."""
+    said = {**about, "reason": str(move.reason), "since": move.at.isoformat()}
+    once = f"{kind}:{guest.id}:{move.at.isoformat()}{further}"
+    return Message(kind, to, once, {key: said[key] for key in KINDS[kind].required})
