@@ -131,10 +131,13 @@ class Oracle(Door):
         organisation = self.organisations[slug]
         if sponsor not in self.able(organisation):
             return "not yours"
-        doubled = any(word.awaits or word.sponsor == sponsor for word in person.open)
+        contract = organisation.running(self.now)
+        doubled = any(
+            word.awaits or (word.sponsor == sponsor and word.contract is contract)
+            for word in person.open
+        )
         if person.hold or person.state not in ("active", "suspended") or doubled:
             return "refused guest"
-        contract = organisation.running(self.now)
         if contract is None or not organisation.day_fits(contract, day, self.now):
             return "refused last_day"
         word = Word(

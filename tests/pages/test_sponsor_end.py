@@ -3,12 +3,12 @@
 import pytest
 
 from portal.guests.rules import State
-from portal.lifecycle.changes import suspend_organisation
+from portal.lifecycle.changes import change_contract, suspend_organisation
 from portal.sponsorship.changes import deciding, people
 from portal.sponsorship.changes.requesting import vouch
 from tests.pages.stage import Stage, said
 
-STAYS = "they stay a guest on the word of somebody else"
+STAYS = "they stay a guest, since another word stands"
 OUT = "is out at once and told"
 
 
@@ -69,7 +69,7 @@ def test_who_stays_a_guest_is_not_called_out(two: Stage, why: str):
     assert two.scene.row(two.jane).state == before
     text = said(two.client, page_of(two))
     assert "This sponsorship has ended" in text
-    assert "stays a guest: somebody else vouches for them" in text
+    assert "stays a guest: another one stands" in text
     assert "is out, and told" not in text
 
 
@@ -84,3 +84,25 @@ def test_what_end_says_is_what_it_does(two: Stage, policy_clock):
     done = two.scene.run(deciding.end, own(two).id, two.acme.sponsor, "Over", by=two.acme.sponsor)
     assert done is None
     assert two.scene.row(two.jane).state == State.REMOVED
+
+
+def test_a_sponsor_goes_on_under_the_contract_that_follows(stage: Stage):
+    """The page offers it once there is one; then the old word may be ended, or end by itself."""
+    stage.scene.policy(stage.acme, inactivity_days=400)
+    last_day = stage.scene.day(60)
+    stage.scene.run(
+        change_contract, stage.acme.contract_id, last_day=last_day, open_ended=False, by=stage.ben
+    )
+    stage.approve(stage.jane, stage.acme.sponsor, days=50)
+    page = page_of(stage)
+    assert "Go on vouching" not in said(stage.client, page)
+    stage.scene.contract(stage.acme, "C-2", last_day=stage.scene.day(300))
+    assert "Go on vouching under contract C-2" in said(stage.client, page)
+    day = stage.scene.day(200).isoformat()
+    answer = stage.client.submit(page, {"vouch-last_day": day}, to="/vouch")
+    assert answer.status_code == 303
+    text = said(stage.client, page)
+    assert "You vouch for Jane Roe until" in text
+    assert "Go on vouching" not in text
+    assert STAYS in text
+    assert stage.scene.sponsorship(stage.jane).last_day.isoformat() == day

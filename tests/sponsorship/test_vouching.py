@@ -133,6 +133,34 @@ class TestVouch:
         assert refused.value.field == "guest"
         assert kept(scene.session) == before
 
+    @pytest.mark.parametrize("swept", [True, False])
+    def test_under_the_contract_that_follows(self, scene: Scene, *, swept: bool):
+        """A contract is replaced: whoever vouches goes on under the new one, before the old ends.
+
+        Else everybody would be removed with it, however soon it was known.
+        """
+        acme = scene.partner(last_day=scene.day(30), inactivity_days=400)
+        jane, john = scene.active(acme, "jane", days=30), scene.active(acme, "john", days=30)
+        sam = acme.sponsor
+        with pytest.raises(Refused, match="to extend already"), scene.as_staff(sam) as tx:
+            vouch(tx, jane, sam, scene.day(30), ())
+        second = scene.contract(acme, "C-2", last_day=scene.day(300))
+        with scene.as_staff(sam) as tx:
+            vouch(tx, jane, sam, scene.day(200), ())
+        with pytest.raises(Refused, match="to extend already"), scene.as_staff(sam) as tx:
+            vouch(tx, jane, sam, scene.day(210), ())
+        assert scene.sponsorship(jane).contract_id == second
+        scene.later(days=40)
+        if swept:
+            scene.sweep()
+        assert scene.access(jane).allowed
+        assert scene.access(jane).until == scene.sponsorship(jane).review_ends_at
+        assert not scene.access(john).allowed
+        scene.sweep()
+        assert (scene.row(jane).state, scene.row(john).state) == (State.ACTIVE, State.REMOVED)
+        assert [one.state for one in scene.sponsorships(jane)] == [Standing.ACTIVE, Standing.ENDED]
+        assert folded(scene.session) == kept(scene.session)
+
     def test_not_without_a_contract(self, scene: Scene):
         acme = scene.partner(last_day=scene.day(30), inactivity_days=5)
         jane = scene.active(acme, days=20)

@@ -162,28 +162,49 @@ class Desk:
         offered(self.choose, self.organisation, grants)
 
     @cached_property
+    def contract(self) -> ContractFacts | None:
+        """The contract under which somebody would vouch anew."""
+        return running_contract(db.session(), self.organisation.id, self.now)
+
+    @cached_property
     def vouch(self) -> VouchForm:
         """The form to vouch anew, with its bounds: most pages do without."""
         form = VouchForm(prefix="vouch-", **given(sent=self._sent == "vouch"))
-        contract = running_contract(db.session(), self.organisation.id, self.now)
-        if contract is not None:
-            bound(form, contract, self.organisation, self.now)
+        if self.contract is not None:
+            bound(form, self.contract, self.organisation, self.now)
         offered(form, self.organisation, [])
         return form
 
     @property
     def may_vouch(self) -> bool:
-        """Say whether vouching anew makes sense: suspended by time, or in on others' word."""
+        """Say whether vouching anew makes sense: suspended by time, or in on others' word.
+
+        Or on one's own under a contract that another one follows.
+        """
         standing = self.guest.decision.standing
         if standing.hold or standing.state not in (State.ACTIVE, State.SUSPENDED):
             return False
         if standing.state == State.SUSPENDED:
             return True
-        return not any(
-            one.awaits_decision or one.sponsor_id == me().id
-            for one in self.guest.sponsorships
-            if one.open is not None and one.end[0] > self.now
-        )
+        if any(one.awaits_decision for one in self._open):
+            return False
+        own = {one.contract_id for one in self._own}
+        return not own or (self.contract is not None and self.contract.id not in own)
+
+    @property
+    def goes_on(self) -> bool:
+        """Say whether vouching anew is to go on under another contract than that of one's word."""
+        return bool(self._own)
+
+    @property
+    def _open(self) -> list[SponsorshipView]:
+        return [
+            one for one in self.guest.sponsorships if one.open is not None and one.end[0] > self.now
+        ]
+
+    @property
+    def _own(self) -> list[SponsorshipView]:
+        return [one for one in self._open if one.sponsor_id == me().id]
 
     def page(self, status: int = 200, *, overtaken: bool = False) -> ResponseReturnValue:
         """Show it."""

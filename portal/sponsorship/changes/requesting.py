@@ -128,6 +128,9 @@ def request(tx: Tx, asked: Request) -> OpenSponsorship:
 def vouch(tx: Tx, guest_id: UUID, staff_id: UUID, last_day: date, chosen: Collection[UUID]) -> None:
     """Vouch of one's own accord: for a guest whom time suspended, or beside another sponsor.
 
+    Also beside one's own word under another contract than the one that runs longest: where a new
+    contract follows an old one, whoever vouched goes on under it.
+
     Raises:
         NotYours, Refused: as ``approve``; Refused also where a human holds the guest, nobody
         is in to be vouched for, or no contract runs.
@@ -142,12 +145,13 @@ def vouch(tx: Tx, guest_id: UUID, staff_id: UUID, last_day: date, chosen: Collec
         raise Refused("guest", "This guest is held by a colleague. Lift the hold first")
     if guest.state not in (State.ACTIVE, State.SUSPENDED):
         raise Refused("guest", "Only a guest who is in, or suspended, can be vouched for")
+    contract = running_contract(tx.session, guest.organisation_id, tx.now)
+    under = None if contract is None else contract.id
     if any(
-        row.sponsor_id == staff_id or row.awaits_decision
+        row.awaits_decision or (row.sponsor_id == staff_id and row.contract_id == under)
         for row in open_rows(tx.session, [guest_id])
     ):
         raise Refused("guest", "There is a sponsorship to decide on or to extend already")
-    contract = running_contract(tx.session, guest.organisation_id, tx.now)
     if contract is None:
         raise Refused("last_day", "No contract is running. Ask an admin to enter the new one")
     policy = policy_for(tx.session, guest.organisation_id)
