@@ -205,6 +205,33 @@ class TestRemoving:
         assert (row.state, row.roles) == ("left", ())
         assert queries.staff_by_email(db.session, "ada@host.example") is None
 
+    def test_the_last_admin_who_can_change_anything_stays(self):
+        """Another one, whose role the host's provider does not say any more, only looks."""
+        with writing() as tx:
+            ada = factories.admin(tx)
+            eve = add(tx, email="eve@host.example", role="admin", subject="s1").staff_id
+            changes.arrive(tx, replace(CLAIMS, email="eve@host.example"), BY_CLAIM, at=NOW)
+            with pytest.raises(Refused, match="last admin whose role is confirmed"):
+                changes.remove(tx, ada)
+            bob = factories.admin(tx, "bob@host.example")
+            changes.remove(tx, ada)
+            changes.remove(tx, eve)
+            with pytest.raises(Refused, match="is the last admin: make"):
+                changes.remove(tx, bob)
+
+    def test_of_two_whose_roles_nobody_says_one_may_leave(self):
+        """Neither can change anything: only at the server's shell somebody can."""
+        with writing() as tx:
+            for number, name in (("s1", "ada"), ("s2", "eve")):
+                email = f"{name}@host.example"
+                add(tx, email=email, role="admin", subject=number)
+                claims = replace(CLAIMS, subject=number, email=email)
+                changes.arrive(tx, claims, BY_CLAIM, at=NOW)
+            first, second = (one.id for one in queries.admins(db.session))
+            changes.remove(tx, first)
+            with pytest.raises(Refused, match="last admin"):
+                changes.remove(tx, second)
+
     def test_a_sponsor_leaves_with_their_links(self):
         """What was mailed to them opens nothing any more."""
         with writing() as tx:

@@ -216,19 +216,25 @@ def remove(tx: Tx, staff_id: UUID) -> None:
     """Let an employee go; what that does to sessions and guests stands in ``lifecycle``.
 
     Raises:
-        Refused: they have left already, or are the last admin.
+        Refused: they have left already, or are the last admin, or the last whose role is sure.
     """
-    heads = tx.session.scalars(
-        select(Staff.id)
-        .where(Staff.state == "active", Staff.is_admin.is_(True))
-        .order_by(Staff.id)
-        .with_for_update(key_share=True)
-    ).all()
+    heads = dict(
+        tx.session.execute(
+            select(Staff.id, Staff.roles_unknown)
+            .where(Staff.state == "active", Staff.is_admin.is_(True))
+            .order_by(Staff.id)
+            .with_for_update(key_share=True)
+        ).all()
+    )
     row = _locked(tx, Staff.id == staff_id)
     if row is None or row.state != "active":
         raise Refused("email", "This employee has left already")
-    if list(heads) == [staff_id]:
-        raise Refused("email", f"{row.email} is the last admin: make somebody else an admin first")
+    unknown = heads.pop(staff_id, None)
+    # One whose role nobody says any more looks, and changes nothing.
+    if unknown is not None and (not heads or (not unknown and all(heads.values()))):
+        which = " whose role is confirmed" if heads else ""
+        todo = "make somebody else an admin first"
+        raise Refused("email", f"{row.email} is the last admin{which}: {todo}")
     sets = edit(
         tx,
         row,
