@@ -190,34 +190,45 @@ def set_(slug: str, as_json: bool, **given: Any) -> None:
         raise click.UsageError("Say what to change, such as --name NAME or --contract-end DATE")
     row = by_slug(slug)
     before = _organisation.as_dict(row)
-    moved = write(lambda tx: _change(tx, row, given))
+    named, shut_out = write(lambda tx: _change(tx, row, given))
     row = by_slug(slug)
     after = _organisation.as_dict(row)
     same = f"Nothing is changed: that is how {row.name} stands already."
     done = f"{row.name} is changed."
-    if any(moved):
-        done += (
-            " Sponsors with an address in its domains cannot decide for it: "
-            f"{moved[0]} sponsorships handed over, {moved[1]} ended for want of another sponsor."
-        )
+    for why, moved in (
+        ("Who is not named any more decides no more", named),
+        ("Sponsors with an address in its domains cannot decide for it", shut_out),
+    ):
+        if any(moved):
+            done += (
+                f" {why}: {moved[0]} sponsorships handed over, {moved[1]} ended for want of "
+                "another sponsor."
+            )
     say_row(after, as_json, same if after == before else done)
 
 
-def _change(tx: Tx, row: OrganisationRow, given: Mapping[str, Any]) -> tuple[int, int]:
-    """Change what is said; return how many sponsorships that handed over, and how many it ended."""
+def _change(
+    tx: Tx, row: OrganisationRow, given: Mapping[str, Any]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Change what is said; return what of sponsorships was handed over, and what ended.
+
+    Because somebody is not named any more, and because of the domains.
+    """
+    named = shut_out = (0, 0)
     # What touches guests comes first: they are locked before their organisation, everywhere.
     if any(given[name] not in (None, False) for name in _CONTRACT):
         _set_contract(tx, row, given)
     if given["sponsors"] or given["deputy"] is not None or given["lead"] is not None:
-        _name_sponsors(tx, row.id, given)
-    moved = set_domains(tx, row.id, **_domains(given)) if given["domains"] else (0, 0)
+        named = _name_sponsors(tx, row.id, given)
+    if given["domains"]:
+        shut_out = set_domains(tx, row.id, **_domains(given))
     if given["domains"] and given["sponsors"]:
         _name_sponsors(tx, row.id, given)  # held against the domains that count now
     changes.change_organisation(tx, row.id, name=given["name"], unlisted=given["unlisted"])
     # It counts from the next period: dates that stand on rows stay.
     if changes.set_policy(tx, row.id, _policy(given)) & STRENGTH_FIELDS:
         end_weak_sessions(tx, row.id, clock.protocol_now())
-    return moved
+    return named, shut_out
 
 
 _CONTRACT = (
@@ -279,7 +290,7 @@ def _set_contract(tx: Tx, row: OrganisationRow, given: Mapping[str, Any]) -> Non
         )
 
 
-def _name_sponsors(tx: Tx, organisation_id: UUID, given: Mapping[str, Any]) -> None:
+def _name_sponsors(tx: Tx, organisation_id: UUID, given: Mapping[str, Any]) -> tuple[int, int]:
     """Name who is said; who is not said about stays named."""
     named = queries.sponsors(tx.session, organisation_id)
     sponsors = [changes.sponsor_by_email(tx, "sponsor", one) for one in given["sponsors"]]
@@ -294,7 +305,9 @@ def _name_sponsors(tx: Tx, organisation_id: UUID, given: Mapping[str, Any]) -> N
         if given[field] is not None:
             email = given[field]
             kept[field] = changes.sponsor_by_email(tx, field, email) if email else None
-    name_sponsors(tx, organisation_id, sponsors=sponsors, deputy=kept["deputy"], lead=kept["lead"])
+    return name_sponsors(
+        tx, organisation_id, sponsors=sponsors, deputy=kept["deputy"], lead=kept["lead"]
+    )
 
 
 def _policy(given: Mapping[str, Any]) -> dict[str, Any]:

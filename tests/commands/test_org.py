@@ -335,6 +335,17 @@ def test_people_read_tables(shell: Shell, add_acme: Add):
     assert "is suspended (Sold)" in shell("org", "show", "acme")
 
 
+def test_whose_guests_go_to_somebody_else_is_said(shell: Shell):
+    """As on the page: what a former sponsor vouched for, and how much of it ended."""
+    scene = Scene(now=clock.policy_now())
+    eve, ben = scene.staff("eve"), scene.staff("ben")
+    jane = scene.guest(scene.partner(sponsors=[eve, ben], lead=eve))
+    said = shell("org", "set", "acme", "--sponsor", "ben@host.example", "--lead", "")
+    assert "Who is not named any more decides no more: 1 sponsorships handed over, 0 ended" in said
+    assert scene.sponsorship(jane).sponsor_id == ben
+    assert "handed over" not in shell("org", "set", "acme", "--lead", "ben@host.example")
+
+
 def test_a_domain_that_is_a_sponsors_own(shell: Shell):
     """What they vouch for goes on; a sponsor named in the same breath is held against it too."""
     scene = Scene(now=clock.policy_now())
