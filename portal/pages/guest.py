@@ -18,7 +18,7 @@ from portal.pages.acting import act
 from portal.pages.ahead import What, ahead
 from portal.pages.viewer import GuestViewer, current
 from portal.sponsorship.changes.settling import settle
-from portal.trust.queries import TermsFacts, current_terms
+from portal.trust.queries import TermsFacts, current_terms, eligible_sponsors
 from portal.web.forms import CheckField, PortalForm
 from portal.web.guards import for_guest, me
 
@@ -53,8 +53,17 @@ def standing() -> ResponseReturnValue:
         now=now,
         What=What,
         Against=Against,
+        gone=_sponsor_gone(guest),
         host=settings_of(current_app).host_name,
     )
+
+
+def _sponsor_gone(guest: GuestView) -> bool:
+    """Say whether somebody without access would be sent to an employee who decides no more."""
+    if guest.decision.allowed or guest.leading is None:
+        return False
+    able = eligible_sponsors(db.session(), guest.organisation_id)
+    return guest.leading.sponsor_id not in {one.staff_id for one in able}
 
 
 @bp.get("/me/data")

@@ -8,7 +8,7 @@ from flask import Flask
 
 from portal.access.queries import guest_view
 from portal.foundation import clock
-from portal.lifecycle.changes import suspend_organisation, withdraw_offer
+from portal.lifecycle.changes import let_go, suspend_organisation, withdraw_offer
 from portal.pages.ahead import What, ahead
 from portal.sponsorship.changes import deciding, people
 from portal.trust import changes as trust
@@ -123,6 +123,20 @@ def test_a_suspended_organisation_is_nothing_about_them(stage: Stage):
     text = stage.me
     assert "Access for people of Acme is closed at the moment" in text
     assert "audit" not in text
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["suspended", "held"])
+def test_i11_nobody_is_sent_to_a_sponsor_who_has_left(stage: Stage, *, waits: bool):
+    """Whoever is suspended because nobody is left asks whom they work with."""
+    stage.approve()
+    if not waits:
+        stage.scene.run(people.suspend, stage.jane, "an audit", by=stage.acme.sponsor)
+        assert "Ask <bdi>sam-acme</bdi>" in stage.me
+    stage.scene.run(let_go, stage.acme.sponsor, by=stage.acme.sponsor)
+    text = stage.me
+    assert "Your access is suspended" in text
+    assert "sam-acme" not in text
+    assert "Ask your contact at" in text
 
 
 def test_removed_is_out_within_one_request(stage: Stage):
