@@ -10,7 +10,7 @@ from portal.access import queries
 from portal.access.queries import GuestView, SponsorshipView, views
 from portal.guests.models import Guest
 from portal.guests.rules import Reason, State
-from portal.lifecycle.changes import change_contract
+from portal.lifecycle.changes import change_contract, let_go, name_sponsors
 from portal.sponsorship.changes import deciding, people
 from portal.sponsorship.changes.requesting import vouch
 from portal.sponsorship.models import Grant
@@ -68,9 +68,12 @@ def expected_own(scene: Scene, staff_id: UUID) -> tuple[list[UUID], list[UUID]]:
     over: dict[UUID, list] = {}
     for guest, one in by_the_rules(scene, staff_id):
         given = one.state == Standing.ACTIVE and not one.awaits_decision
+        standing = guest.decision.standing
+        left = standing.state == State.SUSPENDED and standing.reason == Reason.SPONSOR_LEFT
+        if left and not standing.hold:
+            over.setdefault(guest.id, []).append(standing.since)
         if one.sponsor_id != staff_id or one.state not in (Standing.ACTIVE, Standing.ENDED):
             continue
-        standing = guest.decision.standing
         held = standing.state == State.SUSPENDED and standing.hold
         if standing.state == State.SUSPENDED and not held:
             over.setdefault(guest.id, []).append(one.end[0])
@@ -223,6 +226,35 @@ def test_whom_no_sweep_has_removed_yet_hides_nobody(*, swept: bool):
     mine = queries.sponsor_guests(scene.session, acme.sponsor, scene.now, limit=2)
     assert first in {one.guest.id for one in mine.over}
     assert own_pages(scene, acme.sponsor) == ([], [first, second], 0)
+
+
+def test_i11_whom_a_leaver_left_to_nobody_is_found_by_whoever_decides_next():
+    """Nobody else was there: who is named then finds them, and nobody of another organisation."""
+    scene = Scene()
+    ada, ben = scene.staff("Ada"), scene.staff("Ben")
+    acme = scene.partner("acme", sponsors=[ada], most_new_per_hour=100)
+    jane, held, gone = in_turn(scene, acme, "jane", "held", "gone")
+    for guest in (jane, held, gone):
+        approve(scene, guest, ada, days=40)
+    with scene.tx() as tx:
+        people.suspend(tx, held, "badge found in a taxi")
+        people.remove(tx, gone, "left")
+    with scene.tx() as tx:
+        assert let_go(tx, ada) == (0, 2)
+    scene.partner("bolt", sponsors=[scene.staff("Stranger")])
+    with scene.tx() as tx:
+        name_sponsors(tx, acme.id, sponsors=[ben])
+    assert own_pages(scene, ben) == ([], [jane], 0) == (*expected_own(scene, ben), 0)
+    assert own_pages(scene, ben, text="jane") == ([], [jane], 0)
+    assert own_pages(scene, ben, text="held") == ([], [], 0)
+    (one,) = queries.sponsor_guests(scene.session, ben, scene.now).over
+    assert one.sponsorship.state_reason == Reason.SPONSOR_LEFT
+    assert own_pages(scene, scene.staff("Stranger")) == ([], [], 0)
+    with scene.as_staff(ben) as tx:
+        vouch(tx, jane, ben, scene.day(30), [])
+    assert own_pages(scene, ben) == ([jane], [], 1)
+    scene.later(days=31)
+    assert own_pages(scene, ben) == ([], [jane], 0)
 
 
 def test_a_search_among_my_guests_finds_nobody_elses():

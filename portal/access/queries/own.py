@@ -1,4 +1,4 @@
-"""A sponsor's own guests: who is in on their word, and whom time suspended who was."""
+"""A sponsor's own guests: who is in on their word, whom time suspended, whom nobody has left."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
 )
 from sqlalchemy.orm import Session
 
@@ -25,7 +26,7 @@ from portal.access.queries.order import Place, beyond, end_in_sql
 from portal.access.queries.views import GuestView, SponsorshipView, views
 from portal.foundation.db import table_of
 from portal.guests.models import Guest
-from portal.guests.rules import State
+from portal.guests.rules import Reason, State
 from portal.sponsorship.models import Sponsorship
 from portal.sponsorship.queries import OPEN, is_due
 from portal.sponsorship.rules import Standing
@@ -37,7 +38,10 @@ INSIDE, OVER = 0, 1  # the parts of the list
 
 @dataclass(frozen=True, slots=True)
 class SponsorGuest:
-    """A guest, and of the sponsorships of the employee who reads the one that counts for them."""
+    """A guest, and of the sponsorships of the employee who reads the one that counts for them.
+
+    Of a guest whom a leaver left to nobody it is the latest.
+    """
 
     guest: GuestView
     sponsorship: SponsorshipView
@@ -51,7 +55,8 @@ class SponsorGuests:
         inside: who is in on the sponsor's word, or held by a human; what ends first first.
         inside_last: where they go on on another page, if they do.
         count: how many there are, on all pages.
-        over: who was, until time suspended them; who has been out for longest first.
+        over: who was, until time suspended them, and whom a leaver left to nobody; who has been
+            out for longest first.
         over_last: where they go on on another page, if they do.
     """
 
@@ -74,6 +79,8 @@ def sponsor_guests(
     """Return the guests whom an employee vouches for, what ends first first, by pages.
 
     Beside them those whom time suspended: they were in on this employee's word and may be again.
+    And those whose sponsor has left when there was nobody else: they are nobody's, so everybody
+    who decides there may vouch for them.
     Only of organisations that the employee may decide for. It is the same whether or not a sweep
     has run.
 
@@ -127,9 +134,12 @@ _Lines = Select[*tuple[Any, ...]]
 
 
 def _own(staff_id: UUID, text: str | None) -> ColumnElement[bool]:
-    named = Guest.id.in_(begins(text.strip())) if text and text.strip() else true()
     theirs = Sponsorship.organisation_id.in_(decided_by(staff_id))
-    return and_(Sponsorship.sponsor_id == staff_id, theirs, named)
+    return and_(Sponsorship.sponsor_id == staff_id, theirs, _named(text))
+
+
+def _named(text: str | None) -> ColumnElement[bool]:
+    return Guest.id.in_(begins(text.strip())) if text and text.strip() else true()
 
 
 def _given() -> ColumnElement[bool]:
@@ -151,6 +161,24 @@ def _inside(staff_id: UUID, now: datetime, text: str | None) -> _Lines:
 
 
 def _over(staff_id: UUID, now: datetime, text: str | None) -> _Lines:
+    """Return guests who may be vouched for again, each once, since when they had no word."""
+    lines = union_all(_suspended(staff_id, now, text), _left(staff_id, now, text)).subquery()
+    return select(lines.c.id, func.max(lines.c.at).label("at")).group_by(lines.c.id)
+
+
+def _left(staff_id: UUID, now: datetime, text: str | None) -> _Lines:
+    """Return guests whom a leaver left to nobody."""
+    return select(Guest.id.label("id"), Guest.state_since.label("at")).where(
+        Guest.organisation_id.in_(decided_by(staff_id)),
+        Guest.state == State.SUSPENDED,
+        Guest.state_reason == Reason.SPONSOR_LEFT,
+        Guest.hold.is_(False),
+        Guest.removes_at > now,
+        _named(text),
+    )
+
+
+def _suspended(staff_id: UUID, now: datetime, text: str | None) -> _Lines:
     """Return guests whom time suspended, or will once it is settled, since when they had no word.
 
     Among those who are not settled are some whom time removes: ``_is_over`` knows them.
@@ -230,7 +258,12 @@ def _carries(now: datetime) -> Callable[[SponsorshipView], bool]:
 def _out(
     known: dict[UUID, GuestView], keys: Sequence[UUID], staff_id: UUID
 ) -> tuple[SponsorGuest, ...]:
-    return tuple(one for one in _with_word(known, keys, staff_id, _was) if _is_over(one.guest))
+    theirs = {one.guest.id: one for one in _with_word(known, keys, staff_id, _was)}
+    for key in keys:
+        guest = known[key]
+        if guest.state_reason == Reason.SPONSOR_LEFT and guest.leading is not None:
+            theirs.setdefault(key, SponsorGuest(guest, guest.leading))
+    return tuple(theirs[key] for key in keys if key in theirs and _is_over(theirs[key].guest))
 
 
 def _was(one: SponsorshipView) -> bool:
