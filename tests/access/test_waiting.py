@@ -108,6 +108,23 @@ def test_a_review_waits_for_who_vouches_and_overdue_for_the_others():
     assert len(inbox(scene, ben)) == 1
 
 
+@pytest.mark.parametrize("over", ["silent", "contract shortened"])
+def test_nobody_is_said_to_be_asked_about_what_is_over_by_then(over: str):
+    """Swept or not: somebody who is out, or will be with the contract."""
+    scene = Scene()
+    acme = scene.partner("acme", inactivity_days=40, longest_days=300)
+    approve(scene, scene.guest(acme), acme.sponsor, days=300)
+    assert queries.next_review(scene.session, acme.sponsor, scene.now) is not None
+    if over == "silent":
+        scene.later(days=41)
+    else:
+        with scene.tx() as tx:
+            change_contract(tx, acme.contract_id, last_day=scene.day(80), open_ended=False)
+    assert queries.next_review(scene.session, acme.sponsor, scene.now) is None
+    scene.sweep()
+    assert queries.next_review(scene.session, acme.sponsor, scene.now) is None
+
+
 def test_who_knocks_is_shown_to_who_may_let_them_back():
     """A tombstone and a knock: both are needed."""
     scene = Scene()

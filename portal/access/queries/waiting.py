@@ -120,15 +120,17 @@ def inbox_count(session: Session, staff_id: UUID, now: datetime) -> int:
 _QUESTION, _PROPOSAL = 0, 1  # the parts of the inbox
 
 
+_TABLES = (
+    table_of(Sponsorship)
+    .join(table_of(Contract), Contract.id == Sponsorship.contract_id)
+    .join(table_of(Guest), Guest.id == Sponsorship.guest_id)
+)
+
+
 def _lines(staff_id: UUID, now: datetime) -> CompoundSelect[Any]:
     """Return the sub-select of what waits: part, instant, second instant, sponsorship."""
     places = decided_by(staff_id).subquery()
-    tables = (
-        table_of(Sponsorship)
-        .join(places, places.c.organisation_id == Sponsorship.organisation_id)
-        .join(table_of(Contract), Contract.id == Sponsorship.contract_id)
-        .join(table_of(Guest), Guest.id == Sponsorship.guest_id)
-    )
+    tables = _TABLES.join(places, places.c.organisation_id == Sponsorship.organisation_id)
     questions: Select[*tuple[Any, ...]] = (
         select(
             literal_column(str(_QUESTION)).label("part"),
@@ -238,19 +240,23 @@ def _kind(row: SponsorshipView) -> Kind:
 def next_review(session: Session, staff_id: UUID, now: datetime) -> tuple[datetime, int] | None:
     """Return when an employee is asked next whether they still vouch, and for how many then.
 
-    Counted are those due within thirty days of the first one.
+    Counted are those due within thirty days of the first one. Nobody is asked about what is over
+    by then: by time, or with a contract that was shortened.
     """
-    theirs = and_(
+    due_at = Sponsorship.review_due_at
+    later = and_(
         Sponsorship.sponsor_id == staff_id,
         Sponsorship.state == Standing.ACTIVE,
         Sponsorship.approve_by.is_(None),
+        due_at > now,
+        or_(Contract.ends_at.is_(None), due_at < Contract.ends_at),
+        not_(is_due(now)),
     )
-    later = and_(theirs, Sponsorship.review_due_at > now)
-    first = session.scalar(select(func.min(Sponsorship.review_due_at)).where(later))
+    first = session.scalar(select(func.min(due_at)).select_from(_TABLES).where(later))
     if first is None:
         return None
-    month = and_(later, Sponsorship.review_due_at < first + timedelta(days=31))
-    return first, session.scalar(select(func.count()).where(month)) or 0
+    month = and_(later, due_at < first + timedelta(days=31))
+    return first, session.scalar(select(func.count()).select_from(_TABLES).where(month)) or 0
 
 
 def knocking(
