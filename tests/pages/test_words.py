@@ -217,3 +217,20 @@ def test_one_main_action_at_a_time(stage: Stage):
     made = admin.submit(f"{page}/new", new | {"client_id": "x", "client_secret": "y"})
     assert made.status_code == 303
     assert admin.get(f"{page}/second").text.count("btn-primary") == 1
+
+
+def test_nobody_vouches_any_more_for_somebody_who_is_out(stage: Stage):
+    """The admin's list: who was asked, whose word it is, and nobody's once that is over."""
+    petra = stage.another(stage.scene.staff("Petra", "admin"))
+
+    def vouches() -> str:
+        [cell] = re.findall(r'data-label="Who vouches">(.*?)</td>', petra.get("/admin/guests").text)
+        return " ".join(re.sub("<[^>]*>", "", cell).split())
+
+    assert vouches() == "sam-acme was asked"
+    stage.approve(stage.jane, stage.acme.sponsor)
+    assert vouches() == "sam-acme"
+    stage.scene.run(people.suspend, stage.jane, "Lost badge", by=stage.ben)
+    assert vouches() == "sam-acme"  # the word runs on under the suspension
+    stage.scene.run(people.remove, stage.jane, "Left the project", by=stage.ben)
+    assert vouches() == "nobody"

@@ -35,7 +35,8 @@ def listed() -> ResponseReturnValue:
     rows = organisations(session)
     wanted = _filter(form, rows)
     before = request.args.get("before", type=UUID)
-    found = guests(session, wanted, clock.policy_now(), before=before)
+    now = clock.policy_now()
+    found = guests(session, wanted, now, before=before)
     older = (
         url_for("admin_guests.listed", before=found.before, **form.asked) if found.before else ""
     )
@@ -46,6 +47,7 @@ def listed() -> ResponseReturnValue:
         guests=found.guests,
         counts=counts(session, wanted),
         older=older,
+        now=now,
     )
 
 
