@@ -129,8 +129,29 @@ def test_a_sponsor_reads_what_a_company_says_now(stage: Stage, jane: str):
     stage.scene.at(stage.scene.now + timedelta(minutes=1))
     profile = {"department": "Finance", "phone": "+49 30 5550 101"}
     stage.scene.sign_in(stage.acme, stage.scene.identity(stage.acme, profile=profile))
-    news = "Acme changed other details to department Finance and telephone +49 30 5550 101"
+    news = "Acme now states department Finance and telephone +49 30 5550 101"
     assert news in said(stage.client, jane)
+    stage.scene.at(stage.scene.now + timedelta(minutes=1))
+    stage.scene.sign_in(stage.acme, stage.scene.identity(stage.acme, name="Jane Doe", profile={}))
+    page = said(stage.client, jane)
+    assert "Acme now states the name Jane Doe" in page
+    assert "Acme no longer states anything else about them" in page
+
+
+def test_whoever_is_asked_reads_first_what_is_new(stage: Stage):
+    """What changed since they decided decides; on a phone it stood below three other cards."""
+    stage.approve(stage.jane, stage.acme.sponsor, days=200)
+    jane = f"/sponsor/guests/{stage.jane}"
+    order = ["What happens next", "Since you decided,", "What Acme's sign-in says"]
+    page = said(stage.client, jane)
+    assert page.index(order[0]) < page.index(order[2]) < page.index(order[1])
+    for days in (50, 35):
+        stage.scene.at(stage.scene.now + timedelta(days=days))
+        stage.scene.sign_in(stage.acme, stage.scene.identity(stage.acme))
+    stage.scene.sweep()
+    asked = said(stage.client, jane)
+    assert "Do you still vouch for Jane Roe of Acme?" in asked
+    assert sorted(order, key=asked.index) == [order[1], order[0], order[2]]
 
 
 @pytest.mark.parametrize(

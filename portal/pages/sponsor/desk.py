@@ -247,14 +247,22 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Something about a guest that their company says differently now."""
+    """Something about a guest that their company says differently now.
+
+    Attributes:
+        what: it is, such as "the name"; empty where the value says that itself.
+        value: what it is now, in their words; None where it is not told, or not stated any more.
+        gone: it is not stated any more.
+    """
 
     at: datetime
     what: str
     value: str | None
+    gone: bool = False
 
 
-_FIELDS = {"email": "the address", "name": "the name", "profile": "other details"}
+_FIELDS = {"email": "the address", "name": "the name", "profile": ""}
+_GONE = "anything else about them"
 _DETAILS = {
     "given_name": "given name",
     "family_name": "family name",
@@ -279,11 +287,11 @@ def news(guest: GuestView, since: datetime) -> list[News]:
     for event in search(db.session(), wanted, limit=200):
         said = event.personal.get(f"guest:{guest.id}", {})
         if event.event == "guest.refreshed":
+            now = {_FIELDS[name]: _said(value) for name, value in said.items() if name in _FIELDS}
             found += [
-                News(event.at, _FIELDS[name], _said(value))
-                for name, value in said.items()
-                if name in _FIELDS
+                News(event.at, what if one else what or _GONE, one, gone=one is None)
+                for what, one in now.items()
             ]
         elif event.event == "address.kept_aside":
-            found.append(News(event.at, "to an address outside the known domains", None))
+            found.append(News(event.at, "an address outside the known domains", None))
     return sorted(found, key=lambda one: one.at)
