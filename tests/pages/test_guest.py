@@ -102,6 +102,13 @@ def test_suspended_sees_this_page_only(stage: Stage):
     assert (answer.status_code, answer.location) == (303, "/me")
 
 
+def test_whoever_is_held_reads_what_must_not_be_left_undone(stage: Stage):
+    """What nobody does by the day is said: lift the suspension."""
+    stage.approve()
+    stage.scene.run(people.suspend, stage.jane, "Lost badge", by=stage.acme.sponsor)
+    assert "If nobody lifts it by" in stage.me
+
+
 def test_time_suspends_with_or_without_a_sweep(stage: Stage, policy_clock):
     """The page says what the clock says."""
     stage.approve(days=5)

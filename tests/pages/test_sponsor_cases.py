@@ -124,7 +124,7 @@ def test_a03_a_sponsor_sees_that_an_address_is_from_elsewhere(stage: Stage):
     """Since they decided, the company says something else: the page does not say that it is so."""
     stage.approve(stage.jane, stage.acme.sponsor)
     page = f"/sponsor/guests/{stage.jane}"
-    same, other = "says the same", "changed to an address outside the known domains"
+    same, other = "says the same", "now states an address outside the known domains"
     assert same in stage.client.get(page).text
     stage.scene.later(minutes=5)
     foreign = stage.scene.identity(stage.acme, email="jane@elsewhere.example")

@@ -255,3 +255,25 @@ def test_nobody_vouches_any_more_for_somebody_who_is_out(stage: Stage):
     assert vouches() == "sam-acme"  # the word runs on under the suspension
     stage.scene.run(people.remove, stage.jane, "Left the project", by=stage.ben)
     assert vouches() == "nobody"
+
+
+def test_a_state_before_a_sentence_reads_as_one(stage: Stage, jane: str):
+    """Read aloud, the word with the dot runs into no sentence that begins behind it."""
+    admin = stage.another(stage.scene.staff("petra", "admin"))
+    acme = "/admin/organisations/acme"
+    assert "has access. On your word until" in said(stage.client, jane)
+    assert "active. Contract" in said(admin, acme)
+    suspend_organisation(stage)
+    assert "suspended: under review. Nobody of it has access." in said(admin, acme)
+    assert "no access now: access for people of Acme is closed" in said(stage.client, jane)
+    stage.scene.run(trust.add_organisation, slug="umbra", name="Umbra", by=stage.ben)
+    umbra = said(admin, "/admin/organisations/umbra")
+    assert "no contract runs now, so nobody of it has access." in umbra
+
+
+def test_past_decisions_say_when_and_what_became_of_each_apart(stage: Stage, jane: str):
+    """The day of the decision, and the day on which it ended."""
+    stage.scene.run(people.remove, stage.jane, "Left the project", by=stage.ben)
+    assert re.search(
+        r"On \d+ \w+ \d{4}; ended on \d+ \w+ \d{4}: ", said(stage.client, "/sponsor/past")
+    )
