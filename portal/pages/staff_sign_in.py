@@ -227,7 +227,8 @@ def use(token: str) -> ResponseReturnValue:
         # As long as an attempt: whoever uses this browser tomorrow is not bound by it.
         until = clock.protocol_now() + ATTEMPT_LIFE
         flask.session[LINK] = [str(link.id), until.timestamp()]
-        return render_template("sign_in/onward.html", onward=url_for("staff_sign_in.start"))
+        onward = url_for("staff_sign_in.start")
+        return render_template("sign_in/onward.html", onward=onward, staff=True)
     try:
         with transaction(actor=Actor.staff(link.staff_id), now=clock.policy_now()) as tx:
             at = clock.protocol_now()
@@ -261,7 +262,7 @@ def _over(fault: str | None) -> ResponseReturnValue:
 
 def _fault(link: LinkRow | None) -> str | None:
     if link is None:
-        return "This link is not known here. Ask for a new one."
+        return "This link is not known here. Ask whoever gave it to you for a new one."
     return link_fault(link.used_at, link.expires_at, clock.protocol_now())
 
 

@@ -207,9 +207,9 @@ def _decide_row(
 def link_fault(used_at: datetime | None, expires_at: datetime, at: datetime) -> str | None:
     """Return why a single-use link no longer opens, for its holder; ``None``: it does."""
     if used_at is not None:
-        return "This link has been used already. Ask for a new one."
+        return "This link has been used already. Ask whoever gave it to you for a new one."
     if at >= expires_at:
-        return "This link has expired. Ask for a new one."
+        return "This link has expired. Ask whoever gave it to you for a new one."
     return None
 
 

@@ -168,7 +168,9 @@ def test_a_link_that_was_pressed_and_left_binds_nobody_later(
     own.person |= {"email": "eve@host.example", "email_verified": True}
     story = Story(house, own, UUID(int=0), UUID(int=0))
     browser = story.browser()
-    assert browser.submit(link_of_ben(scene, own)).status_code == 200
+    pressed = browser.submit(link_of_ben(scene, own))
+    assert pressed.status_code == 200
+    assert "On to the sign-in of Host Ltd" in pressed.text  # an employee is nobody's guest
     with browser.session_transaction(PUBLIC_URL) as cookie:
         link_id, until = cookie[LINK]
         cookie[LINK] = [link_id, until - 60 * minutes]
@@ -195,6 +197,7 @@ def test_i01_a_link_that_is_over_is_refused_under_a_number(house: Flask, scene: 
     assert event.data["identity_provider"] == "host"
     assert event.personal["seen"]["address"] == "127.0.0.1"
     assert f"Reference <code>{event.reference}</code>" in answer.text
+    assert "Ask whoever gave it to you for a new one." in answer.text
     assert page.rpartition("/")[2] not in str(event)
 
 

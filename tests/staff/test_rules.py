@@ -261,8 +261,8 @@ def test_how_long_links_and_emergencies_last():
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
-USED = "This link has been used already. Ask for a new one."
-EXPIRED = "This link has expired. Ask for a new one."
+USED = "This link has been used already. Ask whoever gave it to you for a new one."
+EXPIRED = "This link has expired. Ask whoever gave it to you for a new one."
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,9 @@ def use_link(tx: Tx, token: str, purpose: str, *, at: datetime) -> UUID:
         .execution_options(populate_existing=True)
     ).one_or_none()
     if found is None:
-        raise Refused("link", "This link is not known here. Ask for a new one.")
+        raise Refused(
+            "link", "This link is not known here. Ask whoever gave it to you for a new one."
+        )
     link, row = found
     if fault := link_fault(link.used_at, link.expires_at, at):
         raise Refused("link", fault)
