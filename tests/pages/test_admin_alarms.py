@@ -171,6 +171,7 @@ def test_a_mail_that_reaches_nobody_is_given_up(stage: Stage):
 
     stage.scene.run(die, by=stage.ben)
     assert "1 mail given up" in said(petra, "/admin/health")
+    assert "send again, or decide that it is not sent" in said(petra, "/admin")
     assert petra.submit("/admin/health", to=f"{letter.id}/withdraw").status_code == 303
     text = said(petra, "/admin/health")
     assert "It is not sent any more" in text
