@@ -40,7 +40,9 @@ def test_an_attempt_that_is_over_says_so(story: Story):
     client = story.browser()
     as_staff(story.app, client, story.admin_id)
     back = story.depart(client, f"{STEPS}/try")
-    assert client.get(back).status_code == 200
+    shown = client.get(back)
+    assert shown.status_code == 200
+    assert '<a href="/admin/organisations" aria-current="page">' in shown.text  # where it belongs
     answer = client.get(back)
     assert (answer.status_code, answer.location) == (303, STEPS)
     assert "the attempt has been used already" in client.get(STEPS).text

@@ -73,6 +73,8 @@ def test_the_log_names_people(app, admin):
         who = next(one.name for one in listed(db.session()) if one.is_admin)
         db.session.remove()
     assert f"><bdi>{who}</bdi></td>" in text
+    assert "<td><details>" in text  # about nobody: as a list, no "About:" with nothing behind it
+    assert 'data-label="About">globex' in text
     assert "staff:" not in re.sub(r"<pre.*?</pre>", "", text, flags=re.DOTALL)
 
 
