@@ -136,13 +136,15 @@ class PolicyForm(Seen):
     )
     approval_days = number("Days for the sponsor to approve access given at once", "approval_days")
     longest_days = number("Longest stay that a sponsor may approve, in days", "longest_days")
-    review_days = number("Ask the sponsor again every, in days", "review_days")
-    grace_days = number("Access goes on without an answer for, in days", "grace_days")
-    inactivity_days = number("Suspend after silence of, in days", "inactivity_days")
+    review_days = number("Days until the sponsor is asked again", "review_days")
+    grace_days = number("Days that access goes on without an answer", "grace_days")
+    inactivity_days = number(
+        "Days without a sign-in after which a guest is suspended", "inactivity_days"
+    )
     most_guests = number("Most guests", "most_guests")
     most_new_per_hour = number("Most new guests in an hour", "most_new_per_hour")
     address_days = number(
-        "Put up with a new address outside the domains for, in days", "address_days"
+        "Days that a new address outside the domains is put up with", "address_days"
     )
     accepted_acr = LinesField(
         "Accepted sign-in classes (acr)", description="One a line. Empty: no demand"
