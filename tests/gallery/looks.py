@@ -27,6 +27,14 @@ _WEIGHT = """() => {
 # Two sentences without a space between them: a template's line ended in a tag.
 _TOGETHER: Final = re.compile(r"\w+[a-z]\.(?=[A-Z0-9])\w+")
 _WIDTH = "document.documentElement.scrollWidth"
+BETWEEN: Final = (490, 600, 720)  # a tablet, half a window, or a wide one at twice the size
+# What a row of a list begins with, broken within its words by what stands beside it.
+_SQUEEZED = """() => [...document.querySelectorAll(".rows li")].filter((row) => {
+  const first = row.firstElementChild, style = getComputedStyle(first);
+  const { width, height } = first.getBoundingClientRect();
+  const lines = Math.round(height / parseFloat(style.lineHeight));
+  return lines > first.innerText.trim().split(/\\s+/).length && width < row.clientWidth / 4;
+}).map((row) => row.innerText)"""
 
 
 def faults(page: Page) -> list[Any]:
@@ -48,6 +56,9 @@ def faults(page: Page) -> list[Any]:
         found += [(width, "light", one) for one in violations(page)]
         page.emulate_media(color_scheme="dark")
         found += [(width, "dark", one) for one in violations(page, rules=COLOURS)]
+    for width in BETWEEN:
+        page.set_viewport_size({"width": width, "height": 800})
+        found += [(width, "squeezed", one) for one in page.evaluate(_SQUEEZED)]
     page.set_viewport_size({"width": LEAST, "height": 800})
     if (needs := page.evaluate(_WIDTH)) > LEAST:
         found.append(f"scrolls sideways: needs {needs}")
