@@ -118,7 +118,7 @@ def _brand(accent: str) -> Asset:
         f":root{{--accent:light-dark({accent},{dark});--accent-solid:{accent};"
         f"--tblr-primary:{accent};--tblr-primary-rgb:{light};"
         f"--tblr-link-color:{accent};--tblr-link-color-rgb:{light}}}"
-        f"@media(prefers-color-scheme:dark){{:root{{--tblr-link-color:{dark};"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{--tblr-link-color:{dark};"
         f"--tblr-link-color-rgb:{_triple(dark)}}}}}\n"
     ).encode()
     return Asset(body, None, "text/css; charset=utf-8", hashlib.sha256(body).hexdigest()[:16])

@@ -65,7 +65,8 @@ def test_active_says_until_when_and_who_vouches(stage: Stage):
     stage.approve()
     text = stage.me
     row = stage.scene.sponsorship(stage.jane)
-    assert f"You have access until {last_day(row.last_day, 'Europe/Berlin')}" in text
+    until = last_day(row.last_day, "Europe/Berlin")
+    assert f'You have access until <span class="date">{until}</span>' in text  # in one piece
     assert "vouches for you" in text
     assert 'href="https://app-1.host.example/"' in text
     assert "whether you still need access" in text
