@@ -67,6 +67,9 @@ class SponsorGuests:
     over_last: Place | None
 
 
+_FURTHER = 20  # pages that are gone through where nobody of them is shown
+
+
 def sponsor_guests(
     session: Session,
     staff_id: UUID,
@@ -100,7 +103,9 @@ def sponsor_guests(
     known = {one.id: one for one in views(session, [*first, *second], now)}
     out = _out(known, second, staff_id)
     # Who has been out for longest stands first: of many whom no sweep has removed yet, none is.
-    while second_last is not None and not out:
+    for _ in range(_FURTHER):
+        if out or second_last is None:
+            break
         second, second_last = _page(session, OVER, over, second_last, limit)
         out = _out({one.id: one for one in views(session, second, now)}, second, staff_id)
     return SponsorGuests(
