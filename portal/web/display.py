@@ -106,9 +106,14 @@ def lines(text: str) -> Markup:
     return Markup("<br>").join(escape(line) for line in text.splitlines())
 
 
+def apart(name: str) -> Markup:
+    """Return a name that reorders nothing beside it, whatever the direction it is written in."""
+    return Markup("<bdi>{}</bdi>").format(name)
+
+
 def naming(sentence: str, *names: str) -> Markup:
-    """Return a sentence in which each ``{}`` is a person's name, kept apart in direction."""
-    return escape(sentence).format(*(Markup("<bdi>{}</bdi>").format(name) for name in names))
+    """Return a sentence in which each ``{}`` is a name, kept apart in direction."""
+    return escape(sentence).format(*map(apart, names))
 
 
 def contact(text: str) -> Markup:
@@ -137,5 +142,6 @@ def init_display(app: Flask) -> None:
         sentence_list=sentence_list,
         state_kind=state_kind,
         lines=lines,
+        apart=apart,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

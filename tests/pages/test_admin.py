@@ -334,10 +334,10 @@ ACME = "/admin/organisations/acme"
 @pytest.mark.parametrize(
     ("day", "said", "events"),
     [
-        ("", "1 contract of Acme ends now", 2),
-        ("2020-03-01", "1 contract of Acme ends now", 2),
-        ("tomorrow", "1 contract of Acme ends after ", 1),
-        ("2099-12-31", "Nothing was changed: the contracts of Acme end sooner", 0),
+        ("", "1 contract of <bdi>Acme</bdi> ends now", 2),
+        ("2020-03-01", "1 contract of <bdi>Acme</bdi> ends now", 2),
+        ("tomorrow", "1 contract of <bdi>Acme</bdi> ends after ", 1),
+        ("2099-12-31", "Nothing was changed: the contracts of <bdi>Acme</bdi> end sooner", 0),
     ],
 )
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -363,7 +363,9 @@ def test_a_day_has_passed_where_it_has(app, admin):
         db.session.remove()
     day = clock.policy_now().astimezone(ZoneInfo("Pacific/Pago_Pago")).date()
     assert admin.submit(ACME, {"last_day": str(day)}, to="/end").status_code == 303
-    assert f"1 contract of Acme ends now, 1 after {day:%-d %B %Y}" in admin.get(ACME).text
+    assert (
+        f"1 contract of <bdi>Acme</bdi> ends now, 1 after {day:%-d %B %Y}" in admin.get(ACME).text
+    )
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

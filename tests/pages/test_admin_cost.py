@@ -61,5 +61,5 @@ def test_pages_ask_as_much_of_many_as_of_few(app: Flask, admin: PortalClient):
     assert _asked(app, admin) == few
     overview = admin.get("/admin").text
     for number in range(MANY):
-        assert f"Partner-{number:02}: nobody can vouch" in overview
-        assert f"Partner-{number:02}: contract C-1 ends in 1" in overview
+        assert f"<bdi>Partner-{number:02}</bdi>: nobody can vouch" in overview
+        assert f"<bdi>Partner-{number:02}</bdi>: contract C-1 ends in 1" in overview

@@ -1,6 +1,7 @@
 """A name that is written from right to left reorders nothing that stands beside it.
 
-Where somebody's name stands in a sentence it stands in <bdi>; a cell of its own is enough, too.
+Where the name of somebody, or of their organisation, stands in a sentence it stands in <bdi>; a
+cell of its own is enough, too.
 """
 
 from html.parser import HTMLParser
@@ -12,12 +13,13 @@ from portal.foundation.db import db
 from portal.foundation.transaction import Actor, transaction
 from portal.guests.models import Guest
 from portal.staff.models import Staff
+from portal.trust.models import Organisation
 from tests.gallery.tour import Tour, touring
 from tests.infra.client import PortalClient
 from tests.pages.test_cost import SHOWN, _client, _no_browser
 
-EMPLOYEE, GUEST = "דנה כהן (לוגיסטיקה)", "ליילא חסן"
-NAMES = (EMPLOYEE, GUEST)
+EMPLOYEE, GUEST, COMPANY = "דנה כהן (לוגיסטיקה)", "ליילא חסן", "אקמה (חיפה)"
+NAMES = (EMPLOYEE, GUEST, COMPANY)
 APART = {"bdi", "title", "pre", "option", "textarea"}
 CELLS = {"td", "dd"}
 VOID = {"meta", "link", "input", "br", "img", "hr"}
@@ -67,6 +69,7 @@ def _rename_everybody(tour: Tour) -> None:
         with transaction(actor=Actor.system("tests"), now=tour.world.scene.now) as tx:
             tx.session.execute(update(Staff).values(name=EMPLOYEE))
             tx.session.execute(update(Guest).values(name=GUEST))
+            tx.session.execute(update(Organisation).values(name=COMPANY))
         db.session.remove()
 
 
@@ -87,6 +90,8 @@ def test_a_name_reorders_nothing(make_settings):
         pages |= _said_to_sponsors(clients["jonas"], tour)
         for link in ("/staff/link/{bind}", "/staff/link/{sign_in}"):
             pages[link] = nobody.get(link.format(**tour.world.links)).text
+        for door in ("/sign-in/globex", "/sign-in/umbra", "/sign-in/umbra/main"):
+            pages[door] = nobody.get(door).text
         pages |= _said_after(petra, tour)
     found = {name: read(page) for name, page in pages.items()}
     assert {name: page.loose for name, page in found.items() if page.loose} == {}
@@ -141,8 +146,13 @@ def _said_after(petra: PortalClient, tour: Tour) -> dict[str, str]:
     anna = "/admin/guests/{anna}".format(**tour.world.ids)
     jonas = "/admin/staff/{jonas}".format(**tour.world.ids)
     new = {"email": "new@northwind.example", "name": EMPLOYEE, "role": "sponsor"}
+    acme = "/admin/organisations/acme"
     found = {}
     for page, fields, to in (
+        (acme, {"reason": "Under review"}, f"{acme}/suspend"),
+        (acme, {}, f"{acme}/resume"),
+        (f"{acme}/providers/id", {}, f"{acme}/providers/id/disable"),
+        (acme, {"last_day": "2026-12-31"}, f"{acme}/end"),
         (anna, {"suspend-reason": "Lost badge"}, f"{anna}/suspend"),
         (anna, {}, f"{anna}/resume"),
         (anna, {"remove-reason": "Left"}, f"{anna}/remove"),

@@ -129,7 +129,7 @@ def test_a_suspended_organisation_is_nothing_about_them(stage: Stage):
     stage.scene.run(suspend_organisation, stage.acme.id, "audit", by=stage.acme.sponsor)
     assert "What happens next" not in stage.me  # their access does not end: it is closed
     text = stage.me
-    assert "Access for people of Acme is closed at the moment" in text
+    assert "Access for people of <bdi>Acme</bdi> is closed at the moment" in text
     assert "audit" not in text
 
 
@@ -159,10 +159,10 @@ def test_removed_is_out_within_one_request(stage: Stage):
 def test_my_data_says_where_each_item_came_from(stage: Stage):
     stage.approve()
     text = stage.client.get("/me/data").text
-    for item in ("Jane Roe", "jane@acme.example", "the sign-in of Acme", "Version 1"):
+    for item in ("Jane Roe", "jane@acme.example", "the sign-in of <bdi>Acme</bdi>", "Version 1"):
         assert item in text
     # Every sponsor for their company may look, and what employees noted is not on this page.
-    assert "Nobody but you, the sponsors for Acme and the admins at Host Ltd can see it" in text
+    assert "Nobody but you, the sponsors for <bdi>Acme</bdi> and" in text
     assert "but for what employees noted on their decisions" in text
 
 
@@ -251,7 +251,7 @@ def test_what_waits_ends_with_the_contract_if_that_is_sooner(
         assert f"{over:%Y-%m-%dT%H:%M:%SZ}" in text
     if approval == "first":
         text = client.get("/me").text
-        assert "the request ends with the contract of Bolt" in text
+        assert "the request ends with the contract of <bdi>Bolt</bdi>" in text
         assert "can ask again" not in text
     (mail,) = [
         one for one in stage.scene.mails("sponsor.request") if one.payload["guest_name"] == "Eve"

@@ -45,7 +45,7 @@ from portal.trust.queries import (
     what_is_missing,
 )
 from portal.trust.rules import ProviderSettings, check_pairs
-from portal.web.display import plural
+from portal.web.display import naming, plural
 from portal.web.forms import PortalForm
 from portal.web.guards import for_admin, me, require_confirmed
 
@@ -310,9 +310,9 @@ def enable(slug: str, idp: str) -> ResponseReturnValue:
     except Refused as refused:
         return _page(row, provider, refused.message, 422)
     if what_is_missing(db.session(), row, clock.policy_now()):
-        flash(f"{provider.name} is enabled. {_NOT_YET}", "bad")
+        flash(naming(f"{{}} is enabled. {_NOT_YET}", provider.name), "bad")
     else:
-        flash(f"{provider.name} is enabled: people of {row.name} can sign in through it")
+        flash(naming("{} is enabled: people of {} can sign in through it", provider.name, row.name))
     return _back(row, provider)
 
 
@@ -330,7 +330,7 @@ def disable(slug: str, idp: str) -> ResponseReturnValue:
 
     # Once more: whoever saw it enabled a moment ago has come in by now, and nobody does any more.
     ended = act(change) + act(end)
-    flash(f"{provider.name} is disabled, and {plural(ended, 'session')} ended")
+    flash(naming(f"{{}} is disabled, and {plural(ended, 'session')} ended", provider.name))
     return _back(row, provider)
 
 

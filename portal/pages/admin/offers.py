@@ -17,7 +17,7 @@ from portal.pages.admin.organisations import wanted
 from portal.pages.admin.terms_of_trust import back, form_page
 from portal.trust import changes
 from portal.trust.queries import offers
-from portal.web.display import plural
+from portal.web.display import naming, plural
 from portal.web.guards import for_admin
 
 bp = Blueprint("offers", __name__, url_prefix="/admin/organisations/<slug>/offers")
@@ -37,7 +37,9 @@ def _offer_form() -> OfferForm:
 def new_offer(slug: str) -> ResponseReturnValue:
     """Show the form for an offer."""
     row = wanted(slug)
-    return form_page(row, _offer_form(), f"Offer something to people of {row.name}", "Offer it")
+    return form_page(
+        row, _offer_form(), naming("Offer something to people of {}", row.name), "Offer it"
+    )
 
 
 @bp.post("/new")
@@ -50,7 +52,9 @@ def make_offer(slug: str) -> ResponseReturnValue:
         form, lambda tx: _offer(tx, row.id, form), "It is offered"
     ):
         return back(row)
-    return form_page(row, form, f"Offer something to people of {row.name}", "Offer it", 422)
+    return form_page(
+        row, form, naming("Offer something to people of {}", row.name), "Offer it", 422
+    )
 
 
 def _offer(tx: Tx, organisation_id: UUID, form: OfferForm) -> None:

@@ -40,7 +40,7 @@ from portal.trust.queries import (
     sponsors,
 )
 from portal.trust.rules import zones
-from portal.web.display import plural
+from portal.web.display import naming, plural
 from portal.web.guards import for_admin, me
 
 bp = Blueprint("organisations", __name__, url_prefix="/admin/organisations")
@@ -93,7 +93,9 @@ def add() -> ResponseReturnValue:
     """Trust a new organisation: all of it in one transaction, or nothing."""
     form = OrganisationForm()
     if form.validate_on_submit() and try_act(
-        form, lambda tx: _add(tx, form), f"{form.name.data} is connected. Add its identity provider"
+        form,
+        lambda tx: _add(tx, form),
+        naming("{} is connected. Add its identity provider", form.name.data),
     ):
         return redirect(url_for("organisations.one", slug=form.slug.data), 303)
     return _new(form, 422)
@@ -242,7 +244,7 @@ def suspend(slug: str) -> ResponseReturnValue:
     """Shut an organisation's people out at once."""
     row = wanted(slug)
     form = ReasonForm()
-    done = f"{row.name} is suspended. Nobody of it has access from now on"
+    done = naming("{} is suspended. Nobody of it has access from now on", row.name)
     if form.validate_on_submit() and try_act(
         form, lambda tx: lifecycle.suspend_organisation(tx, row.id, form.reason.data), done
     ):
@@ -259,7 +261,7 @@ def resume(slug: str) -> ResponseReturnValue:
     if try_act(
         form,
         lambda tx: lifecycle.resume_organisation(tx, row.id),
-        f"{row.name} is active again. What ran out meanwhile stays out",
+        naming("{} is active again. What ran out meanwhile stays out", row.name),
     ):
         return _back(row)
     return _page(row, suspend=form, status=422)
@@ -283,10 +285,11 @@ def end(slug: str) -> ResponseReturnValue:
 def _ended(row: OrganisationRow, ended: tuple[int, int], last_day: date | None) -> str:
     now, later = ended
     if not now and not later:
-        return f"Nothing was changed: the contracts of {row.name} end sooner"
-    which = plural(now or later, f"contract of {row.name} ends", f"contracts of {row.name} end")
+        return naming("Nothing was changed: the contracts of {} end sooner", row.name)
+    which = plural(now or later, "contract of {} ends", "contracts of {} end")
     after = f"after {last_day:%-d %B %Y}" if later else ""
-    return f"{which} now, {later} {after}" if now and later else f"{which} {after or 'now'}"
+    said = f"{which} now, {later} {after}" if now and later else f"{which} {after or 'now'}"
+    return naming(said, row.name)
 
 
 def _back(row: OrganisationRow) -> ResponseReturnValue:

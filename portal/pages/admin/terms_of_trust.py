@@ -39,7 +39,7 @@ from portal.trust.queries import (
     sponsors,
 )
 from portal.trust.rules import POLICY_FIELDS, STRENGTH_FIELDS, zones
-from portal.web.display import city, plural
+from portal.web.display import city, naming, plural
 from portal.web.forms import PortalForm
 from portal.web.guards import for_admin
 
@@ -89,7 +89,7 @@ def new_contract(slug: str) -> ResponseReturnValue:
 def _new_contract(
     row: OrganisationRow, form: ContractForm, status: int = 200
 ) -> ResponseReturnValue:
-    title, button = f"New contract with {row.name}", "Add the contract"
+    title, button = naming("New contract with {}", row.name), "Add the contract"
     return form_page(row, form, title, button, status, among={"time_zone": zones()})
 
 
@@ -148,7 +148,7 @@ def _contract_page(
         "A last day in the past removes whoever has no other; a later one keeps what their "
         f"sponsors approved. Days end at 24:00 {city(standing.time_zone)}."
     )
-    title = f"Contract {standing.reference} with {row.name}"
+    title = naming("Contract {} with {}", standing.reference, row.name)
     return form_page(row, form, title, "Move the end", status, note=note)
 
 
@@ -205,7 +205,10 @@ def _sponsors_page(
     row: OrganisationRow, form: SponsorsForm, status: int = 200
 ) -> ResponseReturnValue:
     known = sponsors_to_choose(db.session())
-    title, among = f"Who vouches for people of {row.name}", {"deputy": known, "lead": known}
+    title, among = (
+        naming("Who vouches for people of {}", row.name),
+        {"deputy": known, "lead": known},
+    )
     return form_page(row, form, title, "Save", status, note=SPONSORS_NOTE, among=among)
 
 

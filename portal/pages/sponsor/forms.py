@@ -12,7 +12,7 @@ from portal.sponsorship.queries import GrantRow
 from portal.sponsorship.rules import Bound, Latest
 from portal.trust.queries import EligibleSponsor, OfferRow
 from portal.trust.rules import EffectivePolicy
-from portal.web.display import city, long_date
+from portal.web.display import city, long_date, naming
 from portal.web.forms import (
     ChecksField,
     DateField,
@@ -36,13 +36,14 @@ class LastDayForm(PortalForm):
         """Say how far the day may go, and why."""
         where = city(latest.time_zone)
         because = (
-            f"the contract with {organisation} ends then"
+            "the contract with {} ends then"
             if latest.bound == Bound.CONTRACT
             else f"at most {policy.longest_days} days at a time"
         )
         asked = f"You are asked every {policy.review_days} days whether you still vouch."
-        self.last_day.description = (
-            f"{where} time. {long_date(latest.day)} or earlier: {because}. {asked}"
+        self.last_day.description = naming(
+            f"{where} time. {long_date(latest.day)} or earlier: {because}. {asked}",
+            organisation,
         )
         self.last_day.render_kw = {"max": latest.day.isoformat(), "data-day-of": self.button_id}
 
