@@ -277,3 +277,10 @@ def test_past_decisions_say_when_and_what_became_of_each_apart(stage: Stage, jan
     assert re.search(
         r"On \d+ \w+ \d{4}; ended on \d+ \w+ \d{4}: ", said(stage.client, "/sponsor/past")
     )
+
+
+def test_my_guests_say_by_what_they_stand_in_order(stage: Stage, jane: str):
+    """Whose review is due may stand above whose last day is sooner: without an answer it ends."""
+    assert "What ends first, if you do nothing, stands first." in said(
+        stage.client, "/sponsor/guests"
+    )
