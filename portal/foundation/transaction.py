@@ -11,7 +11,7 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -79,6 +79,7 @@ class Actor:
 
 
 ANONYMOUS = Actor("anonymous")
+_TIME = Actor.system("time")
 
 
 class Writer(ABC):
@@ -116,6 +117,10 @@ class Tx(Writer):
     def execute(self, statement: Executable, values: Values | None = None) -> CursorResult[Any]:
         """Run a statement."""
         return self.connection.execute(statement, values)
+
+    def by_time(self) -> "Tx":
+        """Return this transaction for what time has done by itself, whoever came across it."""
+        return self if self.actor.kind == "system" else replace(self, actor=_TIME)
 
     def insert_at_end(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep rows for one INSERT a table just before the commit; they fail or stand with it."""

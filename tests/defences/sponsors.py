@@ -16,6 +16,10 @@ MEANWHILE: Final = (
     "tests/lifecycle/test_ending_meanwhile.py::"
     "test_i07_whoever_arrives_is_not_left_to_a_sponsor_whose_address_moves"
 )
+REVIEWING: Final = "tests/sponsorship/test_reviewing.py"
+PROPOSALS: Final = (
+    "tests/pages/test_sponsor_proposals.py::test_i08_an_approval_of_what_was_not_seen_is_stale"
+)
 CASES: Final = "tests/pages/test_sponsor_cases.py"
 
 DEFENCES: Final = (
@@ -117,6 +121,20 @@ DEFENCES: Final = (
         old="    if guest.organisation_id not in places:\n        not_theirs()\n",
         new="    places.setdefault(guest.organisation_id, next(iter(places.values())))\n",
         tests=(f"{CASES}::test_i10_the_link_in_a_mail_decides_nothing[sqlite]",),
+    ),
+    Defence(
+        case="I13",
+        file="portal/sponsorship/changes/deciding.py",
+        old='    return {"review_ask_at": tx.now} if asked else {}',
+        new="    return {}",
+        tests=(f"{REVIEWING}::test_i13_who_takes_it_on_knows_and_nobody_is_asked_twice[sqlite]",),
+    ),
+    Defence(
+        case="I08",
+        file=RIGHTS,
+        old='    if now - was - {""} or (was - now) & {str(one) for one in chosen}:',
+        new="    if False:",
+        tests=(f"{PROPOSALS}[first-sqlite-something new]",),
     ),
     Defence(
         case="I13",

@@ -190,8 +190,12 @@ class TestOrganisation:
         future = scene.contract(acme, "C-3", first_day=scene.day(30), last_day=scene.day(60))
         jane, john = scene.active(acme, "jane"), scene.active(acme, "john", days=5)
         scene.later(days=10)
-        with scene.tx() as tx:
+        with scene.as_staff(acme.sponsor) as tx:
             assert changes.end_organisation(tx, acme.id, None) == (3, 0)
+        # What is decided is whoever's decides; what time had done by then is nobody's.
+        whose = {one: scene.events(guest_id=one)[-1].actor for one in (jane, john)}
+        assert whose == {jane: f"staff:{acme.sponsor}", john: "system:time"}
+        assert scene.events("contract.ended")[0].actor == whose[jane]
         assert scene.ends_at(future) == scene.now
         assert (scene.row(jane).state, scene.row(jane).state_since) == (State.REMOVED, scene.now)
         assert scene.row(john).state_reason == Reason.EXPIRED

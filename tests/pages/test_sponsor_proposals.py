@@ -49,7 +49,7 @@ def seen(stage: Stage, *ticked) -> dict[str, object]:
         pytest.param([], 409, id="no more of it"),
     ],
 )
-def test_an_approval_of_what_was_not_seen_is_stale(stage: Stage, departments, status: int):
+def test_i08_an_approval_of_what_was_not_seen_is_stale(stage: Stage, departments, status: int):
     """Nothing is given that the company says no more, nothing turned down that nobody saw."""
     form = seen(stage, stage.wiki)
     say(stage, *departments)

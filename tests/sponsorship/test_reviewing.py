@@ -57,7 +57,7 @@ def test_i11_an_heir_is_asked_what_who_left_was_asked(
     assert folded(scene.session) == kept(scene.session)
 
 
-def test_who_takes_it_on_knows_and_nobody_is_asked_twice(scene: Scene, acme: Partner):
+def test_i13_who_takes_it_on_knows_and_nobody_is_asked_twice(scene: Scene, acme: Partner):
     """Ben takes it over from the page that asks; back and forth it is one mail each."""
     scene.policy(acme, inactivity_days=900, review_days=90)
     jane = scene.active(acme, days=300)

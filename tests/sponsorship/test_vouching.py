@@ -38,11 +38,20 @@ class TestKeep:
     def test_after_the_grace_is_too_late(self, scene: Scene, acme: Partner):
         scene.policy(acme, inactivity_days=900)
         jane = scene.active(acme, days=300)
-        scene.later(days=104)
+        scene.later(days=104, seconds=1)
         with scene.as_staff(acme.sponsor) as tx:
             lost = deciding.keep(tx, scene.sponsorship(jane).id, acme.sponsor)
         assert isinstance(lost, Lost)
         assert scene.row(jane).state_reason == Reason.REVIEW_MISSED
+        # Who came across it has not done it; only the attempt is theirs.
+        told = {one.event: one.actor for one in scene.events(guest_id=jane)[-3:]}
+        assert told == {
+            "sponsorship.ended": "system:time",
+            "guest.suspended": "system:time",
+            "sponsorship.decision_lost": f"staff:{acme.sponsor}",
+        }
+        (mail,) = scene.mails("guest.suspended")
+        assert {mail.reference} == {one.reference for one in scene.events(guest_id=jane)[-3:]}
 
 
 class TestEnd:

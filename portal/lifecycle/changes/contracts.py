@@ -141,7 +141,7 @@ def conclude_contract(tx: Tx, contract_id: UUID) -> int | None:
         sets={f"contract:{contract_id}": values},
         data={"guests": count},
     )
-    record(tx, [event])
+    record(tx if row.ends_at == tx.now else tx.by_time(), [event])
     # An end that was taken back and comes again is told again, be it on the same day.
     once = f"{contract_id}:{row.ends_at.isoformat()}"
     _tell(tx, row.organisation_id, row.reference, count, once)

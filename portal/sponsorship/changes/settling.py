@@ -5,8 +5,9 @@ a sweep settles in batches. Both apply the same pure steps with the same instant
 matter which of them came first. The guest's row lock guards its sponsorships too.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from portal.delivery.changes import Message, put
@@ -71,14 +72,17 @@ def settle(tx: Tx, guest_ids: Iterable[UUID]) -> dict[UUID, GuestRow]:
         key: [step for step in due if isinstance(step, SponsorshipEnds)]
         for key, due in steps.items()
     }
-    end_sponsorships(
-        tx, [(rows[one.sponsorship_id], one.reason, one.at) for own in ends.values() for one in own]
-    )
+    over = [(rows[one.sponsorship_id], one.reason, one.at) for own in ends.values() for one in own]
+    for acting, part in _by_whom(tx, over, lambda end: end[2]):
+        end_sponsorships(acting, part)
     expiries: dict[UUID, dict[UUID, datetime]] = {}
     for row in rows.values():
         expiries.setdefault(row.guest_id, {})[row.id] = row.expires_at
     latest = {key: latest_expiry(expiries.get(key, {}), own) for key, own in ends.items()}
-    guest_changes.reckon(tx, [(guests[key], end) for key, end in latest.items() if end])
+    reckoned = [(guests[key], end) for key, end in latest.items() if end]
+    last = {key: max((end.at for end in own), default=tx.now) for key, own in ends.items()}
+    for acting, some in _by_whom(tx, reckoned, lambda one: last[one[0].id]):
+        guest_changes.reckon(acting, some)
     now = dict(guests)
     # A guest moves twice at most, suspended and then removed: each move is a batch of its own.
     for turn in (0, 1):
@@ -87,11 +91,26 @@ def settle(tx: Tx, guest_ids: Iterable[UUID]) -> dict[UUID, GuestRow]:
             own = [step for step in due if isinstance(step, GuestMoves)]
             if len(own) > turn:
                 moving.append((now[key], own[turn]))
-        _move(tx, moving)
+        for acting, movers in _by_whom(tx, moving, lambda move: move[1].at):
+            _move(acting, movers)
         if moving:
             now.update((guest.id, guest) for guest in lock(tx, [one.id for one, _ in moving]))
     _tell(tx, [(guests[key], due) for key, due in steps.items()], rows)
     return now
+
+
+T = TypeVar("T")
+
+
+def _by_whom(
+    tx: Tx, found: Sequence[T], at: Callable[[T], datetime]
+) -> tuple[tuple[Tx, list[T]], tuple[Tx, list[T]]]:
+    """Part what time did before from what falls due by what is decided at this very moment.
+
+    The log says of the one that time did it, and of the other who decided.
+    """
+    before = [one for one in found if at(one) < tx.now]
+    return (tx.by_time(), before), (tx, [one for one in found if at(one) == tx.now])
 
 
 def make_room(tx: Tx, organisation_id: UUID, most: int) -> bool:
