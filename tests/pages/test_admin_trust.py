@@ -9,7 +9,7 @@ from portal.foundation.db import db
 from portal.lifecycle import changes as lifecycle
 from portal.staff import changes as staff_changes
 from portal.trust import changes as trust
-from portal.trust.queries import organisation_by_slug
+from portal.trust.queries import contracts, organisation_by_slug
 from portal.web.display import long_date
 from tests import factories
 from tests.infra.client import PortalClient
@@ -50,6 +50,25 @@ def test_who_may_vouch_is_offered(app: Flask, admin: PortalClient):
     ):
         offered = admin.get(page).text.partition(f'<datalist id="{field}-among">')[2]
         assert offered.partition("</datalist>")[0] == '<option value="sam@host.example">Sam', page
+
+
+def test_a_contract_that_begins_after_the_last_one_says_whom_it_comes_too_late_for(
+    app: Flask, admin: PortalClient
+):
+    """Sponsors vouch on under it only while both run; then nothing is to be said."""
+    with app.app_context():
+        acme = organisation_by_slug(db.session(), "acme")
+        (running,) = contracts(db.session(), acme.id)
+        db.session.remove()
+    day = running.last_day
+    form = {"time_zone": running.time_zone, "open_ended": "y", "last_day": ""}
+    for reference, first_day, late in (("C-8", day + timedelta(days=1), True), ("C-9", day, False)):
+        given = form | {"reference": reference, "first_day": f"{first_day}"}
+        assert admin.submit(f"{ACME}/contracts/new", given).status_code == 303
+        told = said(admin, ACME)
+        assert f"Contract {reference} is added" in told
+        until = f"until {long_date(day)}, 24:00 Berlin goes out then"
+        assert (f"{until}: nobody can vouch under {reference} before it begins" in told) is late
 
 
 def test_a_further_contract_goes_on_in_the_zone_of_the_latest(app: Flask, admin: PortalClient):

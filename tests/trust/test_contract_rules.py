@@ -13,6 +13,7 @@ from portal.trust.rules import (
     check_zone,
     contract_begin,
     contract_end,
+    gap_before,
     zones,
 )
 
@@ -77,6 +78,37 @@ def test_it_runs_from_its_beginning_until_before_its_end(
     """The beginning belongs to it, the end does not."""
     facts = ContractFacts(UUID(int=1), "C-1", BEGIN, ends_at, None, "UTC")
     assert facts.runs(now) is runs
+
+
+def facts_of(number: int, begins_at: datetime, ends_at: datetime | None) -> ContractFacts:
+    return ContractFacts(UUID(int=number), f"C-{number}", begins_at, ends_at, None, "UTC")
+
+
+LATER = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("begins_at", "others", "gap"),
+    [
+        pytest.param(END, [(BEGIN, END)], END, id="where the other ends"),
+        pytest.param(END + LATER, [(BEGIN, END)], END, id="later"),
+        pytest.param(END - TICK, [(BEGIN, END)], None, id="both run for a moment"),
+        pytest.param(BEGIN, [(BEGIN, BEGIN + LATER)], None, id="it runs already"),
+        pytest.param(END, [(BEGIN, END - LATER), (BEGIN, END)], END, id="the last one counts"),
+        pytest.param(END, [(BEGIN, END + LATER), (BEGIN, END)], None, id="one goes on past it"),
+        pytest.param(END, [(BEGIN, None), (BEGIN, END)], None, id="one is open-ended"),
+        pytest.param(END, [(BEGIN - LATER, BEGIN)], None, id="it was over before"),
+        pytest.param(END, [(END - LATER, END)], None, id="it has not begun either"),
+        pytest.param(END, [], None, id="the first one"),
+    ],
+)
+def test_a_contract_that_begins_too_late_leaves_a_gap(
+    begins_at: datetime, others: list[tuple[datetime, datetime | None]], gap: datetime | None
+):
+    """Nobody can vouch under it while the ones before run: whoever is in goes out with them."""
+    new = facts_of(1, begins_at, END + 9 * LATER)
+    known = [facts_of(number, *one) for number, one in enumerate(others, start=2)]
+    assert gap_before(new, [*known, new], BEGIN) == gap
 
 
 @pytest.mark.parametrize("name", ["Europe/Berlin", "UTC", "America/Argentina/Ushuaia", " Etc/UTC "])

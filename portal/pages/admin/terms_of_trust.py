@@ -38,8 +38,8 @@ from portal.trust.queries import (
     policy_row,
     sponsors,
 )
-from portal.trust.rules import POLICY_FIELDS, STRENGTH_FIELDS, zones
-from portal.web.display import city, naming, plural
+from portal.trust.rules import POLICY_FIELDS, STRENGTH_FIELDS, gap_before, zones
+from portal.web.display import city, ends, naming, plural
 from portal.web.forms import PortalForm
 from portal.web.guards import for_admin
 
@@ -110,10 +110,25 @@ def add_contract(slug: str) -> ResponseReturnValue:
             open_ended=form.open_ended.data,
             time_zone=form.time_zone.data,
         ),
-        f"Contract {form.reference.data} is added",
+        lambda contract_id: _added(row, contract_id),
     ):
         return back(row)
     return _new_contract(row, form, 422)
+
+
+def _added(row: OrganisationRow, contract_id: UUID) -> str:
+    """Say that a contract is added, and to whom it comes too late."""
+    known = contracts(db.session(), row.id)
+    new = next(one for one in known if one.id == contract_id)
+    said = f"Contract {new.reference} is added"
+    end = gap_before(new.facts, [one.facts for one in known], clock.policy_now())
+    if end is None:
+        return said
+    return (
+        f"{said}. Whoever is here until {ends(end, new.time_zone)} goes out then: nobody can vouch "
+        f"under {new.reference} before it begins. Move the end of the contract before to a later "
+        "day, so that both run for a while"
+    )
 
 
 def _contract(row: OrganisationRow, contract_id: UUID) -> ContractRow:

@@ -8,6 +8,7 @@ from portal.trust.rules.contract import (
     check_zone,
     contract_begin,
     contract_end,
+    gap_before,
     zones,
 )
 from portal.trust.rules.issuer import House, check_issuer, entra_tenant, is_loopback, is_pairwise
@@ -97,6 +98,7 @@ __all__ = [
     "contract_end",
     "effective",
     "entra_tenant",
+    "gap_before",
     "is_loopback",
     "is_pairwise",
     "loses_test",

@@ -1,5 +1,6 @@
 """A contract's window: instants computed once from local days."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
@@ -45,6 +46,25 @@ class ContractFacts:
     def runs(self, now: datetime) -> bool:
         """Return whether the contract runs at this instant."""
         return self.begins_at <= now and (self.ends_at is None or now < self.ends_at)
+
+
+def gap_before(
+    new: ContractFacts, known: Iterable[ContractFacts], now: datetime
+) -> datetime | None:
+    """Return when the last of the running contracts ends, where a new one begins only after it.
+
+    Guests go on under a contract that a sponsor vouches under, and that must run already.
+
+    Args:
+        new: the contract that was added.
+        known: those of its organisation, in any order; *new* may be among them.
+        now: the policy clock, aware.
+    """
+    running = [one.ends_at for one in known if one.id != new.id and one.runs(now)]
+    if new.runs(now) or not running or None in running:
+        return None
+    last = max(end for end in running if end is not None)
+    return last if last <= new.begins_at else None
 
 
 def contract_begin(first_day: date, zone: ZoneInfo) -> datetime:
