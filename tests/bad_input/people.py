@@ -68,7 +68,7 @@ SPONSOR: Final = (
         "jonas",
         _DECISION,
         "/approve",
-        {"approve-last_day": _LAST_DAY, "approve-may_use": nasty.CHOICES},
+        {"approve-last_day": _LAST_DAY, "approve-may_use": nasty.CHOICES, **_seen("approve")},
         {"approve-last_day": "2027-01-31"},
         again=_DECIDED,
         foreign={"approve-may_use": ("globex_offer",)},
