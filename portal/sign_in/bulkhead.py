@@ -15,6 +15,7 @@ from portal.foundation.outbound_http import MOST_AT_ONCE
 from portal.sign_in.rules import Failure, SignInFailure, SignInReason
 
 MOST_WAIT: Final = 2.0  # seconds for a place among MOST_AT_ONCE, in one process
+LOOK_AGAIN: Final = 0.1  # seconds: that the others have turned slow is told by nobody's leaving
 SLOW_AFTER: Final = 1.0  # seconds that a conversation goes on
 MOST_SLOW: Final = 3  # slow conversations with one provider, in one process
 MISTRUST: Final = 30.0  # seconds after one that failed for want of an answer
@@ -59,8 +60,10 @@ class Bulkhead:
         patience = time.monotonic() + MOST_WAIT
         with self._lock:
             while not self._has_place(provider):
-                if not self._lock.wait(patience - time.monotonic()):
+                left = patience - time.monotonic()
+                if left <= 0:
                     raise _others_wait()
+                self._lock.wait(min(left, LOOK_AGAIN))
             began = self._clock()
             self._open.setdefault(provider, []).append(began)
             return began

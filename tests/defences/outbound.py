@@ -112,6 +112,15 @@ DEFENCES: Final = (
     ),
     Defence(
         case="F06",
+        file="portal/sign_in/bulkhead.py",
+        old="self._lock.wait(min(left, LOOK_AGAIN))",
+        new="if not self._lock.wait(left):\n                    raise _others_wait()",
+        tests=(
+            "tests/sign_in/test_bulkhead.py::test_f06_who_waits_looks_again_though_nobody_leaves",
+        ),
+    ),
+    Defence(
+        case="F06",
         file=HTTP,
         old='    response.encoding = "utf-8-sig"\n',
         new="",

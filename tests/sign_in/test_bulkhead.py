@@ -48,6 +48,20 @@ def test_f06_many_at_the_same_moment_leave_threads_to_others(
         pass
 
 
+def test_f06_who_waits_looks_again_though_nobody_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the second in which all of them turn slow nobody ends, and waiters hold threads too."""
+    monkeypatch.setattr("portal.sign_in.bulkhead.MOST_WAIT", 3600.0)
+    now = [0.0]
+    bulkhead = Bulkhead(clock=lambda: now[0])
+    monkeypatch.setattr(bulkhead._lock, "wait", lambda _: now.__setitem__(0, now[0] + 0.5))
+    with ExitStack() as held:
+        for _ in range(MOST_AT_ONCE):
+            held.enter_context(bulkhead.conversation("slow"))
+        with pytest.raises(SignInFailure, match="others wait"):
+            held.enter_context(bulkhead.conversation("slow"))
+    assert now[0] == pytest.approx(SLOW_AFTER + 0.5)
+
+
 def test_who_waits_for_a_place_is_told_once_it_is_slow() -> None:
     """Not after the whole of their patience."""
     now = [0.0]
