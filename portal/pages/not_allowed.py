@@ -13,8 +13,11 @@ from portal.web.errors import Refusal
 
 MOST_A_MINUTE: Final = 600  # of one process: a flood is logged, but does not fill the database
 
+BEGUN: Final = "begun"
+
 _lock = Lock()
-_window = [0.0, 0]  # what anybody can cause, and for each identity provider what takes its answer
+_window = [0.0, 0]  # what anybody can cause by one request
+# What takes a sign-in that was begun, and for each identity provider what takes its answer.
 _windows: dict[str, list[float]] = {}
 
 
@@ -34,17 +37,18 @@ def write_down(refusal: Refusal) -> None:
         record(tx, [event])
 
 
-def is_flood(provider: str | None = None) -> bool:
+def is_flood(took: str | None = None) -> bool:
     """Count a refusal; say whether this process has had too many of its kind within the minute.
 
     The first one after such a minute writes down how many were left out of the audit log.
 
     Args:
-        provider: whose answer it took, so that nobody else's flood hides it.
+        took: what it took, so that nobody's flood of less hides it: ``BEGUN``, a sign-in; or
+            the identity provider whose answer it was.
     """
     left_out = 0
     with _lock:
-        window = _window if provider is None else _windows.setdefault(provider, [0.0, 0])
+        window = _window if took is None else _windows.setdefault(took, [0.0, 0])
         now = time.monotonic()
         if now - window[0] >= 60:  # noqa: PLR2004
             left_out = max(0, int(window[1]) - MOST_A_MINUTE)

@@ -17,7 +17,7 @@ from portal.foundation import clock
 from portal.foundation.current import settings_of
 from portal.foundation.db import db
 from portal.foundation.transaction import ANONYMOUS, new_reference, transaction
-from portal.pages.not_allowed import is_flood
+from portal.pages.not_allowed import BEGUN, is_flood
 from portal.sign_in import changes
 from portal.sign_in.attempt import Purpose
 from portal.sign_in.rules import Side, SignInFailure, SignInReason, anybody_can_cause
@@ -55,8 +55,7 @@ def failed(failure: SignInFailure, row: ProviderRow | None) -> ResponseReturnVal
     reference = new_reference()
     # Whoever invents states or errors by the thousand fills no database: of a minute the first are
     # kept. It takes no provider to begin a sign-in and to say that it was denied.
-    taken = failure.attempt_id is not None and not anybody_can_cause(failure.reason)
-    flood = is_flood((str(row.id) if row else "host") if taken else None)
+    flood = is_flood(_took(failure, row))
     if failure.attempt_id is not None or not flood:
         with transaction(actor=ANONYMOUS, now=clock.policy_now(), reference=reference) as tx:
             changes.give_up(tx, failure.attempt_id, clock.protocol_now())
@@ -78,6 +77,15 @@ def failed(failure: SignInFailure, row: ProviderRow | None) -> ResponseReturnVal
     if failure.reason is SignInReason.OVERTAKEN:
         return page, 503
     return page, 502 if failure.side is Side.PARTNER else 403
+
+
+def _took(failure: SignInFailure, row: ProviderRow | None) -> str | None:
+    """Return what it took to fail so: nothing, a sign-in that was begun, or a provider's answer."""
+    if failure.attempt_id is None:
+        return None
+    if anybody_can_cause(failure.reason):
+        return BEGUN
+    return str(row.id) if row else "host"
 
 
 def _event(failure: SignInFailure, row: ProviderRow | None) -> Event:

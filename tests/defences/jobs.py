@@ -302,6 +302,15 @@ DEFENCES: Final = (
     ),
     Defence(
         case="L05",
+        file="portal/pages/refusals.py",
+        old="        return BEGUN\n",
+        new="        return None\n",
+        tests=(
+            "tests/flows/test_meanwhile.py::test_l05_l08_what_takes_no_sign_in_hides_none_that_was_begun[sqlite]",
+        ),
+    ),
+    Defence(
+        case="L05",
         file="portal/sign_in/connection.py",
         old="    client_secret: str = field(repr=False)",
         new="    client_secret: str",

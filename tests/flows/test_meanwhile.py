@@ -256,26 +256,50 @@ def test_l08_a_closed_door_that_is_knocked_at_all_day_fills_no_database(story, m
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_l08_nor_do_sign_ins_that_were_begun_to_be_refused(story, monkeypatch):
     """Anybody can begin one and say that it was denied; how many were left out is told later."""
-    minute = [0.0, 0]
-    monkeypatch.setattr(not_allowed, "_window", minute)
-    monkeypatch.setattr(not_allowed, "_windows", {})
-    monkeypatch.setattr(not_allowed, "MOST_A_MINUTE", 3)
+    begun = few_a_minute(monkeypatch)[not_allowed.BEGUN]
     client = story.browser()
     for _ in range(6):
-        back = story.depart(client).partition("&code=")[0]
-        assert client.get(f"{back}&error=access_denied").status_code == 403
+        denied(story, client)
     assert len(story.events(event="sign_in.refused")) == 3
     assert story.events(event="refusals.left_out") == []
-    minute[0] = 0.0
-    client.get(f"{back}&error=access_denied")  # which was used up all the same
-    assert story.events(event="sign_in.refused")[0].reason == "oidc.state"
+    begun[0] = 0.0
+    denied(story, client)
+    assert len(story.events(event="sign_in.refused")) == 4
     (told,) = story.events(event="refusals.left_out")
     assert told.data == {"count": 3}
-    minute[1] = 1000.0
+    begun[1] = 1000.0
     for _ in range(5):  # what a provider did stands beside the flood of a stranger, not in it
         with story.provider.lying(signature="flipped"):
             assert story.knock(client).status_code == 502
     assert [one.reason for one in story.events(event="sign_in.refused")].count("oidc.sig") == 3
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_l05_l08_what_takes_no_sign_in_hides_none_that_was_begun(story, monkeypatch):
+    """Invented states, made-up links and others' pages cost a request each, and nothing before."""
+    few_a_minute(monkeypatch)
+    client = story.browser()
+    for _ in range(6):
+        back = story.depart(client).partition("&code=")[0]
+        assert client.get(f"{back}-invented&error=access_denied").status_code == 403
+    denied(story, client)
+    reasons = [one.reason for one in story.events(event="sign_in.refused")]
+    assert sorted(reasons) == ["oidc.denied", *["oidc.state"] * 3]
+
+
+def few_a_minute(monkeypatch) -> dict[str, list[float]]:
+    """Let three refusals of each kind a minute be kept, and count them from now."""
+    windows = {not_allowed.BEGUN: [0.0, 0]}
+    monkeypatch.setattr(not_allowed, "_window", [0.0, 0])
+    monkeypatch.setattr(not_allowed, "_windows", windows)
+    monkeypatch.setattr(not_allowed, "MOST_A_MINUTE", 3)
+    return windows
+
+
+def denied(story, client) -> None:
+    """Begin a sign-in, and say that the provider denied it."""
+    back = story.depart(client).partition("&code=")[0]
+    assert client.get(f"{back}&error=access_denied").status_code == 403
 
 
 def demand(story: Story) -> None:
