@@ -10,6 +10,7 @@ from portal.access.queries import Kind, Waiting
 from portal.guests.rules import Reason
 from portal.lifecycle.changes import change_contract
 from portal.sponsorship.changes import deciding, people
+from portal.sponsorship.changes.requesting import vouch
 from tests.access.sponsored import approve, in_turn
 from tests.scene import Scene
 
@@ -106,6 +107,21 @@ def test_a_review_waits_for_who_vouches_and_overdue_for_the_others():
     assert inbox(scene, ben) == ()
     scene.later(days=14)
     assert len(inbox(scene, ben)) == 1
+
+
+def test_a_guest_of_two_words_is_counted_once_among_those_one_is_asked_about():
+    """Under a contract and the one that follows: two questions, about one person."""
+    scene = Scene()
+    acme = scene.partner(
+        "acme", inactivity_days=400, longest_days=300, review_days=30, last_day=scene.day(60)
+    )
+    jane = scene.guest(acme)
+    approve(scene, jane, acme.sponsor, days=50)
+    scene.contract(acme, "C-2", last_day=scene.day(300))
+    with scene.as_staff(acme.sponsor) as tx:
+        vouch(tx, jane, acme.sponsor, scene.day(200), ())
+    found = queries.next_review(scene.session, acme.sponsor, scene.now)
+    assert found == (scene.now + timedelta(days=30), 1)
 
 
 @pytest.mark.parametrize("over", ["silent", "contract shortened"])

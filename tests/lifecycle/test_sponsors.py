@@ -98,6 +98,32 @@ class TestSponsorLeaves:
         assert (heir, requests["count"]) == ("dee@host.example", 2)
         assert requests["ends_at"] == (scene.now + 14 * DAY).isoformat()
 
+    @pytest.mark.parametrize("more", [True, False])
+    def test_a_guest_of_two_words_is_one_guest(self, scene: Scene, *, more: bool):
+        """Under a contract and the one that follows: the heir is told of a person, once."""
+        ada, ben = scene.staff("ada"), scene.staff("ben")
+        acme = scene.partner(sponsors=(ada, ben), lead=ada, last_day=scene.day(60))
+        jane = scene.active(acme, "jane", days=30)
+        scene.contract(acme, "C-2", last_day=scene.day(300))
+        with scene.as_staff(ada) as tx:
+            vouch(tx, jane, ada, scene.day(200), ())
+        if more:
+            scene.active(acme, "john", days=50)
+        assert leave(scene, ada)[1] == 0
+        told = [mail for mail in scene.mails() if mail.kind.startswith("sponsor.handed_over")]
+        ((kind, said),) = [(mail.kind, mail.payload) for mail in told]
+        if more:
+            john = scene.find(acme, "john")
+            assert john is not None
+            assert (kind, said["count"]) == ("sponsor.handed_over_guests", 2)
+            assert [name for name, _ in said["guests"]] == [john.name, scene.row(jane).name]
+            assert said["ends_at"] == john.expires_at.isoformat()
+        else:
+            assert kind == "sponsor.handed_over"
+            assert said["sponsorship_id"] == str(scene.sponsorship(jane).id)
+            assert said["ends_at"] == scene.sponsorship(jane).expires_at.isoformat()
+        assert folded(scene.session) == kept(scene.session)
+
     def test_two_who_leave_at_once_are_two_mails(self, scene: Scene):
         """In one transaction, at one instant: none of them is taken for the other."""
         ada, ben, dee = (scene.staff(name) for name in ("ada", "ben", "dee"))

@@ -58,7 +58,7 @@ class Waiting:
         since: when it was asked; of a review, by when an answer is due.
         then_at: when something happens if nobody does anything; null: nothing does.
         then: why access or the request ends then.
-        carried: access goes on then, on the word of somebody else.
+        carried: access goes on then, on another word.
     """
 
     kind: Kind
@@ -256,7 +256,8 @@ def next_review(session: Session, staff_id: UUID, now: datetime) -> tuple[dateti
     if first is None:
         return None
     month = and_(later, due_at < first + timedelta(days=31))
-    return first, session.scalar(select(func.count()).select_from(_TABLES).where(month)) or 0
+    people = select(func.count(Sponsorship.guest_id.distinct())).select_from(_TABLES).where(month)
+    return first, session.scalar(people) or 0
 
 
 def knocking(

@@ -86,7 +86,7 @@ def _one(staff_id: UUID, form: PortalForm, status: int = 200) -> ResponseReturnV
     page = render_template(
         "admin/staff/one.html",
         employee=row,
-        vouched=len(open_by_sponsor(db.session(), staff_id)),
+        vouched=len({row.guest_id for row in open_by_sponsor(db.session(), staff_id)}),
         form=form,
     )
     return page, status

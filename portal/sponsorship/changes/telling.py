@@ -129,17 +129,19 @@ def tell_handed_over(
     names = organisation_names(tx.session, {row.organisation_id for row, _ in rows})
     # A contract may have been shortened since the days were chosen.
     standing = {one.id: one for own in open_of(tx.session, guests).values() for one in own}
-    bundles: dict[tuple[UUID, bool], list[Handed]] = {}
+    bundles: dict[tuple[UUID, bool], dict[UUID, Handed]] = {}
     for row, to in rows:
         if to != by:
             name, organisation = display_name(guests[row.guest_id]), names[row.organisation_id]
             handed = Handed(row, standing[row.id], name, organisation)
-            bundles.setdefault((to, row.awaits_decision), []).append(handed)
+            own = bundles.setdefault((to, row.awaits_decision), {})
+            # Of two words for one guest, under two contracts, the one that lasts longer counts.
+            own[row.guest_id] = max(own.get(row.guest_id, handed), handed, key=lambda one: one.ends)
     author = people[by].name if by else ""
     put(
         tx,
         [
-            _handed_over(people[to].email, sorted(own, key=lambda one: one.ends), author)
+            _handed_over(people[to].email, sorted(own.values(), key=lambda one: one.ends), author)
             for (to, _), own in bundles.items()
         ],
     )
