@@ -33,7 +33,7 @@ class Ahead:
         zone: the contract's, where *at* is the end of a local day.
         sponsorship: which one it is about, if it is about one.
         last: access as a whole ends then.
-        carried: it ends one sponsor's word, and that of another goes on.
+        carried: it ends one word for the guest, and another goes on, be it of the same sponsor.
     """
 
     at: datetime

@@ -1,11 +1,17 @@
 """What *End* says before it is pressed, and after: the rule that decides says it."""
 
+import re
+
 import pytest
+from sqlalchemy import update
 
 from portal.guests.rules import State
 from portal.lifecycle.changes import change_contract, suspend_organisation
 from portal.sponsorship.changes import deciding, people
 from portal.sponsorship.changes.requesting import vouch
+from portal.sponsorship.models import Grant
+from tests.infra.client import PortalClient
+from tests.pages.sessions import as_guest
 from tests.pages.stage import Stage, said
 
 STAYS = "they stay a guest, since another word stands"
@@ -86,13 +92,37 @@ def test_what_end_says_is_what_it_does(two: Stage, policy_clock):
     assert two.scene.row(two.jane).state == State.REMOVED
 
 
+def shorten(stage: Stage) -> None:
+    """Let the contract end in sixty days."""
+    end = {"last_day": stage.scene.day(60), "open_ended": False}
+    stage.scene.run(change_contract, stage.acme.contract_id, **end, by=stage.ben)
+
+
+@pytest.mark.parametrize("by_claim", [True, False])
+def test_who_goes_on_is_proposed_what_they_gave(stage: Stage, *, by_claim: bool):
+    """Else the guest had nothing to use once the old contract is over, by a press of one button.
+
+    What a claim chose is left out: it follows the claim, and is proposed again as long as that
+    says so.
+    """
+    stage.scene.policy(stage.acme, inactivity_days=400)
+    shorten(stage)
+    stage.approve(stage.jane, stage.acme.sponsor, days=50)
+    other = stage.scene.offer(stage.acme)
+    with stage.app.app_context(), stage.scene.tx() as tx:
+        tx.session.execute(update(Grant).values(by_claim=by_claim))
+    stage.scene.contract(stage.acme, "C-2", last_day=stage.scene.day(300))
+    page = stage.client.get(page_of(stage)).text
+    boxes = re.findall(r'<input[^>]*name="vouch-may_use"[^>]*>', page)
+    ticked = [value for value in boxes if "checked" in value]
+    assert str(other) in "".join(boxes)
+    assert [str(stage.wiki) in one for one in ticked] == ([] if by_claim else [True])
+
+
 def test_a_sponsor_goes_on_under_the_contract_that_follows(stage: Stage):
     """The page offers it once there is one; then the old word may be ended, or end by itself."""
     stage.scene.policy(stage.acme, inactivity_days=400)
-    last_day = stage.scene.day(60)
-    stage.scene.run(
-        change_contract, stage.acme.contract_id, last_day=last_day, open_ended=False, by=stage.ben
-    )
+    shorten(stage)
     stage.approve(stage.jane, stage.acme.sponsor, days=50)
     page = page_of(stage)
     assert "Go on vouching" not in said(stage.client, page)
@@ -106,3 +136,13 @@ def test_a_sponsor_goes_on_under_the_contract_that_follows(stage: Stage):
     assert "Go on vouching" not in text
     assert STAYS in text
     assert stage.scene.sponsorship(stage.jane).last_day.isoformat() == day
+    at_me = stage.app.test_client()
+    assert isinstance(at_me, PortalClient)
+    as_guest(stage.app, at_me, stage.jane, stage.acme.provider_id)
+    mine = said(at_me, "/me")
+    assert "sam-acme's word for you ends; another one stands" in mine
+    assert "others" not in mine
+    admin = stage.another(stage.scene.staff("petra", "admin"))
+    assert "Vouches for, or is asked about, 1 guest." in said(
+        admin, f"/admin/staff/{stage.acme.sponsor}"
+    )

@@ -193,11 +193,11 @@ class GuestView:
         return self.live or next(iter(self.sponsorships), None)
 
     def carried_beside(self, one: SponsorshipView, at: datetime) -> bool:
-        """Say whether somebody else's word carries access at an instant, when this one may end."""
+        """Say whether another word carries access at an instant, when this one may end."""
         return any(other.id != one.id and other.live(at) for other in self.sponsorships)
 
     def stays_without(self, one: SponsorshipView, now: datetime) -> bool:
-        """Say whether the guest stays one if this sponsorship is ended now: somebody else vouches.
+        """Say whether the guest stays one if this sponsorship is ended now: another one stands.
 
         What is over by now, settled or not, vouches for nobody.
         """

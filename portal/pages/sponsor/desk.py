@@ -169,7 +169,14 @@ class Desk:
     @cached_property
     def vouch(self) -> VouchForm:
         """The form to vouch anew, with its bounds: most pages do without."""
-        form = VouchForm(prefix="vouch-", **given(sent=self._sent == "vouch"))
+        # Whoever goes on proposes what they gave; what a claim chose follows the claim by itself.
+        ticked = [
+            grant.offer_id
+            for one in self._own
+            for grant in grants_of(self.guest, one)
+            if grant.state == "active" and not grant.by_claim
+        ]
+        form = VouchForm(prefix="vouch-", **given(sent=self._sent == "vouch", may_use=ticked))
         if self.contract is not None:
             bound(form, self.contract, self.organisation, self.now)
         offered(form, self.organisation, [])
