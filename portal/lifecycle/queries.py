@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import case, exists, func, or_, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from portal.foundation.weeks import mondays, week_of
 from portal.guests.models import Guest
@@ -142,6 +142,27 @@ def guests_by_contract(session: Session, contract_ids: Collection[UUID]) -> dict
     query = (
         select(Sponsorship.contract_id, func.count(Sponsorship.guest_id.distinct()))
         .where(Sponsorship.contract_id.in_(contract_ids), Sponsorship.state.in_(OPEN))
+        .group_by(Sponsorship.contract_id)
+    )
+    found = dict(session.execute(query).all())
+    return {one: found.get(one, 0) for one in contract_ids}
+
+
+def alone_by_contract(session: Session, contract_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Count for each of these contracts the guests who have nothing that lasts beyond its end."""
+    other, beyond = aliased(Sponsorship), aliased(Contract)
+    goes_on = exists().where(
+        other.guest_id == Sponsorship.guest_id,
+        other.state == Standing.ACTIVE,
+        other.approve_by.is_(None),
+        other.expires_at > Contract.ends_at,
+        beyond.id == other.contract_id,
+        or_(beyond.ends_at.is_(None), beyond.ends_at > Contract.ends_at),
+    )
+    query = (
+        select(Sponsorship.contract_id, func.count(Sponsorship.guest_id.distinct()))
+        .join(Contract, Contract.id == Sponsorship.contract_id)
+        .where(Sponsorship.contract_id.in_(contract_ids), Sponsorship.state.in_(OPEN), ~goes_on)
         .group_by(Sponsorship.contract_id)
     )
     found = dict(session.execute(query).all())

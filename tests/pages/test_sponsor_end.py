@@ -92,9 +92,9 @@ def test_what_end_says_is_what_it_does(two: Stage, policy_clock):
     assert two.scene.row(two.jane).state == State.REMOVED
 
 
-def shorten(stage: Stage) -> None:
-    """Let the contract end in sixty days."""
-    end = {"last_day": stage.scene.day(60), "open_ended": False}
+def shorten(stage: Stage, days: int = 60) -> None:
+    """Let the contract end in so many days."""
+    end = {"last_day": stage.scene.day(days), "open_ended": False}
     stage.scene.run(change_contract, stage.acme.contract_id, **end, by=stage.ben)
 
 
@@ -146,3 +146,19 @@ def test_a_sponsor_goes_on_under_the_contract_that_follows(stage: Stage):
     assert "Vouches for, or is asked about, 1 guest." in said(
         admin, f"/admin/staff/{stage.acme.sponsor}"
     )
+
+
+def test_an_admin_reads_who_loses_access_with_a_contract_and_not_who_goes_on(stage: Stage):
+    """Else a renewal looked as if it had done nothing."""
+    stage.scene.policy(stage.acme, inactivity_days=400)
+    shorten(stage, days=20)
+    stage.approve(stage.jane, stage.acme.sponsor, days=20)
+    admin = stage.another(stage.scene.staff("petra", "admin"))
+    assert "1 guest loses access" in said(admin, "/admin")
+    stage.scene.contract(stage.acme, "C-2", last_day=stage.scene.day(300))
+    assert "1 guest loses access" in said(admin, "/admin")
+    vouched = (stage.jane, stage.acme.sponsor, stage.scene.day(200), ())
+    stage.scene.run(vouch, *vouched, by=stage.acme.sponsor)
+    text = said(admin, "/admin")
+    assert "loses access" not in text
+    assert "Whoever is here under it goes on under another" in text

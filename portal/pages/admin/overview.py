@@ -14,7 +14,13 @@ from portal.audit.queries import refused_by_organisation
 from portal.delivery.queries import counts, standing_since
 from portal.foundation import clock
 from portal.foundation.db import db
-from portal.lifecycle.queries import coming, count_due, guests_by_contract, last_runs
+from portal.lifecycle.queries import (
+    alone_by_contract,
+    coming,
+    count_due,
+    guests_by_contract,
+    last_runs,
+)
 from portal.pages.admin.health import patience, stands_still
 from portal.sign_in.rules import wants_mending
 from portal.trust.queries import (
@@ -52,6 +58,7 @@ def overview() -> ResponseReturnValue:
         names=names,
         ending=ending,
         touched=guests_by_contract(session, [one.id for one in ending]),
+        alone=alone_by_contract(session, [one.id for one in ending]),
         sponsorless=[row for row in rows if row.id in without],
         last_run=runs[0] if runs else None,
         stopped=stands_still(runs, now),
