@@ -52,10 +52,13 @@ def accept() -> ResponseReturnValue:
     form, terms = ArrivalForm(), arrival.terms
     if form.arrival.data != str(arrival.id):
         other = ArrivalForm(formdata=None)  # what was typed was meant for another company, perhaps
-        other.refuse(
-            message="Somebody has come here in another tab meanwhile. See whether it is you, and "
-            "accept then"
+        # A page from before an upgrade does not say whom it showed.
+        why = (
+            "Somebody has come here in another tab"
+            if form.arrival.data
+            else "This page has changed"
         )
+        other.refuse(message=f"{why} meanwhile. See whether it is you, and accept then")
         return _page(arrival, other, 409)
     if form.version.data != str(terms.version):
         form.terms.data = False

@@ -88,6 +88,19 @@ def test_a_yes_counts_for_the_person_that_was_shown(story):
     assert story.guest().name == "Bob"
 
 
+def test_a_form_from_before_the_upgrade_blames_no_other_tab(story):
+    """It does not say whom it showed, so the page is shown again; nobody else has come."""
+    client = story.browser()
+    story.knock(client)
+    said = _hidden(client.get("/arrival").text)
+    del said["arrival"]
+    answer = client.post("/arrival", data={**said, "terms": "y"})
+    assert answer.status_code == 409
+    assert "another tab" not in answer.text
+    assert "This page has changed meanwhile. See whether it is you, and accept then" in answer.text
+    assert client.submit("/arrival", {"terms": "y"}).location == "/me"
+
+
 def test_a_doubled_click_on_the_arrival_page_is_told_so(story, monkeypatch):
     """The second one finds the arrival used under the lock: no fault of ours to report."""
     let_in = arrival.let_in
