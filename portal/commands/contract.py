@@ -1,6 +1,6 @@
 """`portal contract`: the contracts of an organisation."""
 
-from datetime import date
+from datetime import date, datetime
 
 import click
 
@@ -19,6 +19,7 @@ from portal.foundation.db import db
 from portal.lifecycle.changes import change_contract
 from portal.trust import changes, queries
 from portal.trust.queries import ContractRow, OrganisationRow
+from portal.trust.rules import gap_before
 
 
 @click.group()
@@ -59,7 +60,9 @@ def add(
         )
     )
     row = known(queries.contract_by_id(db.session(), contract_id), "contract", reference, "")
-    say_row(contract_dict(row), as_json, _sentence(row))
+    others = [one.facts for one in queries.contracts(db.session(), found.id)]
+    end_before = gap_before(row.facts, others, clock.policy_now())
+    say_row(contract_dict(row), as_json, f"{_sentence(row)}{_too_late(end_before)}")
 
 
 @contract.command("set")
@@ -129,6 +132,16 @@ def contract_dict(row: ContractRow) -> dict[str, object]:
         "ends_at": row.ends_at,
         "running": row.facts.runs(clock.policy_now()),
     }
+
+
+def _too_late(end_before: datetime | None) -> str:
+    if end_before is None:
+        return ""
+    return (
+        f"\nWhoever is here goes out before it begins, at {end_before:%Y-%m-%d %H:%M} UTC: nobody "
+        "can vouch under it yet.\nMove the end of the contract before to a later day, so that both "
+        "run for a while: portal contract set"
+    )
 
 
 def _sentence(row: ContractRow) -> str:

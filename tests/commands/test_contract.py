@@ -1,6 +1,7 @@
 """`portal contract`: several run side by side with one organisation."""
 
 from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -46,6 +47,19 @@ def test_bad_input(shell: Shell, add_acme: Add, words: list[str], line: str):
     add_acme()
     start = ["--start", "2026-01-01", "--time-zone", "UTC"]
     assert shell.refused("contract", "add", "acme", *start, *words).startswith(line)
+
+
+def test_a_contract_that_begins_too_late(shell: Shell, add_acme: Add):
+    """Whoever is here goes out in between; with what to do about it."""
+    add_acme()
+    end = date.fromisoformat(shell.json("contract", "list", "acme")[0]["end"])
+    for reference, start, late in (("C-8", end + timedelta(days=1), True), ("C-9", end, False)):
+        said = shell(
+            *("contract", "add", "acme", "--reference", reference, "--start", str(start)),
+            *("--open-ended", "--time-zone", "Europe/Berlin"),
+        )
+        assert ("goes out before it begins, at " in said) is late
+        assert said.endswith("run for a while: portal contract set\n") is late
 
 
 def test_an_unknown_contract(shell: Shell, add_acme: Add):

@@ -51,7 +51,7 @@ def test_every_reason_has_words(kind, render):
         ({"waited": True, "removes_at": None}, "they no longer do: Ada Byron ended that."),
         (
             {"stays": True, "removes_at": None},
-            "your word for them was ended by Ada Byron. Another word stands, so they are",
+            "your word for them was ended by Ada Byron. Another sponsorship runs, so they are",
         ),
     ],
 )

@@ -14,7 +14,7 @@ from tests.infra.client import PortalClient
 from tests.pages.sessions import as_guest
 from tests.pages.stage import Stage, said
 
-STAYS = "they stay a guest, since another word stands"
+STAYS = "they stay a guest under another sponsorship"
 OUT = "is out at once and told"
 
 
@@ -75,7 +75,7 @@ def test_who_stays_a_guest_is_not_called_out(two: Stage, why: str):
     assert two.scene.row(two.jane).state == before
     text = said(two.client, page_of(two))
     assert "This sponsorship has ended" in text
-    assert "stays a guest: another one stands" in text
+    assert "stays a guest under another one" in text
     assert "is out, and told" not in text
 
 
@@ -140,7 +140,7 @@ def test_a_sponsor_goes_on_under_the_contract_that_follows(stage: Stage):
     assert isinstance(at_me, PortalClient)
     as_guest(stage.app, at_me, stage.jane, stage.acme.provider_id)
     mine = said(at_me, "/me")
-    assert "sam-acme's word for you ends; another one stands" in mine
+    assert "sam-acme's word for you ends; you stay in on another one" in mine
     assert "others" not in mine
     admin = stage.another(stage.scene.staff("petra", "admin"))
     assert "Vouches for, or is asked about, 1 guest." in said(

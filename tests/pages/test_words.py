@@ -195,14 +195,14 @@ def test_a_review_ends_one_word_where_another_carries(stage: Stage, app: Flask):
     words = "word ends, if nobody has said so by then; others go on"
     assert f"your {words}" in said(stage.client, jane)
     assert f"sam-acme's {words}" in said(stage.another(stage.ben), jane)
-    mine = "sam-acme's word for you ends, if nobody has said so by then; another one stands"
+    mine = "sam-acme's word for you ends, if nobody has said so by then; you stay in on another one"
     assert mine in said(at_me, "/me")
     waits = said(stage.client, "/sponsor")
     assert "that word for them ends on" in waits
     assert "is then suspended" not in waits
     asked = said(stage.client, decision)
     assert "your word for them ends on" in asked
-    assert "they stay in, since another word stands" in asked
+    assert "they stay in under another sponsorship" in asked
     assert "suspended" not in asked.split("What happens next")[0]
 
 

@@ -126,7 +126,7 @@ def end(sponsorship_id: UUID) -> ResponseReturnValue:
     def done(_: SponsorshipView, guest: GuestView) -> str:
         said = "{} is out, and told. They can come back only if a sponsor lets them."
         if guest.decision.standing.state != State.REMOVED:
-            said = "This sponsorship has ended. {} stays a guest: another one stands."
+            said = "This sponsorship has ended. {} stays a guest under another one."
         return naming(said, guest.display_name)
 
     return answered(
