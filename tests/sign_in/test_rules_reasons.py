@@ -10,6 +10,7 @@ from portal.sign_in.rules import (
     Side,
     SignInFailure,
     SignInReason,
+    anybody_can_cause,
     side_of,
     wants_mending,
 )
@@ -59,6 +60,22 @@ def test_whose_side_a_reason_is_on(reason: SignInReason):
     side = Side.PERSON if reason in PERSON else Side.ADMIN if reason in ADMIN else Side.PARTNER
     assert side_of(reason) is side
     assert SignInFailure(Failure(reason, "x")).side is side
+
+
+BY_ANYBODY = {
+    R.STATE,
+    R.MIX_UP,
+    R.DENIED,
+    R.PROVIDER_ERROR,
+    R.ASSURANCE,
+    R.TOKEN_ENDPOINT,
+}
+
+
+@pytest.mark.parametrize("reason", SignInReason)
+def test_what_anybody_can_cause(reason: SignInReason):
+    """By an answer that a browser makes up, a made-up code among it; else a provider spoke."""
+    assert anybody_can_cause(reason) is (reason in BY_ANYBODY)
 
 
 # Of each code that a refusal has: does something at the federation or the policy want mending?

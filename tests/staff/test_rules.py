@@ -49,6 +49,7 @@ def refused(reason: Reason) -> StaffDecision:
         is_admin=False,
         roles_unknown=False,
         newly_unknown=False,
+        address_moved=False,
     )
 
 

@@ -60,8 +60,8 @@ def gap_before(
         known: those of its organisation, in any order; *new* may be among them.
         now: the policy clock, aware.
     """
-    running = [one.ends_at for one in known if one.id != new.id and one.runs(now)]
-    if new.runs(now) or not running or None in running:
+    running = [one.ends_at for one in known if one.runs(now)]
+    if not running or None in running:
         return None
     last = max(end for end in running if end is not None)
     return last if last <= new.begins_at else None
