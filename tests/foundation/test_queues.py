@@ -35,7 +35,7 @@ from portal.foundation.settings import Settings
 
 # A worker as RQ is, which is asked to perform a job and says so for ever.
 TAKES_A_JOB = """
-import sys, time
+import signal, sys
 from redis import Redis
 from rq import Worker
 from portal.foundation.queues import PortalJob, queue_of
@@ -44,7 +44,7 @@ from rq.serializers import JSONSerializer
 class Taker(Worker):
     def execute_job(self, job, queue):
         print("taken", flush=True)
-        time.sleep(60)
+        signal.pause()
 
 redis = Redis.from_url(sys.argv[1])
 taker = Taker([queue_of(redis)], connection=redis, job_class=PortalJob, serializer=JSONSerializer)
