@@ -1,13 +1,14 @@
 """What is asked for and not allowed (another's page, a form without its token) is audited."""
 
 import time
+from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 
 from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation import clock
-from portal.foundation.transaction import Actor, transaction
+from portal.foundation.transaction import Tx, transaction
 from portal.pages.acting import whoever
 from portal.web.errors import Refusal
 
@@ -21,9 +22,23 @@ _window = [0.0, 0]  # what anybody can cause by one request
 _windows: dict[str, list[float]] = {}
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A refusal that was counted.
+
+    Attributes:
+        flood: this process has had too many of its kind within the minute: it is left out.
+        left_out: how many were, before this one: it is the first after such a minute.
+    """
+
+    flood: bool
+    left_out: int
+
+
 def write_down(refusal: Refusal) -> None:
     """Record a refusal under the number that the person sees."""
-    if is_flood():
+    counted = count()
+    if counted.flood:
         return
     actor = whoever()
     with transaction(actor=actor, now=clock.policy_now(), reference=refusal.reference) as tx:
@@ -34,13 +49,11 @@ def write_down(refusal: Refusal) -> None:
             data={"path": refusal.path[:200]},
             personal={"seen": {"address": refusal.address, "method": refusal.method}},
         )
-        record(tx, [event])
+        record_refusal(tx, counted, event)
 
 
-def is_flood(took: str | None = None) -> bool:
-    """Count a refusal; say whether this process has had too many of its kind within the minute.
-
-    The first one after such a minute writes down how many were left out of the audit log.
+def count(took: str | None = None) -> Counted:
+    """Count a refusal; return whether it is written down, and how many before it were not.
 
     Args:
         took: what it took, so that nobody's flood of less hides it: ``BEGUN``, a sign-in; or
@@ -54,8 +67,12 @@ def is_flood(took: str | None = None) -> bool:
             left_out = max(0, int(window[1]) - MOST_A_MINUTE)
             window[:] = [now, 0]
         window[1] += 1
-        flood = window[1] > MOST_A_MINUTE
-    if left_out:
-        with transaction(actor=Actor.system("refusals"), now=clock.policy_now()) as tx:
-            record(tx, [Event("refusals.left_out", data={"count": left_out})])
-    return flood
+        return Counted(window[1] > MOST_A_MINUTE, left_out)
+
+
+def record_refusal(tx: Tx, counted: Counted, event: Event) -> None:
+    """Write a refusal down, and with the first after a flood how many were left out of the log."""
+    if counted.left_out:
+        record(tx.by_time(), [Event("refusals.left_out", data={"count": counted.left_out})])
+    if not counted.flood:
+        record(tx, [event])

@@ -11,13 +11,12 @@ from flask.typing import ResponseReturnValue
 from portal.access.queries import guest_view
 from portal.admission.changes import TurnedAway
 from portal.admission.rules import Refusal
-from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation import clock
 from portal.foundation.current import settings_of
 from portal.foundation.db import db
 from portal.foundation.transaction import ANONYMOUS, new_reference, transaction
-from portal.pages.not_allowed import BEGUN, is_flood
+from portal.pages.not_allowed import BEGUN, count, record_refusal
 from portal.sign_in import changes
 from portal.sign_in.attempt import Purpose
 from portal.sign_in.rules import Side, SignInFailure, SignInReason, anybody_can_cause
@@ -55,12 +54,11 @@ def failed(failure: SignInFailure, row: ProviderRow | None) -> ResponseReturnVal
     reference = new_reference()
     # Whoever invents states or errors by the thousand fills no database: of a minute the first are
     # kept. It takes no provider to begin a sign-in and to say that it was denied.
-    flood = is_flood(_took(failure, row))
-    if failure.attempt_id is not None or not flood:
+    counted = count(_took(failure, row))
+    if failure.attempt_id is not None or not counted.flood:
         with transaction(actor=ANONYMOUS, now=clock.policy_now(), reference=reference) as tx:
             changes.give_up(tx, failure.attempt_id, clock.protocol_now())
-            if not flood:
-                record(tx, [_event(failure, row)])
+            record_refusal(tx, counted, _event(failure, row))
     if failure.purpose == Purpose.TRIAL and row is not None:
         # The pages below are for guests, and their button would sign the admin in as one.
         flash(f"The test sign-in failed: {failure.detail}. Reference {reference}", "bad")
@@ -104,7 +102,8 @@ def _event(failure: SignInFailure, row: ProviderRow | None) -> Event:
 def closed(organisation_id: UUID, name: str) -> ResponseReturnValue:
     """Say that an organisation's sign-in is not open."""
     reference = new_reference()
-    if not is_flood():  # anybody can call this address, as often as they like
+    counted = count()
+    if not counted.flood:  # anybody can call this address, as often as they like
         with transaction(actor=ANONYMOUS, now=clock.policy_now(), reference=reference) as tx:
             event = Event(
                 "sign_in.refused",
@@ -113,6 +112,6 @@ def closed(organisation_id: UUID, name: str) -> ResponseReturnValue:
                 data={"reasons": [str(Refusal.IDP_DISABLED)], "identity_provider": ""},
                 personal={"seen": {"address": request.remote_addr}},
             )
-            record(tx, [event])
+            record_refusal(tx, counted, event)
     page = render_template("sign_in/closed.html", organisation=name, reference=reference)
     return page, 403

@@ -19,7 +19,7 @@ from portal.foundation.settings import Settings
 from portal.foundation.transaction import ANONYMOUS, Actor, Tx, new_reference, transaction
 from portal.lifecycle.changes import hand_over_all, hand_over_lost
 from portal.pages import refusals
-from portal.pages.not_allowed import is_flood
+from portal.pages.not_allowed import count, record_refusal
 from portal.pages.sessions import Overtaken, once_more, strength_of
 from portal.sign_in import changes, session
 from portal.sign_in.attempt import ATTEMPT_LIFE, Errand, OpenAttempt, Purpose
@@ -247,7 +247,8 @@ def use(token: str) -> ResponseReturnValue:
 def _over(fault: str | None) -> ResponseReturnValue:
     """Say that a link does not open, and write down that it was tried."""
     reference = new_reference()
-    if not is_flood():  # anybody can make up links, as often as they like
+    counted = count()
+    if not counted.flood:  # anybody can make up links, as often as they like
         event = Event(
             "sign_in.refused",
             reason=Reason.LINK,
@@ -255,7 +256,7 @@ def _over(fault: str | None) -> ResponseReturnValue:
             personal={"seen": {"detail": fault, "address": request.remote_addr}},
         )
         with transaction(actor=ANONYMOUS, now=clock.policy_now(), reference=reference) as tx:
-            record(tx, [event])
+            record_refusal(tx, counted, event)
     page = render_template("sign_in/link_over.html", fault=fault, reference=reference)
     return page, 410
 

@@ -296,8 +296,8 @@ DEFENCES: Final = (
     Defence(
         case="L05",
         file="portal/pages/refusals.py",
-        old="                record(tx, [_event(failure, row)])\n",
-        new="                pass\n",
+        old="            record_refusal(tx, counted, _event(failure, row))\n",
+        new="",
         tests=("tests/flows/test_refusals.py::test_l05_each_refusal_once[O01-sqlite]",),
     ),
     Defence(
