@@ -8,6 +8,7 @@ from enum import StrEnum
 from portal.admission.identity import VerifiedIdentity
 from portal.guests.rules import Reason, State
 from portal.sponsorship.rules import GuestDates
+from portal.trust.rules import strong_enough
 
 
 class Refusal(StrEnum):
@@ -109,7 +110,9 @@ def decide(identity: VerifiedIdentity, facts: AdmissionFacts, now: datetime) -> 
         # Whose address is not theirs to bring is told that first: verifying it would not help.
         Refusal.DOMAIN: identity.email is None or domain_in(identity.email, facts.domains) or borne,
         Refusal.EMAIL_UNVERIFIED: borne or address_good_enough(identity, facts),
-        Refusal.ASSURANCE: strong_enough(identity, facts.accepted_acr, facts.accepted_amr),
+        Refusal.ASSURANCE: strong_enough(
+            identity.acr, identity.amr, facts.accepted_acr, facts.accepted_amr
+        ),
         Refusal.SUSPENDED: not suspended or tired,
         Refusal.INACTIVE: not suspended or not tired,
         Refusal.TOMBSTONE: known is None or not known.tombstone,
@@ -153,15 +156,6 @@ def foreign_address_borne(facts: AdmissionFacts, now: datetime) -> bool:
     if facts.aside_until is not None:
         return now < facts.aside_until
     return facts.address_grace
-
-
-def strong_enough(
-    identity: VerifiedIdentity, accepted_acr: tuple[str, ...], accepted_amr: tuple[str, ...]
-) -> bool:
-    """Say whether the sign-in was strong enough: any accepted ``acr`` or any accepted ``amr``."""
-    if not accepted_acr and not accepted_amr:
-        return True
-    return identity.acr in accepted_acr or any(one in accepted_amr for one in identity.amr)
 
 
 def _is_host_address(identity: VerifiedIdentity, facts: AdmissionFacts) -> bool:

@@ -30,7 +30,6 @@ from portal.sign_in.queries import attempt_of
 from portal.sign_in.rules import (
     SignInFailure,
     is_directory_guest,
-    strong_enough,
 )
 from portal.staff import changes as staff_changes
 from portal.staff.queries import LinkRow, link_by_hash, staff_by_id
@@ -42,6 +41,7 @@ from portal.staff.rules import (
     StaffDecision,
     link_fault,
 )
+from portal.trust.rules import strong_enough
 from portal.web.forms import PortalForm
 from portal.web.guards import for_anyone
 from portal.web.limits import limited_sign_in

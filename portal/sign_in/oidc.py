@@ -42,9 +42,9 @@ from portal.sign_in.rules import (
     read_answer,
     split,
     strength_request,
-    strong_enough,
     token_error,
 )
+from portal.trust.rules import strong_enough
 
 T = TypeVar("T")
 _OK: Final = 200

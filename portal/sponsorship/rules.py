@@ -340,6 +340,21 @@ def review_when_moved(
     return review_after(policy, now, expires_at)
 
 
+def overtaken(seen: set[str], proposed: set[str], chosen: set[str]) -> bool:
+    """Say whether an approval is not about what stands any more.
+
+    Args:
+        seen: the ids of the offers that were proposed when the form was shown.
+        proposed: those that are now: who signs in again may be proposed something else.
+        chosen: those that the sponsor gives.
+
+    Returns:
+        True where something is proposed that was not seen, or chosen that is gone. What nobody
+        chose and is gone is no matter.
+    """
+    return bool(proposed - seen or (seen - proposed) & chosen)
+
+
 # -- who is asked ---------------------------------------------------------------------------------
 
 

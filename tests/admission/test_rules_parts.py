@@ -11,7 +11,6 @@ from portal.admission.rules import (
     domain_in,
     foreign_address_borne,
     has_required_claims,
-    strong_enough,
 )
 from tests.admission.facts import FACTS, IDENTITY, NOW, TICK
 
@@ -87,26 +86,6 @@ def test_foreign_address_borne(aside_until, grace, expected):
     """Once seen it has its date; before, the policy says whether it is borne at all."""
     facts = replace(FACTS, aside_until=aside_until, address_grace=grace)
     assert foreign_address_borne(facts, NOW) is expected
-
-
-@pytest.mark.parametrize(
-    ("acr", "amr", "accepted_acr", "accepted_amr", "expected"),
-    [
-        param(None, (), (), (), True, id="no demand"),
-        param("gold", (), ("gold", "silver"), (), True, id="class"),
-        param("bronze", (), ("gold", "silver"), (), False, id="another class"),
-        param(None, (), ("gold",), (), False, id="no class"),
-        param(None, ("pwd", "otp"), (), ("otp",), True, id="method"),
-        param(None, ("pwd",), (), ("otp",), False, id="another method"),
-        param(None, ("otp",), ("gold",), ("otp",), True, id="either: method"),
-        param("gold", ("pwd",), ("gold",), ("otp",), True, id="either: class"),
-        param("otp", ("gold",), ("gold",), ("otp",), False, id="not across"),
-    ],
-)
-def test_strong_enough(acr, amr, accepted_acr, accepted_amr, expected):
-    """Any accepted class or any accepted method."""
-    identity = replace(IDENTITY, acr=acr, amr=amr)
-    assert strong_enough(identity, accepted_acr, accepted_amr) is expected
 
 
 def test_refusals_have_these_codes():

@@ -14,7 +14,6 @@ from portal.sign_in.rules import (
     identity_of,
     is_directory_guest,
     missing_claims,
-    strong_enough,
     subject_warning,
     tenant_of,
 )
@@ -290,24 +289,6 @@ def test_missing_claims(changes: Any, claims: dict[str, Any], expected: set[str]
 def test_claim_values(claims: dict[str, Any], name: str, expected: Any) -> None:
     """Known to be empty, and not known, are two things."""
     assert claim_values(claims, name) == expected
-
-
-@pytest.mark.parametrize(
-    ("acr", "amr", "accepted_acr", "accepted_amr", "expected"),
-    [
-        (None, (), (), (), True),
-        ("gold", (), ("gold",), (), True),
-        ("bronze", (), ("gold",), (), False),
-        (None, (), ("gold",), (), False),
-        ("bronze", ("mfa",), ("gold",), ("mfa", "otp"), True),
-        ("mfa", ("gold",), ("gold",), ("mfa",), False),
-    ],
-)
-def test_strong_enough(
-    acr: str | None, amr: Any, accepted_acr: Any, accepted_amr: Any, expected: bool
-) -> None:
-    """Any of either list; nothing asked, nothing refused."""
-    assert strong_enough(acr, amr, accepted_acr, accepted_amr) is expected
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from portal.sponsorship.rules import (
     expiry_of,
     latest_last_day,
     local_day,
+    overtaken,
     review_after,
     review_when_moved,
     who_is_asked,
@@ -209,6 +210,23 @@ def candidate(key: UUID, role: str = "sponsor", *, lead: bool = False, waiting: 
 def test_who_is_asked(candidates, expected):
     """The named sponsor, else the one with fewest requests, else the deputy."""
     assert who_is_asked(candidates) == expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "proposed", "chosen", "expected"),
+    [
+        (set(), set(), set(), False),
+        ({"a", "b"}, {"a", "b"}, {"a"}, False),
+        ({"a"}, {"a", "b"}, {"a"}, True),
+        (set(), {"a"}, set(), True),
+        ({"a", "b"}, {"b"}, {"b"}, False),  # gone, and nobody chose it
+        ({"a", "b"}, {"b"}, {"a", "b"}, True),
+        ({"b"}, {"b"}, {"b", "c"}, False),  # never proposed: a sponsor may give more
+    ],
+)
+def test_overtaken(seen, proposed, chosen, expected):
+    """What was not seen, or chosen and is gone."""
+    assert overtaken(seen, proposed, chosen) is expected
 
 
 @given(

@@ -17,6 +17,7 @@ from portal.pages.viewer import StaffViewer, current
 from portal.sponsorship.changes import deciding
 from portal.sponsorship.changes.bounds import BeyondLimit, NotYours, Oneself
 from portal.sponsorship.queries import get, grants_under
+from portal.sponsorship.rules import overtaken
 from portal.trust.queries import OrganisationRow, organisations_decided_by
 from portal.web.errors import report
 from portal.web.guards import me
@@ -110,18 +111,18 @@ def require_seen(
 
 
 def proposed_to(session: Session, sponsorship_id: UUID) -> str:
-    """Return what stands proposed or given under a sponsorship: what an approval is about."""
-    grants = grants_under(session, [sponsorship_id])
-    return ",".join(sorted(str(grant.offer_id) for grant in grants))
+    """Return what stands proposed or given under a sponsorship, as its form carries it."""
+    return ",".join(sorted(_proposed(session, sponsorship_id)))
+
+
+def _proposed(session: Session, sponsorship_id: UUID) -> set[str]:
+    return {str(grant.offer_id) for grant in grants_under(session, [sponsorship_id])}
 
 
 def require_proposed(
     tx: Tx, sponsorship_id: UUID, seen: str | None, chosen: Collection[UUID], staff_id: UUID
 ) -> None:
-    """Refuse an approval of what is not proposed any more, or past what was not seen.
-
-    Who signs in again meanwhile may be proposed something else: by a claim that changed. What
-    nobody chose and is gone is no matter.
+    """Refuse an approval that is not about what stands any more.
 
     Raises:
         NotYours: the employee may not decide for this organisation.
@@ -131,6 +132,6 @@ def require_proposed(
     row = get(tx.session, sponsorship_id)
     if seen is None or row is None or not row.awaits_decision:
         return
-    was, now = (set(text.split(",")) for text in (seen, proposed_to(tx.session, sponsorship_id)))
-    if now - was - {""} or (was - now) & {str(one) for one in chosen}:
+    was, given = set(seen.split(",")) - {""}, {str(one) for one in chosen}
+    if overtaken(was, _proposed(tx.session, sponsorship_id), given):
         raise Stale

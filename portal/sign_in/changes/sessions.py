@@ -15,8 +15,8 @@ from portal.foundation.transaction import Tx, Writer
 from portal.sign_in.changes.attempts import give_up_all_at
 from portal.sign_in.models import Session
 from portal.sign_in.queries import LiveSession, of_person
-from portal.sign_in.rules import strong_enough
 from portal.trust.queries import providers
+from portal.trust.rules import strong_enough
 
 TOUCH_EVERY = timedelta(minutes=5)
 

@@ -28,7 +28,7 @@ from portal.sign_in.rules.reasons import (
     side_of,
     wants_mending,
 )
-from portal.sign_in.rules.strength import strength_request, strong_enough
+from portal.sign_in.rules.strength import strength_request
 from portal.sign_in.rules.tenant import (
     check_tenant,
     is_directory_guest,
@@ -81,7 +81,6 @@ __all__ = [
     "side_of",
     "split",
     "strength_request",
-    "strong_enough",
     "subject_warning",
     "tenant_of",
     "token_error",

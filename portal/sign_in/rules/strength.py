@@ -1,4 +1,4 @@
-"""Strength is asked for in the request, then checked (architecture 2.11)."""
+"""Strength is asked for in the request; what comes back is held against the same policy."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,15 +19,3 @@ def strength_request(accepted_acr: Sequence[str], *, claims_parameter: bool) -> 
         acr = {"essential": True, "values": list(accepted_acr)}
         asked["claims"] = json.dumps({"id_token": {"acr": acr}}, separators=(",", ":"))
     return asked
-
-
-def strong_enough(
-    acr: str | None,
-    amr: Sequence[str],
-    accepted_acr: Sequence[str],
-    accepted_amr: Sequence[str],
-) -> bool:
-    """Return whether any accepted class or any accepted method is there; no demand accepts all."""
-    if not accepted_acr and not accepted_amr:
-        return True
-    return acr in accepted_acr or any(method in accepted_amr for method in amr)

@@ -52,6 +52,7 @@ from portal.trust.rules.provider import (
     check_subject_kept,
     loses_test,
 )
+from portal.trust.rules.strength import strong_enough
 
 __all__ = [
     "ADDRESSES",
@@ -105,5 +106,6 @@ __all__ = [
     "missing",
     "own_fields",
     "proposals",
+    "strong_enough",
     "zones",
 ]
