@@ -58,7 +58,7 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
         ),
         "sponsor.review": _shape("guest_name organisation due_at ends_at sponsorship_id"),
         "sponsor.guest_suspended": _shape(
-            "guest_name guest_email organisation reason since removed_at guest_id"
+            "guest_name guest_email organisation reason since removed_at removes_at guest_id"
         ),
         "sponsor.guest_stopped": _shape(
             "guest_name guest_email organisation by reason since out_since waited stays removes_at "
@@ -80,11 +80,11 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
         "sponsor.contract_ended": _shape("organisation contract count"),
         "guest.approved": _shape("organisation last_day time_zone expires_at sponsor"),
         "guest.rejected": _shape("organisation"),
-        "guest.suspended": _shape("organisation reason since"),
+        "guest.suspended": _shape("organisation reason since removes_at"),
         "guest.resumed": _shape("organisation expires_at"),
         "guest.removed": _shape("organisation reason since out_since waited"),
         "guest.lapsed": _shape("organisation"),
-        "guest.let_back": _shape("organisation"),
+        "guest.let_back": _shape("organisation lapses_at"),
         "admin.contract_ended": _shape("organisation contract count"),
         "admin.later": _shape("organisation most_new_per_hour"),
         "admin.role_unknown": _shape("name email"),
@@ -135,9 +135,11 @@ PATHS: Mapping[str, str | None] = MappingProxyType(
 # What a mail does not say that has waited since an earlier version wrote it.
 SINCE_ADDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
+        "guest.let_back": ("lapses_at",),
         "guest.removed": ("since", "out_since", "waited"),
         "guest.resumed": ("expires_at",),
-        "sponsor.guest_suspended": ("removed_at",),
+        "guest.suspended": ("removes_at",),
+        "sponsor.guest_suspended": ("removed_at", "removes_at"),
         "sponsor.guest_stopped": ("out_since",),
         "sponsor.handed_over": ("ends_at", "lapses_at"),
         "sponsor.knocked": ("held",),

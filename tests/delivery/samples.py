@@ -37,6 +37,7 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
         "reason": "inactive",
         "since": "2026-11-02T13:05:00Z",
         "removed_at": None,
+        "removes_at": "2026-12-02T13:05:00Z",
         "guest_id": GUEST,
     },
     "sponsor.guest_stopped": _ADDRESSED
@@ -99,6 +100,7 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
         "organisation": "Acme",
         "reason": "expired",
         "since": "2027-03-01T23:00:00Z",
+        "removes_at": "2027-03-31T23:00:00Z",
     },
     "guest.resumed": {"organisation": "Acme", "expires_at": "2027-03-01T23:00:00Z"},
     "guest.removed": {
@@ -109,7 +111,7 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
         "waited": False,
     },
     "guest.lapsed": {"organisation": "Acme"},
-    "guest.let_back": {"organisation": "Acme"},
+    "guest.let_back": {"organisation": "Acme", "lapses_at": "2026-11-16T13:05:00Z"},
     "admin.contract_ended": {"organisation": "Acme", "contract": "AC-2026-7", "count": 1},
     "admin.later": {"organisation": "Acme", "most_new_per_hour": 20},
     "admin.role_unknown": {"name": "Bob Boole", "email": "bob@host.example"},

@@ -204,12 +204,21 @@ def test_whoever_only_waited_reads_of_their_request(part, render, reason: str, w
 @pytest.mark.parametrize("part", ["plain", "html"])
 def test_who_is_removed_by_then_is_not_said_to_be_removed_later(part, render):
     """No sweep ran for a month: one mail says since when they are out, and that they are gone."""
-    gone = text_of(render("sponsor.guest_suspended", removed_at="2026-12-02T13:05:00Z"), part)
+    at = "2026-12-02T13:05:00Z"
+    gone = text_of(render("sponsor.guest_suspended", removed_at=at, removes_at=None), part)
     assert "On 2 December 2026, 13:05 UTC they were removed" in gone
-    assert "30 days after it was closed the guest is removed" not in gone
-    assert "30 days after it was closed the guest is removed" in text_of(
-        render("sponsor.guest_suspended"), part
-    )
+    later = "access stays closed, and on 2 December 2026, 13:05 UTC the guest is removed"
+    assert later not in gone
+    assert later in text_of(render("sponsor.guest_suspended"), part)
+
+
+@pytest.mark.parametrize("part", ["plain", "html"])
+def test_a_guest_reads_the_day_on_which_it_is_over(part, render):
+    """A date, not a number of days after a date."""
+    suspended = text_of(render("guest.suspended"), part)
+    assert "If nobody opens it again by 31 March 2027, 23:00 UTC, your access ends for" in suspended
+    back = text_of(render("guest.let_back"), part)
+    assert "If nobody decides by 16 November 2026, 13:05 UTC, the request ends and you" in back
 
 
 def test_what_is_handed_over_says_by_whom_and_until_when(render):

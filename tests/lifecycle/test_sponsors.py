@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from portal.guests.rules import Reason, State
+from portal.guests.rules import REMOVED_AFTER, Reason, State
 from portal.lifecycle import changes
 from portal.sponsorship.changes import people
 from portal.sponsorship.changes.requesting import vouch
@@ -172,7 +172,9 @@ class TestSponsorLeaves:
         assert not rows[john].tombstone
         assert rows[jane].removes_at == scene.now + 30 * DAY
         assert {scene.sponsorship(one).state for one in rows} == {Standing.ENDED}
-        assert [mail.to for mail in scene.mails("guest.suspended")][-1] == "jane@acme.example"
+        told = scene.mails("guest.suspended")[-1]
+        assert told.to == "jane@acme.example"
+        assert told.payload["removes_at"] == (scene.now + REMOVED_AFTER).isoformat()
         assert [mail.to for mail in scene.mails("guest.removed")] == ["john@acme.example"]
         assert scene.seats(acme) == (2, 0)
         ben = scene.staff("ben")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from portal.guests.rules import Reason, State
+from portal.guests.rules import REMOVED_AFTER, Reason, State
 from portal.lifecycle.changes import conclude_contract
 from portal.sponsorship.changes import deciding
 from portal.sponsorship.changes.bounds import NotYours
@@ -69,7 +69,7 @@ def test_a_guest_without_an_address_is_told_nothing(scene: Scene):
     with scene.tx() as tx:
         contract = contract_facts(tx.session, acme.contract_id)
         tell_approved(tx, guest, row.id, acme.sponsor, contract, row.last_day, row.expires_at)
-        tell_suspended(tx, guest, Reason.EXPIRED, tx.now)
+        tell_suspended(tx, guest, Reason.EXPIRED, tx.now, tx.now + REMOVED_AFTER)
     assert len(scene.mails()) == before
 
 

@@ -84,8 +84,10 @@ class TestHold:
         guest = scene.row(jane)
         assert (guest.hold, guest.state_reason) == (True, Reason.SUSPENDED_BY_STAFF)
         assert (guest.state_since, guest.removes_at) == (before.state_since, before.removes_at)
-        # The thirty days that the mail speaks of are counted from when they are.
-        assert scene.mails("guest.suspended")[-1].payload["since"] == before.state_since.isoformat()
+        # The mail speaks of the days that count.
+        for mail in scene.mails("guest.suspended"):
+            assert mail.payload["since"] == before.state_since.isoformat()
+            assert mail.payload["removes_at"] == before.removes_at.isoformat()
         assert resume(scene, jane) == State.SUSPENDED
         assert scene.row(jane) == before
         scene.later(days=40)

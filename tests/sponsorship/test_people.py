@@ -1,5 +1,7 @@
 """Hold, resume, remove, let back: what people decide about a person, on both databases."""
 
+from datetime import timedelta
+
 import pytest
 
 from portal.foundation.db import uuid7
@@ -78,11 +80,22 @@ class TestLetBack:
         assert scene.seats(acme) == (0, 1)
         assert not scene.access(jane).allowed
         assert scene.mail_kinds()[-2:] == ["sponsor.request", "guest.let_back"]
+        (mail,) = scene.mails("guest.let_back")
+        assert mail.payload["lapses_at"] == guest.lapses_at.isoformat()
         names = scene.event_names(jane)[-2:]
         assert names == ["guest.tombstone_lifted", "sponsorship.requested"]
         assert scene.approve(jane, acme.sponsor) is None
         assert scene.access(jane).allowed
         assert folded(scene.session) == kept(scene.session)
+
+    def test_under_a_contract_that_ends_first(self, scene: Scene):
+        """They are told the day that counts: a request does not outlive its contract."""
+        acme = scene.partner(last_day=(scene.now + timedelta(days=3)).date())
+        jane = scene.active(acme)
+        remove(scene, jane)
+        let_back(scene, jane, acme.sponsor)
+        (mail,) = scene.mails("guest.let_back")
+        assert mail.payload["lapses_at"] == scene.ends_at(acme.contract_id).isoformat()
 
     def test_only_behind_a_tombstone(self, scene: Scene, acme: Partner):
         jane = scene.active(acme)

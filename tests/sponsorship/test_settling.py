@@ -143,6 +143,9 @@ def test_thirty_days_later(scene: Scene, swept: bool):
     assert (mail.payload["reason"], mail.payload["since"]) == ("expired", at.isoformat())
     removed_at = (at + REMOVED_AFTER).isoformat()
     assert mail.payload["removed_at"] == (None if swept else removed_at)
+    assert mail.payload["removes_at"] == (removed_at if swept else None)
+    for told in scene.mails("guest.suspended"):
+        assert told.payload["removes_at"] == removed_at
     assert folded(scene.session) == kept(scene.session)
 
 

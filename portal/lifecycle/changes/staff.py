@@ -192,6 +192,7 @@ def _strand(tx: Tx, guest_ids: set[UUID]) -> None:
     vouched = {row.guest_id for row in standing}
     reckon(tx, guests.values(), standing)
     alone = [guest for guest in guests.values() if guest.id not in vouched]
+    removes_at = tx.now + REMOVED_AFTER
     guest_changes.move(
         tx,
         "guest.suspended",
@@ -201,7 +202,7 @@ def _strand(tx: Tx, guest_ids: set[UUID]) -> None:
                 State.SUSPENDED,
                 Reason.SPONSOR_LEFT,
                 tx.now,
-                {"inactive_at": None, "removes_at": tx.now + REMOVED_AFTER},
+                {"inactive_at": None, "removes_at": removes_at},
             )
             for guest in alone
             if guest.state == State.ACTIVE
@@ -224,6 +225,6 @@ def _strand(tx: Tx, guest_ids: set[UUID]) -> None:
     )
     for guest in alone:
         if guest.state == State.ACTIVE:
-            tell_suspended(tx, guest, Reason.SPONSOR_LEFT, tx.now)
+            tell_suspended(tx, guest, Reason.SPONSOR_LEFT, tx.now, removes_at)
         elif guest.state == State.PENDING:
             tell_removed(tx, guest, Reason.SPONSOR_LEFT)

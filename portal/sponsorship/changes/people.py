@@ -57,7 +57,7 @@ def suspend(tx: Tx, guest_id: UUID, reason: str, *, by_admin: bool = False) -> G
     why = Reason.SUSPENDED_BY_ADMIN if by_admin else Reason.SUSPENDED_BY_STAFF
     guest_changes.move(tx, "guest.suspended", [Move(guest, State.SUSPENDED, why, since, values)])
     if not guest.hold:
-        tell_suspended(tx, guest, why, since)
+        tell_suspended(tx, guest, why, since, removes_at)
     rows = open_rows(tx.session, [guest_id])
     tell_sponsors(tx, guest, rows, why, by=_staff(tx), removes_at=removes_at)
     return guest
@@ -193,11 +193,8 @@ def let_back(tx: Tx, guest_id: UUID, staff_id: UUID) -> UUID:
     if guest_changes.lock_places(tx, guest.organisation_id) >= policy.most_guests:
         raise Refused("guest", f"All {policy.most_guests} places are taken. Ask an admin for more")
     expires_at = expiry_of(latest_last_day(policy, contract, tx.now).day, contract)
-    values = {
-        "lapses_at": tx.now + LAPSES_AFTER,
-        "expires_at": expires_at,
-        "knocked_at": None,
-    }
+    lapses_at = tx.now + LAPSES_AFTER
+    values = {"lapses_at": lapses_at, "expires_at": expires_at, "knocked_at": None}
     moved = Move(guest, State.PENDING, Reason.LET_BACK, tx.now, values)
     guest_changes.move(tx, "guest.tombstone_lifted", [moved])
     organisation = organisation_names(tx.session, [guest.organisation_id])[guest.organisation_id]
@@ -217,7 +214,9 @@ def let_back(tx: Tx, guest_id: UUID, staff_id: UUID) -> UUID:
         works_with=None,
     )
     sponsorship_id = request(tx, asked).id
-    tell_guest(tx, guest, "guest.let_back", {"organisation": organisation})
+    over = min(lapses_at, expires_at)  # if nobody decides
+    payload = {"organisation": organisation, "lapses_at": over.isoformat()}
+    tell_guest(tx, guest, "guest.let_back", payload)
     return sponsorship_id
 
 

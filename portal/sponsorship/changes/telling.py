@@ -52,13 +52,16 @@ def tell_removed(tx: Tx, guest: GuestRow, reason: Reason) -> None:
     tell_guest(tx, guest, "guest.removed", payload)
 
 
-def tell_suspended(tx: Tx, guest: GuestRow, reason: Reason, since: datetime) -> None:
-    """Tell a guest that access has stopped: the days until a removal are counted from *since*."""
+def tell_suspended(
+    tx: Tx, guest: GuestRow, reason: Reason, since: datetime, removes_at: datetime
+) -> None:
+    """Tell a guest since when access has stopped, and when that becomes a removal."""
     names = organisation_names(tx.session, [guest.organisation_id])
     payload = {
         "organisation": names[guest.organisation_id],
         "reason": str(reason),
         "since": since.isoformat(),
+        "removes_at": removes_at.isoformat(),
     }
     tell_guest(tx, guest, "guest.suspended", payload)
 
