@@ -132,7 +132,7 @@ DEFENCES: Final = (
     Defence(
         case="I08",
         file=RIGHTS,
-        old='    if now - was - {""} or (was - now) & {str(one) for one in chosen}:',
+        old="    if overtaken(was, _proposed(tx.session, sponsorship_id), given):",
         new="    if False:",
         tests=(f"{PROPOSALS}[first-sqlite-something new]",),
     ),
