@@ -185,7 +185,9 @@ def test_error_callbacks(
     walk: Walk, hostile: HostileProvider, error: str, reason: SignInReason
 ) -> None:
     """An error is believed before any code, and nothing of its text goes on."""
-    with hostile.lying(error=error, callback={"code": "stolen"}):
+    entra = "AADSTS65004: User declined.\r\nTrace ID: 7c839d05\r\nTimestamp: 2023-08-28"
+    said = {"code": "stolen", "error_description": entra}
+    with hostile.lying(error=error, callback=said):
         begun = walk.begin()
         with pytest.raises(SignInFailure) as refused:
             walk.finish(begun, browse(begun.url))
