@@ -15,6 +15,7 @@ from portal.foundation.db import db
 from portal.foundation.logs import path_to_log
 from portal.foundation.settings import Settings
 from portal.pages import not_allowed
+from portal.trust.rules.names import NOT_FREE
 from portal.web.limits import FREE
 from tests.infra.client import PortalClient
 from tests.pages.inside import Inside
@@ -52,6 +53,20 @@ def test_it_is_not_ready_without_its_queue(make_settings: Callable[..., Settings
 def test_what_is_not_counted_is_what_there_is(app: Flask):
     """An endpoint that was renamed would be counted again, without a word."""
     assert set(app.view_functions) >= FREE
+
+
+@SQLITE
+def test_no_page_stands_where_a_short_name_leads(app: Flask):
+    """An organisation or provider called as a page beside it could not be reached."""
+    paths = {tuple(rule.rule.split("/")) for rule in app.url_map.iter_rules()}
+    beside = {
+        other[len(path) - 1]
+        for path in paths
+        if path[-1] in {"<slug>", "<idp>", "<organisation>", "<provider>"}
+        for other in paths
+        if len(other) == len(path) and other[:-1] == path[:-1] and "<" not in other[-1]
+    }
+    assert beside == NOT_FREE
 
 
 @SQLITE

@@ -25,6 +25,14 @@ def test_no_slug(slug: str):
     assert refused.value.field == "slug"
 
 
+@pytest.mark.parametrize("slug", ["new", "nowhere-to-go", " new "])
+def test_a_slug_that_leads_elsewhere(slug: str):
+    """A page of the portal stands at this address already, whatever is called so."""
+    with pytest.raises(Refused, match=f"{slug.strip()} is an address of a page") as refused:
+        check_slug(slug)
+    assert refused.value.field == "slug"
+
+
 def test_a_name_is_cleaned():
     """Line breaks and what cannot be seen are taken out."""
     assert check_name("name", "  Acme\n Corp\u202e ") == "Acme Corp"

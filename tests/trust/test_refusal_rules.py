@@ -61,6 +61,11 @@ REFUSALS: list[tuple[Callable[[], object], str, str]] = [
             " digit"
         ),
     ),
+    (
+        partial(check_slug, "new"),
+        "slug",
+        "new is an address of a page here: choose another slug",
+    ),
     (partial(check_name, "first_name", ""), "first_name", "Enter the first name"),
     (partial(check_name, "name", "x" * 201), "name", "Use 200 characters or fewer"),
     (partial(check_name, "name", "x" * 11, 10), "name", "Use 10 characters or fewer"),

@@ -8,6 +8,7 @@ from portal.foundation.refused import Refused
 from portal.foundation.text import BadText, canonical_domain, clean_lines
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+NOT_FREE: Final = frozenset({"new", "nowhere-to-go"})  # pages beside those of what has a slug
 MOST_TERMS: Final = 100_000
 # Suffixes under which anybody can register: no organisation holds one. The common ones of two
 # labels; a suffix of one label is no domain anyhow.
@@ -43,7 +44,8 @@ def check_slug(text: str) -> str:
     """Return a slug: it stands in addresses, so it is short, lower case and never changes.
 
     Raises:
-        Refused: anything else than lower-case ASCII letters, digits and hyphens.
+        Refused: anything else than lower-case ASCII letters, digits and hyphens, or where a page
+            of ours stands already.
     """
     slug = text.strip()
     if not _SLUG.fullmatch(slug):
@@ -52,6 +54,8 @@ def check_slug(text: str) -> str:
             "Use 1 to 63 lower-case letters, digits and hyphens, like acme; begin with a letter "
             "or digit",
         )
+    if slug in NOT_FREE:
+        raise Refused("slug", f"{slug} is an address of a page here: choose another slug")
     return slug
 
 
