@@ -227,7 +227,7 @@ def _change(
     changes.change_organisation(tx, row.id, name=given["name"], unlisted=given["unlisted"])
     # It counts from the next period: dates that stand on rows stay.
     if changes.set_policy(tx, row.id, _policy(given)) & STRENGTH_FIELDS:
-        end_weak_sessions(tx, row.id, clock.protocol_now())
+        end_weak_sessions(tx, row.id, clock.protocol_now(), locked=True)
     return named, shut_out
 
 

@@ -14,7 +14,7 @@ from portal.pages import not_allowed, sign_in
 from portal.pages.admin import identity_providers
 from portal.sign_in import changes, journey
 from portal.sign_in.models import Session, SignInAttempt
-from portal.trust.changes import disable, enable, set_policy
+from portal.trust.changes import attest_strength, disable, enable, set_policy
 from portal.trust.models import IdentityProvider, Organisation
 from portal.trust.queries import connection_for, organisation_by_slug
 from tests.commands.conftest import Shell
@@ -308,7 +308,7 @@ def demand(story: Story) -> None:
         company = organisation_by_slug(db.session(), "acme").id
         with transaction(actor=ANONYMOUS, now=clock.policy_now()) as tx:
             set_policy(tx, company, {"accepted_acr": ["mfa"]})
-            changes.end_weak_sessions(tx, company, clock.protocol_now())
+            changes.end_weak_sessions(tx, company, clock.protocol_now(), locked=True)
         db.session.remove()
 
 
@@ -350,4 +350,41 @@ def test_who_comes_in_while_more_is_demanded_is_waited_for(story, monkeypatch, *
     admin.join(20)
     assert faults == []
     assert answer.location == ("/me" if known else "/arrival")
+    assert client.get("/me").status_code == 303
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("by", ["own", "defaults", "attested"])
+def test_who_accepts_while_more_is_demanded_is_waited_for(story, monkeypatch, by):
+    """By the organisation's policy, by everybody's, or by an admin's word that counts no more."""
+    client, honest = story.browser(), changes.start_session
+    with story.app.app_context():
+        row = connection_for(db.session(), "acme", "id")
+        if by == "attested":
+            with transaction(actor=ANONYMOUS, now=clock.policy_now()) as tx:
+                attest_strength(tx, row.id, attested=True)
+            demand(story)
+
+        def more() -> None:
+            with transaction(actor=ANONYMOUS, now=clock.policy_now()) as tx:
+                if by == "attested":
+                    attest_strength(tx, row.id, attested=False)
+                else:
+                    set_policy(tx, None, {"accepted_acr": ["mfa"]})
+                changes.end_weak_sessions(
+                    tx, row.organisation_id if by == "attested" else None, clock.protocol_now()
+                )
+
+        admin, faults = beside(more if by != "own" else lambda: demand(story))
+    assert story.knock(client).location == "/arrival"
+
+    def late(*arguments: Any, **more: Any):
+        admin.start()
+        wait_until(lambda: waiting(story.app), "the admin waits")
+        return honest(*arguments, **more)
+
+    monkeypatch.setattr(changes, "start_session", late)
+    assert client.submit("/arrival", {"terms": "y"}).location == "/me"
+    admin.join(20)
+    assert faults == []
     assert client.get("/me").status_code == 303

@@ -290,7 +290,8 @@ def attest(slug: str, idp: str) -> ResponseReturnValue:
 
     def change(tx: Tx) -> None:
         changes.attest_strength(tx, provider.id, attested=attested)
-        end_weak_sessions(tx, row.id, clock.protocol_now())
+        if not attested:
+            end_weak_sessions(tx, row.id, clock.protocol_now())
 
     act(change)
     flash("Your word stands in for what it does not say" if attested else "It is checked again")

@@ -369,7 +369,8 @@ def _with_strength(tx: Tx, organisation_id: UUID | None, changed: frozenset[str]
     """End what another demand for strength would not have let begin; return how many sessions."""
     if not changed & STRENGTH_FIELDS:
         return 0
-    return end_weak_sessions(tx, organisation_id, clock.protocol_now())
+    locked = organisation_id is not None
+    return end_weak_sessions(tx, organisation_id, clock.protocol_now(), locked=locked)
 
 
 def _with_ended(done: str) -> Callable[[int], str]:

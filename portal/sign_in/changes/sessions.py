@@ -154,15 +154,20 @@ def end_sessions_of_provider(tx: Tx, identity_provider_id: UUID, at: datetime) -
     return _end(tx, Session.identity_provider_id == identity_provider_id, at)
 
 
-def end_weak_sessions(tx: Tx, organisation_id: UUID | None, at: datetime) -> int:
+def end_weak_sessions(
+    tx: Tx, organisation_id: UUID | None, at: datetime, *, locked: bool = False
+) -> int:
     """End guests' sessions that a stricter demand for strength would not have let begin.
 
-    Open attempts first, as above: whoever speaks with the provider now was asked for less.
+    Open attempts and arrivals first, as above: whoever speaks with the provider now was asked for
+    less, and whoever accepts now is decided on by the old demand.
 
     Args:
         tx: in which the demand was changed.
         organisation_id: whose guests; none: everybody's.
         at: the protocol clock's time.
+        locked: whether the organisation's row is, by which whoever accepts was waited for, or waits
+            and is asked for more: an arrival that waits cannot be waited for.
 
     Returns:
         How many.
@@ -172,6 +177,8 @@ def end_weak_sessions(tx: Tx, organisation_id: UUID | None, at: datetime) -> int
         if not provider.accepted_acr and not provider.accepted_amr:
             continue
         give_up_all_at(tx, provider.id, at)
+        if not locked:
+            close_arrivals(tx, provider.id)
         live = select(Session.id, Session.acr, Session.amr).where(
             Session.identity_provider_id == provider.id,
             Session.revoked_at.is_(None),
