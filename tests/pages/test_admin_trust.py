@@ -9,7 +9,7 @@ from portal.foundation.db import db
 from portal.lifecycle import changes as lifecycle
 from portal.staff import changes as staff_changes
 from portal.trust import changes as trust
-from portal.trust.queries import contracts, organisation_by_slug
+from portal.trust.queries import connection_for, contracts, organisation_by_slug
 from portal.web.display import long_date
 from tests import factories
 from tests.infra.client import PortalClient
@@ -88,6 +88,27 @@ def test_a_further_contract_goes_on_in_the_zone_of_the_latest(app: Flask, admin:
     assert 'value="Asia/Tokyo"' in ZONE.search(admin.get(page).text)[0]
     for empty in ("/admin/organisations/umbra/contracts/new", "/admin/organisations/new"):
         assert 'value=""' in ZONE.search(admin.get(empty).text)[0]
+
+
+def test_a_providers_form_sent_as_it_came_changes_nothing(app: Flask, admin: PortalClient):
+    """Whatever the shell takes: a value with commas is one value, and spaces are its own."""
+    required = {
+        "entitlement": "cn=portal,ou=acme,dc=example",
+        "org": "Acme  Ltd",
+        "x" * 100: "y" * 255,
+    }
+    mapped = {"email": "mail,work", "name": "displayName"}
+    with app.app_context(), factories.writing() as tx:
+        acme = organisation_by_slug(tx.session, "acme")
+        more = {"required_claims": required, "claim_map": mapped, "scopes": ("openid", "a,b")}
+        factories.provider(tx, acme.id, slug="dn", issuer="https://id.dn.example", **more)
+    page = f"{ACME}/providers/dn/edit"
+    assert admin.submit(page, {"name": "Acme login"}).status_code == 303
+    with app.app_context():
+        row = connection_for(db.session(), "acme", "dn")
+        db.session.remove()
+    assert (row.name, row.state) == ("Acme login", "enabled")
+    assert (row.required_claims, row.claim_map) == (required, mapped)
 
 
 def test_enabling_says_what_is_still_missing(stage: Stage):

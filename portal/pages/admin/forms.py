@@ -178,9 +178,12 @@ class ProviderFields(PortalForm):
         default="client_secret_basic",
     )
     scopes = LinesField("Scopes", description="One a line", default=("openid", "email", "profile"))
+    # Held to the letter: a distinguished name has commas, and spaces are a value's own.
     claim = LinesField(
         "Claim mapping",
         description="FIELD=CLAIM, one a line, such as department=ou",
+        each=str,
+        commas=False,
     )
     subject_claim = TextField(
         "Subject claim",
@@ -192,6 +195,8 @@ class ProviderFields(PortalForm):
     require = LinesField(
         "Required claims",
         description="CLAIM=VALUE, one a line, such as hd=acme.example. Demanded of everybody",
+        each=str,
+        commas=False,
     )
     addresses = ChoiceField(
         "When does an e-mail address count?",

@@ -143,7 +143,7 @@ class NoteField(_Cleaned, TextAreaField):
 
 
 class LinesField(_Cleaned, TextAreaField):
-    """A list, one entry a line (commas separate too); its data is a tuple without doubles."""
+    """A list, one entry a line (commas may separate too); its data is a tuple without doubles."""
 
     def __init__(
         self,
@@ -152,6 +152,7 @@ class LinesField(_Cleaned, TextAreaField):
         *,
         each: Callable[[str], str] = lambda text: clean_name(text, 255),
         most: int = 100,
+        commas: bool = True,
         **kwargs: Any,
     ) -> None:
         """Make the field.
@@ -161,9 +162,10 @@ class LinesField(_Cleaned, TextAreaField):
             required: what to enter; None: may be empty.
             each: returns the final form of an entry, or raises ``BadText``.
             most: most entries.
+            commas: whether they separate; not where an entry may hold one.
             kwargs: for the base class.
         """
-        self.each, self.most = each, most
+        self.each, self.most, self.commas = each, most, commas
         kwargs["render_kw"] = {"rows": "3", "spellcheck": "false"} | kwargs.get("render_kw", {})
         super().__init__(label, needs(required), **kwargs)
 
@@ -174,7 +176,8 @@ class LinesField(_Cleaned, TextAreaField):
 
     def clean(self, text: str) -> tuple[str, ...]:
         """Return the entries; the first that is wrong is named."""
-        entries = [entry.strip() for entry in text.replace(",", "\n").splitlines()]
+        lines = text.replace(",", "\n") if self.commas else text
+        entries = [entry.strip() for entry in lines.splitlines()]
         kept: dict[str, None] = {}
         for entry in filter(None, entries):
             try:
