@@ -85,13 +85,13 @@ def claim_values(claims: Mapping[str, object], name: str) -> frozenset[str] | Un
     if found is None:
         return Unknown.ABSENT
     values = found if isinstance(found, (list, tuple)) else [found]
-    texts = [_text(value) for value in values]
+    texts = [as_text(value) for value in values]
     if None in texts:
         return Unknown.UNREADABLE
     return frozenset(text for text in texts if text is not None)
 
 
-def _text(value: object) -> str | None:
+def as_text(value: object) -> str | None:
     """Return a scalar claim value as text: JSON's ``true`` is ``"true"``, ``1`` is ``"1"``."""
     if isinstance(value, str):
         return value

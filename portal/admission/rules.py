@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from portal.admission.identity import VerifiedIdentity
+from portal.admission.identity import VerifiedIdentity, as_text
 from portal.guests.rules import Reason, State
 from portal.sponsorship.rules import GuestDates
 from portal.trust.rules import strong_enough
@@ -126,13 +126,13 @@ def decide(identity: VerifiedIdentity, facts: AdmissionFacts, now: datetime) -> 
 
 
 def has_required_claims(identity: VerifiedIdentity, required: Mapping[str, str]) -> bool:
-    """Say whether every required claim is there with exactly its value.
+    """Say whether every required claim is there with exactly its value, as an admin can write it.
 
     A tenant id is a UUID, which is the same in either letter case (RFC 9562, section 4).
     """
+    said = {claim: as_text(identity.claims.get(claim)) for claim in required}
     return all(
-        identity.claims.get(claim) == value
-        or (claim == "tid" and str(identity.claims.get(claim, "")).lower() == value.lower())
+        said[claim] == value or (claim == "tid" and (said[claim] or "").lower() == value.lower())
         for claim, value in required.items()
     )
 

@@ -25,12 +25,20 @@ param = pytest.param
         ({"hd": "acme.example.evil"}, {"hd": "acme.example"}, False),
         ({}, {"hd": "acme.example"}, False),
         ({"hd": ["acme.example"]}, {"hd": "acme.example"}, False),
+        ({"employee": True}, {"employee": "true"}, True),
+        ({"employee": "true"}, {"employee": "true"}, True),
+        ({"employee": False}, {"employee": "true"}, False),
+        ({"employee": 1}, {"employee": "true"}, False),
+        ({"company": 7}, {"company": "7"}, True),
+        ({"company": 77}, {"company": "7"}, False),
+        ({"company": 7.0}, {"company": "7.0"}, False),
+        ({"company": None}, {"company": "None"}, False),
         ({"hd": "acme.example"}, {"hd": "acme.example", "tid": "7"}, False),
         ({"hd": "acme.example", "tid": "7"}, {"hd": "acme.example", "tid": "7"}, True),
     ],
 )
 def test_has_required_claims(claims, required, expected):
-    """Each is there with exactly its value."""
+    """Each is there with exactly its value, as an admin can write it: ``true`` and ``7`` too."""
     assert has_required_claims(replace(IDENTITY, claims=claims), required) is expected
 
 
