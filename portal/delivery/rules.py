@@ -58,7 +58,7 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
         ),
         "sponsor.review": _shape("guest_name organisation due_at ends_at sponsorship_id"),
         "sponsor.guest_suspended": _shape(
-            "guest_name guest_email organisation reason since removed_at removes_at guest_id"
+            "guest_name guest_email organisation reason since removed_at removes_at lifted guest_id"
         ),
         "sponsor.guest_stopped": _shape(
             "guest_name guest_email organisation by reason since out_since waited stays removes_at "
@@ -80,7 +80,7 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
         "sponsor.contract_ended": _shape("organisation contract count"),
         "guest.approved": _shape("organisation last_day time_zone expires_at sponsor"),
         "guest.rejected": _shape("organisation"),
-        "guest.suspended": _shape("organisation reason since removes_at"),
+        "guest.suspended": _shape("organisation reason since removes_at lifted"),
         "guest.resumed": _shape("organisation expires_at"),
         "guest.removed": _shape("organisation reason since out_since waited"),
         "guest.lapsed": _shape("organisation"),
@@ -138,8 +138,8 @@ SINCE_ADDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "guest.let_back": ("lapses_at",),
         "guest.removed": ("since", "out_since", "waited"),
         "guest.resumed": ("expires_at",),
-        "guest.suspended": ("removes_at",),
-        "sponsor.guest_suspended": ("removed_at", "removes_at"),
+        "guest.suspended": ("removes_at", "lifted"),
+        "sponsor.guest_suspended": ("removed_at", "removes_at", "lifted"),
         "sponsor.guest_stopped": ("out_since",),
         "sponsor.handed_over": ("ends_at", "lapses_at"),
         "sponsor.knocked": ("held",),

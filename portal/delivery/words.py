@@ -124,6 +124,7 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "waited": bool,
         "stays": bool,
         "held": bool,
+        "lifted": bool,
         "url": str,
         "guest_id": identifier,
         "sponsorship_id": identifier,

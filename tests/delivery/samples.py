@@ -38,6 +38,7 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
         "since": "2026-11-02T13:05:00Z",
         "removed_at": None,
         "removes_at": "2026-12-02T13:05:00Z",
+        "lifted": False,
         "guest_id": GUEST,
     },
     "sponsor.guest_stopped": _ADDRESSED
@@ -101,6 +102,7 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
         "reason": "expired",
         "since": "2027-03-01T23:00:00Z",
         "removes_at": "2027-03-31T23:00:00Z",
+        "lifted": False,
     },
     "guest.resumed": {"organisation": "Acme", "expires_at": "2027-03-01T23:00:00Z"},
     "guest.removed": {

@@ -164,6 +164,18 @@ def test_access_that_was_closed_before_it_ended(part, render):
 
 
 @pytest.mark.parametrize("part", ["plain", "html"])
+def test_a_suspension_that_is_lifted_onto_nothing(part, render):
+    """Nobody holds them any more, and still they are out: another is to be asked by now."""
+    mail = render("guest.suspended", lifted=True)
+    assert mail["Subject"] == "Your access to Host Ltd stays closed"
+    guest = text_of(mail, part)
+    assert "has lifted that. It stays closed, since 1 March 2027, 23:00 UTC: the last day" in guest
+    assert "a sponsor there can let you in again" in guest
+    sponsor = text_of(render("sponsor.guest_suspended", lifted=True), part)
+    assert "It stays closed, since 2 November 2026, 13:05 UTC: they have not signed" in sponsor
+
+
+@pytest.mark.parametrize("part", ["plain", "html"])
 def test_where_a_domain_was_taken_away_no_address_is_new(part, render):
     """The company says what it always said: it is the host that no longer knows the domain."""
     same = render("sponsor.address_changed", new="jane.roe@acme.example")

@@ -29,7 +29,7 @@ DECLARED = {
     ),
     "sponsor.review": ("guest_name organisation due_at ends_at sponsorship_id", ""),
     "sponsor.guest_suspended": (
-        "guest_name guest_email organisation reason since removed_at removes_at guest_id",
+        "guest_name guest_email organisation reason since removed_at removes_at lifted guest_id",
         "",
     ),
     "sponsor.guest_stopped": (
@@ -57,7 +57,7 @@ DECLARED = {
     "sponsor.contract_ended": ("organisation contract count", ""),
     "guest.approved": ("organisation last_day time_zone expires_at sponsor", ""),
     "guest.rejected": ("organisation", ""),
-    "guest.suspended": ("organisation reason since removes_at", ""),
+    "guest.suspended": ("organisation reason since removes_at lifted", ""),
     "guest.resumed": ("organisation expires_at", ""),
     "guest.removed": ("organisation reason since out_since waited", ""),
     "guest.lapsed": ("organisation", ""),
@@ -138,8 +138,8 @@ def test_what_mails_of_an_earlier_version_lack():
         "guest.let_back": ("lapses_at",),
         "guest.removed": ("since", "out_since", "waited"),
         "guest.resumed": ("expires_at",),
-        "guest.suspended": ("removes_at",),
-        "sponsor.guest_suspended": ("removed_at", "removes_at"),
+        "guest.suspended": ("removes_at", "lifted"),
+        "sponsor.guest_suspended": ("removed_at", "removes_at", "lifted"),
         "sponsor.guest_stopped": ("out_since",),
         "sponsor.handed_over": ("ends_at", "lapses_at"),
         "sponsor.knocked": ("held",),

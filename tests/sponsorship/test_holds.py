@@ -7,7 +7,7 @@ import pytest
 
 from portal.admission.changes import TurnedAway
 from portal.guests.rules import REMOVED_AFTER, Reason, State
-from portal.sponsorship.changes import deciding
+from portal.sponsorship.changes import deciding, people
 from portal.sponsorship.changes.requesting import vouch
 from portal.sponsorship.rules import Standing
 from portal.trust.rules import Refused
@@ -74,6 +74,35 @@ class TestHold:
         assert scene.mails("guest.resumed") == []
         assert folded(scene.session) == kept(scene.session)
 
+    def test_who_stays_out_when_it_is_lifted_is_told(self, scene: Scene, acme: Partner):
+        """They read that a mail would come; now another is to be asked, before they are removed."""
+        jane = scene.active(acme, days=10)
+        scene.later(days=5)
+        suspend(scene, jane, by_admin=True)
+        scene.later(days=20)
+        assert resume(scene, jane, by_admin=True) == State.SUSPENDED
+        guest = scene.row(jane)
+        assert guest.removes_at is not None
+        told = scene.mails("guest.suspended")[-1]
+        (lost,) = scene.mails("sponsor.guest_suspended")
+        assert lost.to == "sam-acme@host.example"
+        for mail in (told, lost):
+            assert (mail.payload["reason"], mail.payload["lifted"]) == ("expired", True)
+            assert mail.payload["since"] == guest.state_since.isoformat()
+            assert mail.payload["removes_at"] == guest.removes_at.isoformat()
+
+    def test_whoever_lifts_it_knows(self, scene: Scene, acme: Partner):
+        """The page says it to the sponsor who does; of two holds the first closed access."""
+        jane = scene.active(acme, days=10)
+        suspend(scene, jane)
+        scene.later(days=5)
+        suspend(scene, jane, "Under investigation", by_admin=True)
+        scene.later(days=10)
+        with scene.as_staff(acme.sponsor) as tx:
+            assert people.resume(tx, jane, by_admin=True) == State.SUSPENDED
+        assert scene.mails("guest.suspended")[-1].payload["lifted"]
+        assert scene.mails("sponsor.guest_suspended") == []
+
     def test_over_a_suspension_by_time(self, scene: Scene, acme: Partner):
         """It adds a human's word and lengthens nothing."""
         jane = scene.active(acme, days=10)
@@ -90,6 +119,7 @@ class TestHold:
             assert mail.payload["removes_at"] == before.removes_at.isoformat()
         assert resume(scene, jane) == State.SUSPENDED
         assert scene.row(jane) == before
+        assert len(scene.mails("sponsor.guest_suspended")) == 1  # they know since time did it
         scene.later(days=40)
         scene.sweep()
         assert not scene.row(jane).tombstone

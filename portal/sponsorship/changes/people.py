@@ -22,6 +22,7 @@ from portal.sponsorship.changes.settling import end_sponsorships, make_room, set
 from portal.sponsorship.changes.telling import (
     display_name,
     tell_guest,
+    tell_lifted,
     tell_removed,
     tell_sponsors,
     tell_suspended,
@@ -121,6 +122,7 @@ def resume(tx: Tx, guest_id: UUID, *, by_admin: bool = False) -> State:
     ).one()
     moved = Move(guest, State.SUSPENDED, Reason(reason), since, {"removes_at": guest.removes_at})
     guest_changes.move(tx, "guest.resumed", [moved])
+    tell_lifted(tx, guest, Reason(reason), since, by=staff_id)
     return State.SUSPENDED
 
 

@@ -217,6 +217,7 @@ def _messages(
         "out_since": before[0].at.isoformat() if before else out_since(guest),
         "removed_at": last.at.isoformat() if before else None,
         "removes_at": (last.at + REMOVED_AFTER).isoformat() if not before else None,
+        "lifted": False,
         "guest_id": str(guest.id),
         "guest_name": guest.name or guest.email or "",
         "guest_email": guest.email or "",

@@ -12,11 +12,13 @@ from portal.guests.queries import GuestRow
 from portal.guests.rules import Reason, State
 from portal.sponsorship.queries import (
     SponsorshipRow,
+    of_guest,
     open_of,
     organisation_names,
     staff_people,
 )
-from portal.sponsorship.rules import OpenSponsorship, end_of, word_ends
+from portal.sponsorship.rules import OpenSponsorship, Standing, end_of, word_ends
+from portal.trust.queries import eligible_sponsors
 from portal.trust.rules import ContractFacts
 
 _STOPPED = "sponsor.guest_stopped"
@@ -62,8 +64,52 @@ def tell_suspended(
         "reason": str(reason),
         "since": since.isoformat(),
         "removes_at": removes_at.isoformat(),
+        "lifted": False,
     }
     tell_guest(tx, guest, "guest.suspended", payload)
+
+
+def tell_lifted(
+    tx: Tx, guest: GuestRow, reason: Reason, since: datetime, *, by: UUID | None
+) -> None:
+    """Tell a guest whose hold is lifted that access stays closed, and whose word that took.
+
+    Args:
+        tx: the open transaction.
+        guest: as before: held.
+        reason: why the last word for them ended.
+        since: when; a sponsor who lost it before the hold began knows.
+        by: who lifts the hold, and reads it on the page; none: somebody at the server.
+    """
+    assert guest.removes_at is not None
+    names = organisation_names(tx.session, [guest.organisation_id])
+    about = {
+        "organisation": names[guest.organisation_id],
+        "reason": str(reason),
+        "since": since.isoformat(),
+        "removes_at": guest.removes_at.isoformat(),
+        "lifted": True,
+    }
+    tell_guest(tx, guest, "guest.suspended", about)
+    if since <= guest.state_since:
+        return
+    able = {one.staff_id: one.email for one in eligible_sponsors(tx.session, guest.organisation_id)}
+    lost = {
+        row.sponsor_id
+        for row in of_guest(tx.session, guest.id)
+        if row.state == Standing.ENDED and row.state_since == since
+    }
+    payload = {
+        **about,
+        "guest_name": guest.name or guest.email or "",
+        "guest_email": guest.email or "",
+        "removed_at": None,
+        "guest_id": str(guest.id),
+    }
+    kind = "sponsor.guest_suspended"
+    once = f"{kind}:{guest.id}:{tx.now.isoformat()}"
+    whom = sorted(lost & set(able) - {by}, key=str)
+    put(tx, [Message(kind, able[one], f"{once}:{one}", payload) for one in whom])
 
 
 def tell_sponsors(
