@@ -78,10 +78,10 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
         "sponsor.address_changed": _shape("guest_name organisation old new until"),
         "sponsor.proposal": _shape("guest_name organisation entitlement sponsorship_id"),
         "sponsor.contract_ended": _shape("organisation contract count"),
-        "guest.approved": _shape("organisation last_day time_zone expires_at sponsor"),
+        "guest.approved": _shape("organisation last_day time_zone expires_at sponsor closed"),
         "guest.rejected": _shape("organisation"),
         "guest.suspended": _shape("organisation reason since removes_at lifted"),
-        "guest.resumed": _shape("organisation expires_at"),
+        "guest.resumed": _shape("organisation expires_at closed"),
         "guest.removed": _shape("organisation reason since out_since waited"),
         "guest.lapsed": _shape("organisation"),
         "guest.let_back": _shape("organisation lapses_at"),
@@ -135,9 +135,10 @@ PATHS: Mapping[str, str | None] = MappingProxyType(
 # What a mail does not say that has waited since an earlier version wrote it.
 SINCE_ADDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
+        "guest.approved": ("closed",),
         "guest.let_back": ("lapses_at",),
         "guest.removed": ("since", "out_since", "waited"),
-        "guest.resumed": ("expires_at",),
+        "guest.resumed": ("expires_at", "closed"),
         "guest.suspended": ("removes_at", "lifted"),
         "sponsor.guest_suspended": ("removed_at", "removes_at", "lifted"),
         "sponsor.guest_stopped": ("out_since",),

@@ -124,6 +124,7 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "waited": bool,
         "stays": bool,
         "held": bool,
+        "closed": bool,
         "lifted": bool,
         "url": str,
         "guest_id": identifier,

@@ -95,6 +95,7 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
         "time_zone": "Europe/Berlin",
         "expires_at": "2027-03-01T23:00:00Z",
         "sponsor": "Ada Byron",
+        "closed": False,
     },
     "guest.rejected": {"organisation": "Acme"},
     "guest.suspended": {
@@ -104,7 +105,11 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
         "removes_at": "2027-03-31T23:00:00Z",
         "lifted": False,
     },
-    "guest.resumed": {"organisation": "Acme", "expires_at": "2027-03-01T23:00:00Z"},
+    "guest.resumed": {
+        "organisation": "Acme",
+        "expires_at": "2027-03-01T23:00:00Z",
+        "closed": False,
+    },
     "guest.removed": {
         "organisation": "Acme",
         "reason": "contract_ended",

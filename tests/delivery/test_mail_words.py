@@ -176,6 +176,19 @@ def test_a_suspension_that_is_lifted_onto_nothing(part, render):
 
 
 @pytest.mark.parametrize("part", ["plain", "html"])
+@pytest.mark.parametrize("kind", ["guest.approved", "guest.resumed"])
+def test_whoever_is_shut_out_with_all_the_others_reads_so(kind, part, render):
+    """A sponsor has decided, but nobody of their organisation comes in: they do not have access."""
+    mail = render(kind, closed=True)
+    text = text_of(mail, part)
+    assert "Access for people of Acme is closed at the moment, which is nothing about you" in text
+    assert "1 March 2027" in text
+    for open_again in ("You have access", "is open again"):
+        assert open_again not in mail["Subject"] + text
+        assert open_again in render(kind)["Subject"] + text_of(render("guest.resumed"), part)
+
+
+@pytest.mark.parametrize("part", ["plain", "html"])
 def test_where_a_domain_was_taken_away_no_address_is_new(part, render):
     """The company says what it always said: it is the host that no longer knows the domain."""
     same = render("sponsor.address_changed", new="jane.roe@acme.example")

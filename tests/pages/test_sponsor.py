@@ -5,10 +5,11 @@ from uuid import uuid4
 import pytest
 
 from portal.guests.rules import Reason, State
+from portal.lifecycle.changes import suspend_organisation
 from portal.sponsorship.changes import deciding, people
 from portal.sponsorship.rules import Standing
 from portal.web.display import long_date
-from tests.pages.stage import DECISIONS, Stage, hidden, today_in, token_of
+from tests.pages.stage import DECISIONS, Stage, hidden, said, today_in, token_of
 
 
 def test_the_inbox_says_who_waits_and_what_happens_otherwise(stage: Stage):
@@ -38,6 +39,19 @@ def test_approving_gives_access_until_the_day(stage: Stage):
     assert stage.scene.access(stage.jane).allowed
     assert stage.scene.events("sponsorship.approved")[-1].actor == f"staff:{stage.acme.sponsor}"
     assert "has your word until" in stage.client.get("/sponsor").text
+
+
+def test_whoever_decides_reads_that_nobody_comes_in_meanwhile(stage: Stage):
+    """An approval and a lifted hold open nothing while the organisation is suspended."""
+    stage.scene.run(suspend_organisation, stage.acme.id, "Incident", by=stage.ben)
+    assert "Approving does not open it" in stage.client.get(stage.page).text
+    assert stage.client.submit(stage.page, {}, to="/approve").status_code == 303
+    page = f"/sponsor/guests/{stage.jane}"
+    stage.client.submit(page, {"suspend-reason": "Lost laptop"}, to="/suspend")
+    assert stage.client.submit(page, to="/resume").status_code == 303
+    text = said(stage.client, page)
+    assert "Nobody holds Jane Roe any more. A mail says so." in text
+    assert "no access now: access for people of Acme is closed at the moment" in text
 
 
 def test_i13_a_day_too_far_is_said_at_the_field(stage: Stage):

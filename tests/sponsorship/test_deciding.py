@@ -94,6 +94,7 @@ class TestApprove:
             "time_zone": "Europe/Berlin",
             "expires_at": row.expires_at.isoformat(),
             "sponsor": "ada",
+            "closed": False,
         }
         assert folded(scene.session) == kept(scene.session)
 

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from portal.access import queries
 from portal.access.queries import PAGE, GuestView, SponsorshipView
+from portal.access.rules import Against
 from portal.foundation import clock
 from portal.foundation.current import settings_of
 from portal.foundation.db import db
@@ -145,6 +146,7 @@ class Question:
             host=settings_of(current_app).host_name,
             mine=self.sponsorship.sponsor_id == me().id,
             now=self.now,
+            Against=Against,
         )
         return page, status
 

@@ -108,7 +108,14 @@ def resume(guest_id: UUID) -> ResponseReturnValue:
 
     def done(state: State) -> str:
         if state == State.ACTIVE:
-            return naming("{} is in again, and told.", guest.display_name)
+            fresh, _organisation = theirs(guest_id)
+            allowed = fresh.decision.allowed
+            back = (
+                "{} is in again, and told."
+                if allowed
+                else "Nobody holds {} any more. A mail says so."
+            )
+            return naming(back, guest.display_name)
         lifted = "The suspension is lifted, but nobody vouches for {} any more."
         return naming(lifted, guest.display_name)
 

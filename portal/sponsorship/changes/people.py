@@ -28,7 +28,13 @@ from portal.sponsorship.changes.telling import (
     tell_suspended,
 )
 from portal.sponsorship.models import Sponsorship
-from portal.sponsorship.queries import open_of, open_rows, organisation_names, staff_people
+from portal.sponsorship.queries import (
+    is_closed,
+    open_of,
+    open_rows,
+    organisation_names,
+    staff_people,
+)
 from portal.sponsorship.rules import Standing, expiry_of, latest_last_day, word_ends
 from portal.trust.queries import policy_for, running_contract
 from portal.trust.rules import Refused
@@ -111,6 +117,7 @@ def resume(tx: Tx, guest_id: UUID, *, by_admin: bool = False) -> State:
         payload = {
             "organisation": names[guest.organisation_id],
             "expires_at": max(words).isoformat(),
+            "closed": is_closed(tx.session, guest_id),
         }
         tell_guest(tx, guest, "guest.resumed", payload)
         return State.ACTIVE

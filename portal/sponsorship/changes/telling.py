@@ -12,6 +12,7 @@ from portal.guests.queries import GuestRow
 from portal.guests.rules import Reason, State
 from portal.sponsorship.queries import (
     SponsorshipRow,
+    is_closed,
     of_guest,
     open_of,
     organisation_names,
@@ -304,5 +305,6 @@ def tell_approved(
         "time_zone": contract.time_zone,
         "expires_at": expires_at.isoformat(),
         "sponsor": sponsor.name,
+        "closed": is_closed(tx.session, guest.id),
     }
     put(tx, [Message("guest.approved", guest.email, f"guest.approved:{sponsorship_id}", payload)])

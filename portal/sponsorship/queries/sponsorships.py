@@ -10,13 +10,13 @@ from sqlalchemy import and_, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.foundation.db import parts, table_of
-from portal.guests.models import Guest
+from portal.guests.models import FederatedIdentity, Guest
 from portal.guests.rules import Reason, State
 from portal.sponsorship.models import Sponsorship
 from portal.sponsorship.queries.parts import OPEN, OPEN_COLUMNS, is_due, open_in, with_open
 from portal.sponsorship.rules import OpenSponsorship, Standing
 from portal.staff.models import Staff
-from portal.trust.models import Contract, Organisation
+from portal.trust.models import Contract, IdentityProvider, Organisation
 from portal.trust.queries.sponsors import MAY_DECIDE, NAMED, STAFF, WITH_STAFF
 
 
@@ -142,6 +142,21 @@ def organisation_names(session: Session, ids: Iterable[UUID]) -> dict[UUID, str]
     """Return the names of organisations."""
     query = select(Organisation.id, Organisation.name).where(Organisation.id.in_(list(ids)))
     return dict(session.execute(query).all())
+
+
+def is_closed(session: Session, guest_id: UUID) -> bool:
+    """Say whether a guest is kept out with all the others: the organisation is, or every way in."""
+    way_in = exists().where(
+        FederatedIdentity.guest_id == Guest.id,
+        IdentityProvider.id == FederatedIdentity.identity_provider_id,
+        IdentityProvider.state == "enabled",
+    )
+    is_open = (
+        select(Guest.id)
+        .join(Organisation, Organisation.id == Guest.organisation_id)
+        .where(Guest.id == guest_id, Organisation.state == "active", way_in)
+    )
+    return session.scalar(is_open) is None
 
 
 def due(
