@@ -77,7 +77,7 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
         "sponsor.email_conflict": _shape("organisation email"),
         "sponsor.address_changed": _shape("guest_name organisation old new until"),
         "sponsor.proposal": _shape("guest_name organisation entitlement sponsorship_id"),
-        "sponsor.contract_ended": _shape("organisation contract count"),
+        "sponsor.contract_ended": _shape("organisation contract count out runs"),
         "guest.approved": _shape("organisation last_day time_zone expires_at sponsor closed"),
         "guest.rejected": _shape("organisation"),
         "guest.suspended": _shape("organisation reason since removes_at lifted"),
@@ -85,7 +85,7 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
         "guest.removed": _shape("organisation reason since out_since waited"),
         "guest.lapsed": _shape("organisation"),
         "guest.let_back": _shape("organisation lapses_at"),
-        "admin.contract_ended": _shape("organisation contract count"),
+        "admin.contract_ended": _shape("organisation contract count out runs"),
         "admin.later": _shape("organisation most_new_per_hour"),
         "admin.role_unknown": _shape("name email"),
         "admin.break_glass": _shape("name email at"),
@@ -135,11 +135,13 @@ PATHS: Mapping[str, str | None] = MappingProxyType(
 # What a mail does not say that has waited since an earlier version wrote it.
 SINCE_ADDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
+        "admin.contract_ended": ("out", "runs"),
         "guest.approved": ("closed",),
         "guest.let_back": ("lapses_at",),
         "guest.removed": ("since", "out_since", "waited"),
         "guest.resumed": ("expires_at", "closed"),
         "guest.suspended": ("removes_at", "lifted"),
+        "sponsor.contract_ended": ("out", "runs"),
         "sponsor.guest_suspended": ("removed_at", "removes_at", "lifted"),
         "sponsor.guest_stopped": ("out_since",),
         "sponsor.handed_over": ("ends_at", "lapses_at"),

@@ -88,7 +88,13 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
         "until": "2026-11-16T13:05:00Z",
     },
     "sponsor.proposal": _GUEST | {"entitlement": "Plans / read", "sponsorship_id": SPONSORSHIP},
-    "sponsor.contract_ended": {"organisation": "Acme", "contract": "AC-2026-7", "count": 12},
+    "sponsor.contract_ended": {
+        "organisation": "Acme",
+        "contract": "AC-2026-7",
+        "count": 12,
+        "out": 5,
+        "runs": True,
+    },
     "guest.approved": {
         "organisation": "Acme",
         "last_day": "2027-03-01",
@@ -119,7 +125,13 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
     },
     "guest.lapsed": {"organisation": "Acme"},
     "guest.let_back": {"organisation": "Acme", "lapses_at": "2026-11-16T13:05:00Z"},
-    "admin.contract_ended": {"organisation": "Acme", "contract": "AC-2026-7", "count": 1},
+    "admin.contract_ended": {
+        "organisation": "Acme",
+        "contract": "AC-2026-7",
+        "count": 1,
+        "out": 1,
+        "runs": False,
+    },
     "admin.later": {"organisation": "Acme", "most_new_per_hour": 20},
     "admin.role_unknown": {"name": "Bob Boole", "email": "bob@host.example"},
     "admin.break_glass": {

@@ -92,17 +92,26 @@ def test_what_a_colleague_took_off_one(changes, said, part, render):
 @pytest.mark.parametrize("whom", ["admin", "sponsor"])
 def test_counts_are_grammatical(whom, count, said, render):
     """One guest was, two were, and nobody is not a number."""
-    text = text_of(render(f"{whom}.contract_ended", count=count))
+    text = text_of(render(f"{whom}.contract_ended", count=count, out=count))
     assert said in text
     assert ("they stay outside" in text) == bool(count)
 
 
 @pytest.mark.parametrize("whom", ["admin", "sponsor"])
 def test_whom_another_contract_carries_is_not_called_removed(whom, render):
-    """All whom a contract carried are counted: some of them may stay under another."""
-    text = text_of(render(f"{whom}.contract_ended", count=2))
-    assert "Whoever had nothing else has been removed, and told." in text
-    assert "2 guests who were here under it alone have been removed" not in text
+    """All whom a contract carried are counted: some of them may stay under another, or all."""
+    kind = f"{whom}.contract_ended"
+    text = text_of(render(kind, count=2, out=1, runs=True))
+    assert "Whoever had nothing else has been removed, and told: 1 of them." in text
+    assert "whoever is out stays outside" in text
+    for count, said in ((1, "1 guest was here under it, and goes"), (2, "under it, and go on")):
+        text = text_of(render(kind, count=count, out=0, runs=True))
+        assert said in text
+        for untrue in ("removed", "outside", "need another", "enter the new", "Is there a new"):
+            assert untrue not in text
+    assert "Whoever had nothing else has been removed, and told." in text_of(
+        render(kind, count=2, out=2)
+    )
 
 
 @pytest.mark.parametrize("part", ["plain", "html"])

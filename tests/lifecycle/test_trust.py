@@ -54,7 +54,8 @@ class TestContract:
             "dee@host.example": "sponsor.contract_ended",
             "root@host.example": "admin.contract_ended",
         }
-        assert {mail.payload["count"] for mail in told.values()} == {2}
+        said = {"organisation": "Acme", "contract": "C-1", "count": 2, "out": 2, "runs": False}
+        assert [mail.payload for mail in told.values()] == [said] * 3
         (event,) = scene.events("contract.ended")
         assert event.data["guests"] == 2
         assert scene.seats(acme) == (0, 0)
@@ -99,8 +100,27 @@ class TestContract:
         scene.sweep()
         assert [scene.row(one).state for one in (jane, john)] == [State.ACTIVE, State.REMOVED]
         assert scene.events("contract.ended")[0].data["guests"] == 2
+        for kind in ("sponsor.contract_ended", "admin.contract_ended"):
+            payload = scene.mails(kind)[0].payload
+            assert (payload["count"], payload["out"], payload["runs"]) == (2, 1, True)
         states = {row.sponsor_id: row.state_reason for row in scene.sponsorships(jane)}
         assert states == {ada: Reason.CONTRACT_ENDED, ben: Reason.APPROVED}
+        assert folded(scene.session) == kept(scene.session)
+
+    def test_of_two_that_end_together_neither_carries_on(self, scene: Scene):
+        """The mail about the first does not say that the second runs, or carries anybody."""
+        ada, ben = scene.staff("ada"), scene.staff("ben")
+        acme = scene.partner(sponsors=(ada, ben), lead=ada)
+        jane = scene.active(acme)
+        scene.contract(acme, "C-2", last_day=scene.day(40))
+        with scene.tx() as tx:  # now the second is the one that ends last
+            changes.change_contract(tx, acme.contract_id, last_day=scene.day(20), open_ended=False)
+        with scene.as_staff(ben) as tx:
+            vouch(tx, jane, ben, scene.day(30), ())
+        with scene.tx() as tx:
+            assert changes.end_organisation(tx, acme.id, None) == (2, 0)
+        told = [mail.payload for mail in scene.mails("admin.contract_ended")]
+        assert [(one["count"], one["out"], one["runs"]) for one in told] == [(1, 1, False)] * 2
         assert folded(scene.session) == kept(scene.session)
 
     @pytest.mark.parametrize("swept", [True, False])

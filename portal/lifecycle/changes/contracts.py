@@ -1,5 +1,6 @@
 """Contracts move and end: their guests are settled, sponsors and admins are told once."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -22,7 +23,12 @@ from portal.sponsorship.rules import local_day
 from portal.staff.queries import admins
 from portal.trust import changes as trust_changes
 from portal.trust.models import Contract
-from portal.trust.queries import contract_facts, contracts, eligible_sponsors
+from portal.trust.queries import (
+    contract_facts,
+    contracts,
+    eligible_sponsors,
+    running_contract,
+)
 from portal.trust.rules import check_days, check_year, contract_end
 
 BATCH = 500
@@ -85,6 +91,7 @@ def end_organisation(tx: Tx, organisation_id: UUID, last_day: date | None) -> tu
     """
     check_year("last_day", last_day)
     now = later = 0
+    ended: list[UUID] = []
     for contract in contracts(tx.session, organisation_id):
         hold_end(tx, contract.id)
         today = local_day(tx.now, contract.time_zone)
@@ -98,7 +105,11 @@ def end_organisation(tx: Tx, organisation_id: UUID, last_day: date | None) -> tu
             continue
         trust_changes.set_contract(tx, contract.id, last_day=last, ends_at=ends_at)
         now, later = (now + 1, later) if ends_at == tx.now else (now, later + 1)
-        hold_end(tx, contract.id)
+        ended.append(contract.id)
+    # Told last: whom the next of them carried a moment ago is out as well.
+    for carry_out in (settle_contract, conclude_contract):
+        for contract_id in ended:
+            carry_out(tx, contract_id)
     return now, later
 
 
@@ -126,7 +137,7 @@ def conclude_contract(tx: Tx, contract_id: UUID) -> int | None:
         return None
     if open_under_contract(tx.session, contract_id, None, 1):
         return None
-    count = ended_by_contract(tx.session, contract_id, row.ends_at)
+    count, out = ended_by_contract(tx.session, contract_id, row.ends_at)
     values = {"settled_at": row.ends_at}
     tx.session.execute(
         update(Contract)
@@ -144,16 +155,19 @@ def conclude_contract(tx: Tx, contract_id: UUID) -> int | None:
     record(tx if row.ends_at == tx.now else tx.by_time(), [event])
     # An end that was taken back and comes again is told again, be it on the same day.
     once = f"{contract_id}:{row.ends_at.isoformat()}"
-    _tell(tx, row.organisation_id, row.reference, count, once)
+    about = {
+        "contract": row.reference,
+        "count": count,
+        "out": out,
+        "runs": running_contract(tx.session, row.organisation_id, tx.now) is not None,
+    }
+    _tell(tx, row.organisation_id, about, once)
     return count
 
 
-def _tell(tx: Tx, organisation_id: UUID, reference: str, count: int, once: str) -> None:
-    payload = {
-        "organisation": organisation_names(tx.session, [organisation_id])[organisation_id],
-        "contract": reference,
-        "count": count,
-    }
+def _tell(tx: Tx, organisation_id: UUID, about: Mapping[str, object], once: str) -> None:
+    names = organisation_names(tx.session, [organisation_id])
+    payload = {"organisation": names[organisation_id], **about}
     # Not whoever may decide there no longer, though they be named still.
     sponsor_ids = [one.staff_id for one in eligible_sponsors(tx.session, organisation_id)]
     told: list[tuple[str, Person]] = [

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, exists, func, or_, select
+from sqlalchemy import and_, bindparam, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.foundation.db import parts, table_of
@@ -227,12 +227,25 @@ def out_of_reach(session: Session, staff_id: UUID) -> list[SponsorshipRow]:
     return [row_of(row) for row in session.execute(query.order_by(Sponsorship.id))]
 
 
-def ended_by_contract(session: Session, contract_id: UUID, ends_at: datetime) -> int:
-    """Count the guests whom a contract's end at this instant took a sponsorship from."""
-    query = select(func.count(Sponsorship.guest_id.distinct())).where(
-        Sponsorship.contract_id == contract_id,
-        Sponsorship.state == Standing.ENDED,
-        Sponsorship.state_reason == Reason.CONTRACT_ENDED,
-        Sponsorship.state_since == ends_at,
+def ended_by_contract(session: Session, contract_id: UUID, ends_at: datetime) -> tuple[int, int]:
+    """Count the guests whom a contract's end at this instant took a sponsorship from.
+
+    Returns:
+        How many there were, and how many of them had nothing else, and are out.
+    """
+    out = and_(Guest.state == State.REMOVED, Guest.state_since == ends_at)
+    query = (
+        select(
+            func.count(Sponsorship.guest_id.distinct()),
+            func.count(case((out, Sponsorship.guest_id)).distinct()),
+        )
+        .join(Guest, Guest.id == Sponsorship.guest_id)
+        .where(
+            Sponsorship.contract_id == contract_id,
+            Sponsorship.state == Standing.ENDED,
+            Sponsorship.state_reason == Reason.CONTRACT_ENDED,
+            Sponsorship.state_since == ends_at,
+        )
     )
-    return session.scalar(query) or 0
+    were, left = session.execute(query).one()
+    return were, left
