@@ -65,7 +65,8 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
             "guest_id"
         ),
         "sponsor.decided": _shape(
-            "guest_name guest_email organisation by sponsor taken since stays guest_id"
+            "guest_name guest_email organisation by sponsor taken since stays guest_id last_day "
+            "time_zone"
         ),
         "sponsor.request_lapsed": _shape("guest_name organisation"),
         "sponsor.handed_over": _shape(
@@ -78,7 +79,7 @@ KINDS: Mapping[str, Shape] = MappingProxyType(
         "sponsor.address_changed": _shape("guest_name organisation old new until"),
         "sponsor.proposal": _shape("guest_name organisation entitlement sponsorship_id"),
         "sponsor.contract_ended": _shape("organisation contract count out runs"),
-        "guest.approved": _shape("organisation last_day time_zone expires_at sponsor closed"),
+        "guest.approved": _shape("organisation last_day time_zone expires_at sponsor closed moved"),
         "guest.rejected": _shape("organisation"),
         "guest.suspended": _shape("organisation reason since removes_at lifted"),
         "guest.resumed": _shape("organisation expires_at closed"),
@@ -136,12 +137,13 @@ PATHS: Mapping[str, str | None] = MappingProxyType(
 SINCE_ADDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "admin.contract_ended": ("out", "runs"),
-        "guest.approved": ("closed",),
+        "guest.approved": ("closed", "moved"),
         "guest.let_back": ("lapses_at",),
         "guest.removed": ("since", "out_since", "waited"),
         "guest.resumed": ("expires_at", "closed"),
         "guest.suspended": ("removes_at", "lifted"),
         "sponsor.contract_ended": ("out", "runs"),
+        "sponsor.decided": ("last_day", "time_zone"),
         "sponsor.guest_suspended": ("removed_at", "removes_at", "lifted"),
         "sponsor.guest_stopped": ("out_since",),
         "sponsor.handed_over": ("ends_at", "lapses_at"),

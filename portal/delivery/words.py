@@ -125,6 +125,7 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "waited": bool,
         "stays": bool,
         "held": bool,
+        "moved": bool,
         "runs": bool,
         "closed": bool,
         "lifted": bool,
@@ -132,7 +133,7 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "guest_id": identifier,
         "sponsorship_id": identifier,
         # When.
-        "last_day": day,
+        "last_day": optional(day),
         "asked_at": instant,
         "lapses_at": optional(instant),
         "approve_by": optional(instant),

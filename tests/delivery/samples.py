@@ -60,6 +60,8 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
         "since": "2026-11-02T13:05:00Z",
         "stays": True,
         "guest_id": GUEST,
+        "last_day": None,
+        "time_zone": "",
     },
     "sponsor.request_lapsed": _GUEST,
     "sponsor.handed_over": _GUEST
@@ -102,6 +104,7 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
         "expires_at": "2027-03-01T23:00:00Z",
         "sponsor": "Ada Byron",
         "closed": False,
+        "moved": False,
     },
     "guest.rejected": {"organisation": "Acme"},
     "guest.suspended": {

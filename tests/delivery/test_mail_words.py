@@ -70,6 +70,10 @@ def test_what_somebody_else_decided(changes, said, render):
         ({"taken": "rejected", "stays": False}, "Ben Boole decided against it. They are outside,"),
         ({"taken": "rejected"}, "decided against it. Somebody else vouches for them, so they are"),
         ({"taken": "kept"}, "Ben Boole confirmed that they still need their access"),
+        (
+            {"taken": "moved", "last_day": "2027-03-01", "time_zone": "Europe/Berlin"},
+            "Ben Boole moved its last day to 1 March 2027, 24:00 in the time zone Europe/Berlin.",
+        ),
         ({"taken": "handed_over"}, "Ben Boole took that over."),
         ({"taken": "handed_over", "sponsor": "Eve"}, "Ben Boole handed that over to Eve."),
     ],
@@ -215,6 +219,9 @@ def test_an_approval_is_one_sponsors_word(part, render):
     text = text_of(render("guest.approved"), part)
     assert "Ada Byron vouches for you until 1 March 2027, 24:00 in the time zone" in text
     assert "access ends then, unless somebody else vouches for you longer" in text
+    assert render("guest.approved")["Subject"] == "You have access to Host Ltd"
+    moved = render("guest.approved", moved=True)
+    assert moved["Subject"] == "The last day of your access to Host Ltd has changed"
 
 
 @pytest.mark.parametrize("part", ["plain", "html"])

@@ -40,7 +40,10 @@ DECLARED = {
         "",
     ),
     "sponsor.decided": (
-        "guest_name guest_email organisation by sponsor taken since stays guest_id",
+        (
+            "guest_name guest_email organisation by sponsor taken since stays guest_id last_day"
+            " time_zone"
+        ),
         "",
     ),
     "sponsor.request_lapsed": ("guest_name organisation", ""),
@@ -55,7 +58,7 @@ DECLARED = {
     "sponsor.address_changed": ("guest_name organisation old new until", ""),
     "sponsor.proposal": ("guest_name organisation entitlement sponsorship_id", ""),
     "sponsor.contract_ended": ("organisation contract count out runs", ""),
-    "guest.approved": ("organisation last_day time_zone expires_at sponsor closed", ""),
+    "guest.approved": ("organisation last_day time_zone expires_at sponsor closed moved", ""),
     "guest.rejected": ("organisation", ""),
     "guest.suspended": ("organisation reason since removes_at lifted", ""),
     "guest.resumed": ("organisation expires_at closed", ""),
@@ -133,15 +136,16 @@ def test_what_opens_a_door_is_encrypted():
 
 
 def test_what_mails_of_an_earlier_version_lack():
-    """Eleven kinds say more by now; anything else that is lacking is a mistake."""
+    """Twelve kinds say more by now; anything else that is lacking is a mistake."""
     assert dict(SINCE_ADDED) == {
         "admin.contract_ended": ("out", "runs"),
-        "guest.approved": ("closed",),
+        "guest.approved": ("closed", "moved"),
         "guest.let_back": ("lapses_at",),
         "guest.removed": ("since", "out_since", "waited"),
         "guest.resumed": ("expires_at", "closed"),
         "guest.suspended": ("removes_at", "lifted"),
         "sponsor.contract_ended": ("out", "runs"),
+        "sponsor.decided": ("last_day", "time_zone"),
         "sponsor.guest_suspended": ("removed_at", "removes_at", "lifted"),
         "sponsor.guest_stopped": ("out_since",),
         "sponsor.handed_over": ("ends_at", "lapses_at"),

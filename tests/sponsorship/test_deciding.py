@@ -95,6 +95,7 @@ class TestApprove:
             "expires_at": row.expires_at.isoformat(),
             "sponsor": "ada",
             "closed": False,
+            "moved": False,
         }
         assert folded(scene.session) == kept(scene.session)
 

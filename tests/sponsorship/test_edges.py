@@ -10,7 +10,7 @@ from portal.lifecycle.changes import conclude_contract
 from portal.sponsorship.changes import deciding
 from portal.sponsorship.changes.bounds import NotYours
 from portal.sponsorship.changes.requesting import Request, request, vouch
-from portal.sponsorship.changes.telling import tell_approved, tell_suspended
+from portal.sponsorship.changes.telling import Word, tell_approved, tell_suspended
 from portal.sponsorship.rules import Standing
 from portal.trust.queries import contract_facts, policy_for
 from tests.scene import Scene
@@ -68,7 +68,8 @@ def test_a_guest_without_an_address_is_told_nothing(scene: Scene):
     row, guest = scene.sponsorship(jane), replace(scene.row(jane), email=None)
     with scene.tx() as tx:
         contract = contract_facts(tx.session, acme.contract_id)
-        tell_approved(tx, guest, row.id, acme.sponsor, contract, row.last_day, row.expires_at)
+        word = Word(row.id, acme.sponsor, contract, row.last_day, row.expires_at)
+        tell_approved(tx, guest, word)
         tell_suspended(tx, guest, Reason.EXPIRED, tx.now, tx.now + REMOVED_AFTER)
     assert len(scene.mails()) == before
 

@@ -146,6 +146,41 @@ def test_a_colleague_ends_what_they_vouched_for(
     assert len(told(scene)) == 1
 
 
+@pytest.mark.parametrize("days", [5, 200], ids=["sooner", "later"])
+def test_a_colleague_moves_the_last_day_of_their_word(
+    scene: Scene, acme: Partner, ada: UUID, ben: UUID, days: int
+):
+    """It stays their word, so they read of it; the guest, that the day they were told has moved."""
+    jane = scene.active(acme, days=80)
+    mine = scene.sponsorship(jane).id
+    for last_day in (scene.day(days), scene.day(days), scene.day(days + 1)):
+        with scene.as_staff(ben) as tx:
+            assert deciding.change_last_day(tx, mine, ben, last_day) is None
+    assert scene.sponsorship(jane).sponsor_id == ada
+    moved = [scene.day(days).isoformat(), scene.day(days + 1).isoformat()]
+    told = scene.mails("sponsor.decided")
+    assert [(one.to, one.payload["by"], one.payload["taken"]) for one in told] == [
+        (ADA, "ben", "moved")
+    ] * 2
+    assert [one.payload["last_day"] for one in told] == moved
+    mails = scene.mails("guest.approved")[1:]
+    assert [one.payload["last_day"] for one in mails] == moved
+    assert all(one.payload["moved"] and one.payload["sponsor"] == "ada" for one in mails)
+
+
+def test_whoever_moves_their_own_reads_nothing_and_who_is_held_neither(
+    scene: Scene, acme: Partner, ada: UUID
+):
+    """The held are told until when once nobody holds them."""
+    jane = scene.active(acme, days=80)
+    with scene.as_staff(ada) as tx:
+        people.suspend(tx, jane, "Lost laptop")
+    before = scene.mail_kinds()
+    with scene.as_staff(ada) as tx:
+        deciding.change_last_day(tx, scene.sponsorship(jane).id, ada, scene.day(5))
+    assert scene.mail_kinds() == before
+
+
 def test_an_ended_organisation_is_told_once_and_not_once_a_guest(scene: Scene, acme: Partner):
     """The mail about the contract has the count."""
     for subject in ("jane", "john"):

@@ -30,6 +30,7 @@ from portal.sponsorship.changes.bounds import (
 from portal.sponsorship.changes.settling import NO_REVIEW, end_sponsorships, reckon, settle
 from portal.sponsorship.changes.telling import (
     Taken,
+    Word,
     tell_approved,
     tell_guest,
     tell_handed_over,
@@ -104,7 +105,7 @@ def approve(
     )
     grants.decide(tx, row, kept_offers(tx, row.organisation_id), chosen)
     bring_in(tx, guest, policy, Reason.APPROVED)
-    tell_approved(tx, guest, row.id, staff_id, contract, last_day, expires_at)
+    tell_approved(tx, guest, Word(row.id, staff_id, contract, last_day, expires_at))
     tell_relieved(tx, guest, row, Taken.APPROVED, by=staff_id)
     return None
 
@@ -207,6 +208,8 @@ def _ask_anew(tx: Tx, row: SponsorshipRow) -> dict[str, object]:
 def change_last_day(tx: Tx, sponsorship_id: UUID, staff_id: UUID, last_day: date) -> Lost | None:
     """Move the last day of a sponsorship, within the same bounds as an approval.
 
+    It stays the sponsor's word, be it a colleague who moves it: they are told, and so is the guest.
+
     Raises:
         NotYours, Refused: as ``approve``.
     """
@@ -222,6 +225,10 @@ def change_last_day(tx: Tx, sponsorship_id: UUID, staff_id: UUID, last_day: date
     values = {"last_day": last_day, "expires_at": expires_at, **review_columns(review)}
     writing.change(tx, "sponsorship.extended", [Change(row, row.state, values)])
     reckon(tx, [guest], open_rows(tx.session, [guest.id]))
+    if last_day != row.last_day:
+        new = Word(row.id, row.sponsor_id, contract, last_day, expires_at, row.version + 1)
+        tell_approved(tx, guest, new)
+        tell_relieved(tx, guest, row, Taken.MOVED, by=staff_id, word=new)
     return None
 
 

@@ -20,7 +20,7 @@ from portal.sponsorship.changes.bounds import (
     review_columns,
 )
 from portal.sponsorship.changes.settling import settle
-from portal.sponsorship.changes.telling import tell_approved
+from portal.sponsorship.changes.telling import Word, tell_approved
 from portal.sponsorship.queries import get, open_rows
 from portal.sponsorship.rules import (
     OpenSponsorship,
@@ -188,4 +188,4 @@ def vouch(tx: Tx, guest_id: UUID, staff_id: UUID, last_day: date, chosen: Collec
     assert fresh is not None
     grants.decide(tx, fresh, kept_offers(tx, guest.organisation_id), chosen)
     bring_in(tx, guest, policy, Reason.APPROVED)
-    tell_approved(tx, guest, sponsorship_id, staff_id, contract, last_day, expires_at)
+    tell_approved(tx, guest, Word(sponsorship_id, staff_id, contract, last_day, expires_at))

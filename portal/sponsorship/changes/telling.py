@@ -242,7 +242,24 @@ class Taken(StrEnum):
     APPROVED = "approved"
     REJECTED = "rejected"
     KEPT = "kept"
+    MOVED = "moved"  # its last day, to another
     HANDED_OVER = "handed_over"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A sponsor's word for a guest, as it was just given, or as its last day was just moved.
+
+    Attributes:
+        moved: version of the sponsorship whose last day was moved; null: the word is new.
+    """
+
+    sponsorship_id: UUID
+    sponsor_id: UUID
+    contract: ContractFacts
+    last_day: date
+    expires_at: datetime
+    moved: int | None = None
 
 
 def tell_relieved(
@@ -254,8 +271,9 @@ def tell_relieved(
     by: UUID,
     to: UUID | None = None,
     stays: bool = True,
+    word: Word | None = None,
 ) -> None:
-    """Tell the sponsor who vouched, or was asked, that a colleague has taken that off them.
+    """Tell the sponsor who vouched, or was asked, what a colleague has done with that.
 
     Args:
         tx: the open transaction.
@@ -265,6 +283,7 @@ def tell_relieved(
         by: the colleague.
         to: whose it is now; none: nobody's, or the colleague's. Who gets it is told elsewhere.
         stays: whether the guest is one still.
+        word: as it stands now, where it is the sponsor's still.
     """
     if row.sponsor_id in (by, to):
         return
@@ -280,31 +299,27 @@ def tell_relieved(
         "since": tx.now.isoformat(),
         "stays": stays,
         "guest_id": str(guest.id),
+        "last_day": word.last_day.isoformat() if word else None,
+        "time_zone": word.contract.time_zone if word else "",
     }
     once = f"sponsor.decided:{row.id}:{row.version + 1}"
     put(tx, [Message("sponsor.decided", people[row.sponsor_id].email, once, payload)])
 
 
-def tell_approved(
-    tx: Tx,
-    guest: GuestRow,
-    sponsorship_id: UUID,
-    staff_id: UUID,
-    contract: ContractFacts,
-    last_day: date,
-    expires_at: datetime,
-) -> None:
+def tell_approved(tx: Tx, guest: GuestRow, word: Word) -> None:
     """Tell a guest who vouches for them, and until when; not whom a human holds: they are out."""
     if not guest.email or guest.hold:
         return
-    sponsor = staff_people(tx.session, [staff_id])[staff_id]
+    sponsor = staff_people(tx.session, [word.sponsor_id])[word.sponsor_id]
     names = organisation_names(tx.session, [guest.organisation_id])
     payload = {
         "organisation": names[guest.organisation_id],
-        "last_day": last_day.isoformat(),
-        "time_zone": contract.time_zone,
-        "expires_at": expires_at.isoformat(),
+        "last_day": word.last_day.isoformat(),
+        "time_zone": word.contract.time_zone,
+        "expires_at": word.expires_at.isoformat(),
         "sponsor": sponsor.name,
         "closed": is_closed(tx.session, guest.id),
+        "moved": word.moved is not None,
     }
-    put(tx, [Message("guest.approved", guest.email, f"guest.approved:{sponsorship_id}", payload)])
+    once = f"guest.approved:{word.sponsorship_id}{f':{word.moved}' if word.moved else ''}"
+    put(tx, [Message("guest.approved", guest.email, once, payload)])
