@@ -112,10 +112,13 @@ def administer(page: Page, url: str, link: str, issuer: str) -> None:
     expect(page.get_by_text("passed", exact=True)).to_be_visible()
     page.get_by_role("link", name="Test sign-in").click()
     log_in(page, TEST)
-    expect(page.get_by_role("heading", level=1)).to_have_text("This person would be refused")
-    expect(page.get_by_text("The identity provider is not enabled yet")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "This person would arrive as a new guest"
+    )
+    expect(page.get_by_text("once it is enabled: that is step 5")).to_be_visible()
     expect(page.get_by_text("test@acme.example").first).to_be_visible()
     page.get_by_role("link", name="Back to the steps").click()
+    expect(page.get_by_text("passed", exact=True)).to_have_count(2)
     page.get_by_role("button", name="Enable").click()
     expect(page.get_by_role("button", name="Disable")).to_be_visible()
 

@@ -6,6 +6,7 @@ from sqlalchemy import update
 from portal.foundation.db import db
 from portal.sign_in.models import SignInAttempt
 from portal.staff.models import Staff
+from portal.trust.models import IdentityProvider
 from tests import factories
 from tests.flows.story import Story, act
 from tests.pages.sessions import as_staff
@@ -33,6 +34,19 @@ def test_the_steps_say_why(story: Story, what: str):
     assert f"The test sign-in failed: {words}" in page.replace("&#39;", "'")
     (event,) = story.events(event="sign_in.refused")
     assert event.reference in page
+
+
+def test_who_would_come_in_is_not_refused_for_a_later_step(story: Story):
+    """Enabling is step 5, and the test is step 4: done in order, it passes."""
+    act(story, lambda tx: tx.session.execute(update(IdentityProvider).values(state="draft")))
+    client = story.browser()
+    as_staff(story.app, client, story.admin_id)
+    shown = client.get(story.depart(client, f"{STEPS}/try")).text
+    assert "<h1>This person would arrive as a new guest</h1>" in shown
+    assert "People come in through it once it is enabled: that is step 5." in shown
+    steps = client.get(STEPS).text
+    assert "Would arrive as a new person" in steps
+    assert '<span class="state good">passed</span>' in steps
 
 
 def test_an_attempt_that_is_over_says_so(story: Story):

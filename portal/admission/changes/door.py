@@ -1,5 +1,7 @@
 """Somebody stands at the door: find out who, settle, decide, carry out. One transaction."""
 
+from dataclasses import replace
+
 from portal.admission.changes.arriving import arrive
 from portal.admission.changes.known import IN_THE_WAY, clear_the_way, gather_settled
 from portal.admission.changes.refreshing import refresh
@@ -47,6 +49,9 @@ def knock(
 def trial(
     tx: Tx, identity: VerifiedIdentity, provider: ProviderRow, host_domains: frozenset[str]
 ) -> tuple[Decision, Door]:
-    """Say what the door would decide, and carry nothing out (*test sign-in*)."""
+    """Say what the door would decide if it were open, and carry nothing out (*test sign-in*).
+
+    Enabling comes after the test: that it has not come yet says nothing about who was tested.
+    """
     door = gather(tx.connection, identity, provider, host_domains, tx.now)
-    return decide(identity, door.facts, tx.now), door
+    return decide(identity, replace(door.facts, provider_enabled=True), tx.now), door
