@@ -14,6 +14,8 @@ from portal.audit.changes import record
 from portal.audit.rules import VOCABULARY, Event
 from portal.foundation.db import db
 from portal.staff.queries import listed
+from portal.trust.changes import name_sponsors
+from portal.trust.queries import organisation_by_slug
 from tests import factories
 from tests.pages.stage import NEW
 
@@ -76,6 +78,30 @@ def test_the_log_names_people(app, admin):
     assert "<td><details>" in text  # about nobody: as a list, no "About:" with nothing behind it
     assert 'data-label="About">globex' in text
     assert "staff:" not in re.sub(r"<pre.*?</pre>", "", text, flags=re.DOTALL)
+
+
+def test_the_log_says_which_employee(app, admin):
+    """Who signed in is nobody yet when they do; whom an event is about stands beside it."""
+    with app.app_context():
+        ids = {}
+        with factories.writing() as tx:
+            staff = ids["Sam"] = factories.staff(tx)
+            ids["Lee Link"] = factories.staff(tx, "lee@host.example", name="Lee Link")
+            record(tx, [Event("session.ended", data={"why": "staff.link", "staff": staff})])
+            sets = {f"staff:{staff}": {"last_sign_in_at": tx.now}}
+            data = {"staff": staff, "strength": ""}
+            record(tx, [Event("staff.signed_in", sets=sets, data=data)])
+            acme = organisation_by_slug(tx.session, "acme").id
+            name_sponsors(tx, acme, sponsors=[ids["Lee Link"]])
+        db.session.remove()
+    for event, name in (
+        ("session.ended", "Sam"),
+        ("staff.signed_in", "Sam"),
+        ("staff.added", "Lee Link"),
+        ("sponsor.named", "Lee Link"),
+    ):
+        text = admin.get(f"/admin/audit?event={event}").text
+        assert f'<a href="/admin/staff/{ids[name]}"><bdi>{name}</bdi></a><details>' in text, event
 
 
 def test_every_event_is_called_something(app: Flask):

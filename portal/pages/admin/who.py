@@ -33,6 +33,11 @@ class Names:
         found = known.get(_id(name)) or name
         return naming("{}, guest" if kind == "guest" else "{}", found)
 
+    def employee(self, entry: Entry) -> tuple[UUID, str] | None:
+        """Return the id and the name of the employee whom an event is about, if it is."""
+        found = _employee(entry)
+        return (found, self.staff[found]) if found in self.staff else None
+
     def guest(self, guest_id: UUID) -> str:
         """Return what a guest is called."""
         return self.guests.get(guest_id) or "guest"
@@ -47,10 +52,25 @@ def names_in(session: Session, entries: Iterable[Entry]) -> Names:
             found[kind].add(_id(name))
         if entry.guest_id:
             found["guest"].add(entry.guest_id)
+        if about := _employee(entry):
+            found["staff"].add(about)
     people = staff_people(session, found["staff"])
     return Names(
         {key: one.name for key, one in people.items()}, guest_names(session, found["guest"])
     )
+
+
+def _employee(entry: Entry) -> UUID | None:
+    """Return whom of the staff an event names: plainly, or by the row that it sets."""
+    if said := entry.data.get("staff"):
+        return _id(said)
+    for key, row in entry.data.get("sets", {}).items():
+        table, _, name = key.partition(":")
+        if table == "staff":
+            return _id(name)
+        if table == "organisation_sponsor" and row and "staff_id" in row:
+            return _id(row["staff_id"])
+    return None
 
 
 def _id(text: str) -> UUID:
