@@ -111,6 +111,11 @@ def apart(name: str) -> Markup:
     return Markup("<bdi>{}</bdi>").format(name)
 
 
+def apart_list(names: Iterable[str], last: str = "and") -> Markup:
+    """Return names as a sentence lists them, each kept apart in direction."""
+    return Markup(sentence_list(map(apart, names), last))  # noqa: S704 # every part is escaped
+
+
 def naming(sentence: str, *names: str) -> Markup:
     """Return a sentence in which each ``{}`` is a name, kept apart in direction."""
     return escape(sentence).format(*map(apart, names))
@@ -143,5 +148,6 @@ def init_display(app: Flask) -> None:
         state_kind=state_kind,
         lines=lines,
         apart=apart,
+        apart_list=apart_list,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

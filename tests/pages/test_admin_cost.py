@@ -62,4 +62,4 @@ def test_pages_ask_as_much_of_many_as_of_few(app: Flask, admin: PortalClient):
     overview = admin.get("/admin").text
     for number in range(MANY):
         assert f"<bdi>Partner-{number:02}</bdi>: nobody can vouch" in overview
-        assert f"<bdi>Partner-{number:02}</bdi>: contract C-1 ends in 1" in overview
+        assert f"<bdi>Partner-{number:02}</bdi>: contract <bdi>C-1</bdi> ends in 1" in overview

@@ -1,25 +1,28 @@
 """A name that is written from right to left reorders nothing that stands beside it.
 
-Where the name of somebody, or of their organisation, stands in a sentence it stands in <bdi>; a
-cell of its own is enough, too.
+Where the name of somebody, of their organisation, its contract or its provider, or of something
+that can be used stands in a sentence it stands in <bdi>; a cell of its own is enough, too.
 """
 
 from html.parser import HTMLParser
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
+from portal.applications.models import Application, Entitlement
 from portal.foundation.db import db
 from portal.foundation.transaction import Actor, transaction
 from portal.guests.models import Guest
 from portal.staff.models import Staff
-from portal.trust.models import Organisation
+from portal.trust.models import Contract, IdentityProvider, Organisation
 from tests.gallery.tour import Tour, touring
 from tests.infra.client import PortalClient
 from tests.pages.test_cost import SHOWN, _client, _no_browser
 
 EMPLOYEE, GUEST, COMPANY = "דנה כהן (לוגיסטיקה)", "ליילא חסן", "אקמה (חיפה)"
-NAMES = (EMPLOYEE, GUEST, COMPANY)
+APPLICATION, ENTITLEMENT = "ויקי (הנדסה)", "קריאה"
+CONTRACT, PROVIDER = "חוזה/", "כניסה (ראשית)"  # a contract is numbered, too
+NAMES = (EMPLOYEE, GUEST, COMPANY, APPLICATION, ENTITLEMENT, CONTRACT, PROVIDER)
 APART = {"bdi", "title", "pre", "option", "textarea"}
 CELLS = {"td", "dd"}
 VOID = {"meta", "link", "input", "br", "img", "hr"}
@@ -50,7 +53,7 @@ class Reader(HTMLParser):
         if not any(name in text for name in NAMES):
             return
         self.named += 1
-        alone = text in NAMES and self.open[-1] in CELLS
+        alone = text.rstrip("0123456789") in NAMES and self.open[-1] in CELLS
         # A button lays its parts out in a row, without the spaces between them.
         glued = "button" in self.open and "span" not in self.open
         if glued or not (alone or APART & set(self.open)):
@@ -64,12 +67,18 @@ def read(page: str) -> Reader:
     return reader
 
 
-def _rename_everybody(tour: Tour) -> None:
+def _rename_everything(tour: Tour) -> None:
     with tour.app.app_context():
         with transaction(actor=Actor.system("tests"), now=tour.world.scene.now) as tx:
             tx.session.execute(update(Staff).values(name=EMPLOYEE))
             tx.session.execute(update(Guest).values(name=GUEST))
             tx.session.execute(update(Organisation).values(name=COMPANY))
+            tx.session.execute(update(Application).values(name=APPLICATION))
+            tx.session.execute(update(Entitlement).values(name=ENTITLEMENT))
+            for number, contract in enumerate(tx.session.scalars(select(Contract.id)).all()):
+                named = update(Contract).where(Contract.id == contract)
+                tx.session.execute(named.values(reference=f"{CONTRACT}{number}"))
+            tx.session.execute(update(IdentityProvider).values(name=PROVIDER))
         db.session.remove()
 
 
@@ -77,7 +86,7 @@ def _rename_everybody(tour: Tour) -> None:
 def test_a_name_reorders_nothing(make_settings):
     """Each page that somebody sees who is signed in, and what is said after a form."""
     with touring(make_settings, _no_browser) as tour:
-        _rename_everybody(tour)
+        _rename_everything(tour)
         people = {visit.who for visit in SHOWN} | {"nobody"}
         clients = {who: _client(tour, who) for who in people}
         petra, nobody = clients["petra"], clients["nobody"]
@@ -147,8 +156,16 @@ def _said_after(petra: PortalClient, tour: Tour) -> dict[str, str]:
     jonas = "/admin/staff/{jonas}".format(**tour.world.ids)
     new = {"email": "new@northwind.example", "name": EMPLOYEE, "role": "sponsor"}
     acme = "/admin/organisations/acme"
+    contract = f"{acme}/contracts/{{acme_contract}}".format(**tour.world.ids)
+    later = {"reference": f"{CONTRACT}9", "first_day": "2027-03-05", "last_day": "2028-03-04"}
+    later["time_zone"] = "Europe/Berlin"
+    named = {"name": APPLICATION, "slug": "new"}
     found = {}
     for page, fields, to in (
+        (contract, {"last_day": "2027-02-26"}, None),
+        (f"{acme}/contracts/new", later, None),
+        ("/admin/applications", {**named, "url": "https://new.example/"}, None),
+        ("/admin/applications/new", named, None),
         (acme, {"reason": "Under review"}, f"{acme}/suspend"),
         (acme, {}, f"{acme}/resume"),
         (f"{acme}/providers/id", {}, f"{acme}/providers/id/disable"),
@@ -163,7 +180,7 @@ def _said_after(petra: PortalClient, tour: Tour) -> dict[str, str]:
         assert answer.status_code == 303, to
         after = petra.get(answer.location).text
         assert 'role="status"' in after, to
-        found[f"after {to}"] = after
+        found[f"after {to or page}"] = after
     return found
 
 

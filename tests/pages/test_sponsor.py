@@ -183,7 +183,7 @@ def test_what_a_claim_proposes_is_taken_up_or_not(stage: Stage):
     inbox = stage.client.get("/sponsor").text
     assert "could get more" in inbox
     page = stage.client.get(stage.page).text
-    assert "proposed: department is Finance" in page
+    assert "proposed: <bdi>department</bdi> is <bdi>Finance</bdi>" in page
     both = [str(stage.wiki), str(finance)]
     answer = stage.client.submit(stage.page, {"choose-may_use": both}, to="/may-use")
     assert answer.status_code == 303

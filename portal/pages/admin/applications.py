@@ -18,6 +18,7 @@ from portal.foundation.transaction import Tx
 from portal.pages.acting import try_act
 from portal.pages.admin.forms import ApplicationEditForm, ApplicationForm, EntitlementForm
 from portal.pages.admin.seen import require_seen, seen_of
+from portal.web.display import naming
 from portal.web.guards import for_admin
 
 bp = Blueprint("applications", __name__, url_prefix="/admin/applications")
@@ -49,7 +50,7 @@ def add() -> ResponseReturnValue:
         lambda tx: changes.add_application(
             tx, slug=form.slug.data, name=form.name.data, url=form.url.data
         ),
-        f"{form.name.data} is added. Say what can be used in it",
+        naming("{} is added. Say what can be used in it", form.name.data),
     ):
         return redirect(url_for("applications.one", slug=form.slug.data), 303)
     return _page(form, 422)
@@ -119,7 +120,7 @@ def add_entitlement(slug: str) -> ResponseReturnValue:
     if form.validate_on_submit() and try_act(
         form,
         lambda tx: changes.add_entitlement(tx, row.id, slug=form.slug.data, name=form.name.data),
-        f"{form.name.data} is added. Offer it to an organisation next",
+        naming("{} is added. Offer it to an organisation next", form.name.data),
     ):
         return redirect(url_for("applications.one", slug=row.slug), 303)
     return _one(row, form, 422)

@@ -120,15 +120,16 @@ def _added(row: OrganisationRow, contract_id: UUID) -> str:
     """Say that a contract is added, and to whom it comes too late."""
     known = contracts(db.session(), row.id)
     new = next(one for one in known if one.id == contract_id)
-    said = f"Contract {new.reference} is added"
+    said = "Contract {} is added"
     end = gap_before(new.facts, [one.facts for one in known], clock.policy_now())
     if end is None:
-        return said
-    return (
+        return naming(said, new.reference)
+    late = (
         f"{said}. Whoever is here until {ends(end, new.time_zone)} goes out then: nobody can vouch "
-        f"under {new.reference} before it begins. Move the end of the contract before to a later "
-        "day, so that both run for a while"
+        "under {} before it begins. Move the end of the contract before to a later day, so that "
+        "both run for a while"
     )
+    return naming(late, new.reference, new.reference)
 
 
 def _contract(row: OrganisationRow, contract_id: UUID) -> ContractRow:
@@ -194,11 +195,11 @@ def move_contract(slug: str, contract_id: UUID) -> ResponseReturnValue:
 
 def _moved(contract: ContractRow, out: int) -> str:
     """Say that a contract's end is moved, and to how many people that was the end."""
-    moved = f"The end of contract {contract.reference} is moved"
-    if not out:
-        return moved
-    came = plural(out, "guest was", "guests were")
-    return f"{moved}, and it has ended: {came} here under it. Who had no other is removed, and told"
+    moved = "The end of contract {} is moved"
+    if out:
+        came = plural(out, "guest was", "guests were")
+        moved += f", and it has ended: {came} here under it. Who had no other is removed, and told"
+    return naming(moved, contract.reference)
 
 
 @bp.get(f"{PATH}/sponsors")

@@ -12,7 +12,7 @@ from portal.sponsorship.queries import GrantRow
 from portal.sponsorship.rules import Bound, Latest
 from portal.trust.queries import EligibleSponsor, OfferRow
 from portal.trust.rules import EffectivePolicy
-from portal.web.display import city, long_date, naming
+from portal.web.display import apart, city, long_date, naming
 from portal.web.forms import (
     ChecksField,
     DateField,
@@ -90,13 +90,13 @@ class MayUseForm(PortalForm):
 
 
 def _label(offer: OfferRow, grant: GrantRow | None) -> Markup:
-    name = f"{offer.application_name}: {offer.entitlement_name}"
+    name = apart(f"{offer.application_name}: {offer.entitlement_name}")
     if grant is None:
-        return Markup("{}").format(name)
+        return name
     if grant.state == "active":
         note = "given already"
     elif offer.when_claim and grant.by_claim:
-        note = f"proposed: {offer.when_claim} is {offer.when_value}"
+        note = naming("proposed: {} is {}", offer.when_claim, offer.when_value or "")
     else:
         note = "proposed for everybody"
     return Markup('{} <span class="note">{}</span>').format(name, note)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from portal.access.queries import GuestView, SponsorshipView
 from portal.foundation import clock
@@ -112,7 +113,7 @@ def choose(sponsorship_id: UUID) -> ResponseReturnValue:
         desk,
         form,
         lambda tx, staff_id: deciding.choose(tx, sponsorship_id, staff_id, form.chosen),
-        lambda one, guest: naming("{} may use: {}.", guest.display_name, _names(guest, one.id)),
+        lambda one, guest: _may_use(guest, one.id),
     )
 
 
@@ -141,10 +142,11 @@ def _until(one: SponsorshipView) -> str:
     return last_day_words(one.last_day, one.time_zone)
 
 
-def _names(guest: GuestView, sponsorship_id: UUID) -> str:
+def _may_use(guest: GuestView, sponsorship_id: UUID) -> Markup:
     names = [
         f"{grant.application}: {grant.entitlement}"
         for grant in guest.grants
         if grant.sponsorship_id == sponsorship_id and grant.state == "active"
     ]
-    return ", ".join(names) or "nothing"
+    listed = ", ".join("{}" for _ in names) or "nothing"
+    return naming(f"{{}} may use: {listed}.", guest.display_name, *names)
