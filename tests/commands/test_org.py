@@ -92,7 +92,7 @@ def test_what_is_not_said_is_the_default(add_acme: Add):
         (
             ["--contract-end", "2025-12-31"],
             ["--contract-end"],
-            "--contract-end: The contract would end before it starts: choose 2026-01-01 or later",
+            "--contract-end: The contract would end before it starts: choose 1 January 2026",
         ),
         (
             ["--time-zone", "Mars/Olympus"],

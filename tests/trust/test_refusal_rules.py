@@ -130,7 +130,7 @@ REFUSALS: list[tuple[Callable[[], object], str, str]] = [
     (
         partial(check_days, DAY, date(2026, 5, 31), open_ended=False),
         "last_day",
-        "The contract would end before it starts: choose 2026-06-01 or later",
+        "The contract would end before it starts: choose 1 June 2026 or later",
     ),
     (partial(check_policy, {"x": 1}, own=True), "x", "There is no policy field x"),
     (

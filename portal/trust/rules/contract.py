@@ -149,7 +149,7 @@ def check_days(first_day: date, last_day: date | None, *, open_ended: bool) -> N
     if not open_ended and last_day is None:
         raise Refused("last_day", "Enter the last day, or say that the contract is open-ended")
     if last_day is not None and last_day < first_day:
+        begins = f"{first_day:%-d %B %Y}"  # as the pages write a date
         raise Refused(
-            "last_day",
-            f"The contract would end before it starts: choose {first_day.isoformat()} or later",
+            "last_day", f"The contract would end before it starts: choose {begins} or later"
         )
