@@ -245,7 +245,7 @@ class EndForm(PortalForm):
 class OfferForm(PortalForm):
     """Offer an entitlement to an organisation's people."""
 
-    entitlement = SelectOneField("Entitlement", required="the entitlement")
+    entitlement = SelectOneField("Entitlement", required="Choose what is offered")
     how = ChoiceField(
         "When is it proposed?",
         choices=[

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from flask import Blueprint, flash
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # not in the stubs
 
 from portal.applications.queries import entitlements
@@ -25,7 +26,7 @@ bp = Blueprint("offers", __name__, url_prefix="/admin/organisations/<slug>/offer
 
 def _offer_form() -> OfferForm:
     form = OfferForm()
-    form.entitlement.choices = [
+    form.entitlement.choices = [SelectChoice("", "Choose what is offered")] + [
         SelectChoice(str(one.id), f"{one.application_name}: {one.name}")
         for one in entitlements(db.session())
     ]
@@ -49,12 +50,18 @@ def make_offer(slug: str) -> ResponseReturnValue:
     row = wanted(slug)
     form = _offer_form()
     if form.validate_on_submit() and try_act(
-        form, lambda tx: _offer(tx, row.id, form), "It is offered"
+        form, lambda tx: _offer(tx, row.id, form), lambda _: _offered(form, row.name)
     ):
         return back(row)
     return form_page(
         row, form, naming("Offer something to people of {}", row.name), "Offer it", 422
     )
+
+
+def _offered(form: OfferForm, company: str) -> Markup:
+    """Say what is offered, and to whom."""
+    chosen = next(one for one in form.entitlement.choices if one.value == form.entitlement.data)
+    return naming("{} is offered to people of {}", chosen.label, company)
 
 
 def _offer(tx: Tx, organisation_id: UUID, form: OfferForm) -> None:
