@@ -258,9 +258,9 @@ class Stage:
             _done(deciding.end(tx, row.id, row.sponsor_id, reason))
 
     def holds(self, person: Person, reason: str, by: Employee) -> None:
-        """Suspend a guest by hand."""
+        """Suspend a guest by hand, as an admin: then no sponsor lifts it."""
         with self._tx(Actor.staff(self.staff(by))) as tx:
-            people.suspend(tx, self.guest(person), reason)
+            people.suspend(tx, self.guest(person), reason, by_admin=True)
 
     def _day(self, days: int) -> date:
         return (self.now + timedelta(days=days)).date()

@@ -107,6 +107,8 @@ def test_demo_comes_up_and_goes_away(folder):
         assert len({guest["organisation"] for guest in guests}) == 3
         access = {guest["name"] for guest in guests if guest["access"]}
         assert "Anna Weber" in access
+        nora = next(guest for guest in guests if guest["name"] == "Nora Keller")
+        assert nora["state_reason"] == "suspended_by_admin"  # as it is printed
         assert len(asked(folder, "audit", "list")) > 500
         assert not asked(folder, "lifecycle", "run", "--dry-run")["settled"]
         assert {mail["state"] for mail in asked(folder, "outbox", "list")} == {"sent"}
