@@ -5,6 +5,7 @@ row, so that a mail which a crash made us send twice can be recognised as one.
 """
 
 from collections.abc import Mapping
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -88,15 +89,32 @@ def _assemble(
         raise ValueError("a mail goes to one address")
     mail = EmailMessage(policy=SMTP_POLICY)
     local, _, domain = message.to.rpartition("@")
-    mail["From"] = _sender(settings)
+    sender = _sender(settings)
+    if sender.display_name.isascii():
+        mail["From"] = sender
+    else:
+        named = _encoded("From", sender.display_name)
+        mail.set_raw("From", f"{named}\n <{sender.addr_spec}>")
     mail["To"] = Address("", local, domain)
-    mail["Subject"] = subject
+    if subject.isascii():
+        mail["Subject"] = subject
+    else:
+        mail.set_raw("Subject", _encoded("Subject", subject))
     mail["Date"] = format_datetime(message.created_at)
-    mail["Message-ID"] = f"<{message.id}@{_sender(settings).domain}>"
+    mail["Message-ID"] = f"<{message.id}@{sender.domain}>"
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notes, please
     mail.set_content(plain, cte="quoted-printable")
     mail.add_alternative(page, subtype="html", cte="quoted-printable")
     return mail
+
+
+def _encoded(name: str, words: str) -> str:
+    """Return the words of a header as it travels (RFC 2047), folded.
+
+    What the header classes of Python 3.11 fold loses spaces between encoded words: "Ζωή שלום" came
+    as one word where a line ended there.
+    """
+    return Header(words, "utf-8", header_name=name).encode()
 
 
 def _sender(settings: Settings) -> Address:

@@ -3,6 +3,7 @@
 import html
 import re
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
 from html.parser import HTMLParser
 
 import pytest
@@ -155,6 +156,29 @@ def test_n13_n14_a_hostile_organisation(kind, render):
     assert mail["To"] == "ada@host.example"
     assert "<b>" not in text_of(mail, "html")
     assert "49" not in text_of(mail).replace(SPONSORSHIP, "")
+
+
+LONG_NAMES = (
+    "Umbrella Ζωή שלום Rückversicherungsgesellschaft Aktiengesellschaft",
+    "Ärzte über Öl und noch viel längere Wörter für eine Gesellschaft mit beschränkter Haftung",
+    "Über " * 30 + "GmbH",
+    "株式会社" * 30,
+)
+
+
+@pytest.mark.parametrize("name", LONG_NAMES)
+def test_a_long_name_arrives_as_it_is_written(database, name, settings):
+    """Folded where a line of a header ends, and nowhere else: no space is lost, none comes."""
+    host = settings.model_copy(update={"host_name": name})
+    for kind in ("sponsor.request", "sponsor.decided", "guest.approved"):
+        wire = compose(host, claimed(kind, organisation=name)).as_bytes()
+        mail = message_from_bytes(wire)  # Python's own headers read the name of a sender amiss
+        subject, sender = (
+            str(make_header(decode_header(mail[header]))) for header in ("Subject", "From")
+        )
+        assert name in subject, kind
+        assert sender == f"{name} <{settings.mail_from}>"
+        assert all(len(line) < 79 for line in wire.partition(b"\r\n\r\n")[0].split(b"\r\n"))
 
 
 @pytest.mark.parametrize(
