@@ -26,6 +26,10 @@ _WEIGHT = """() => {
 }"""
 # Two sentences without a space between them: a template's line ended in a tag.
 _TOGETHER: Final = re.compile(r"\w+[a-z]\.(?=[A-Z0-9])\w+")
+_LINES = """() => new Set([...document.querySelectorAll("header nav a")].map(
+  (one) => Math.round(one.getBoundingClientRect().bottom))).size"""
+MOST_LINES: Final = 2  # of the navigation of one role, on a phone
+_TEXT = "(size) => { document.documentElement.style.fontSize = size; }"
 _WIDTH = "document.documentElement.scrollWidth"
 BETWEEN: Final = (490, 600, 720)  # a tablet, half a window, or a wide one at twice the size
 # What a row of a list begins with, broken within its words by what stands beside it.
@@ -59,6 +63,13 @@ def faults(page: Page) -> list[Any]:
     for width in BETWEEN if page.query_selector(".rows li") else ():
         page.set_viewport_size({"width": width, "height": 800})
         found += [(width, "squeezed", one) for one in page.evaluate(_SQUEEZED)]
+    page.set_viewport_size({"width": NARROW, "height": 800})
+    if (lines := page.evaluate(_LINES)) > MOST_LINES:
+        found.append(f"{lines} lines of navigation")
+    page.evaluate(_TEXT, "200%")  # WCAG 2.2, 1.4.4: the text alone twice as large
+    if (needs := page.evaluate(_WIDTH)) > NARROW:
+        found.append(f"scrolls sideways in large text: needs {needs}")
+    page.evaluate(_TEXT, "")
     page.set_viewport_size({"width": LEAST, "height": 800})
     if (needs := page.evaluate(_WIDTH)) > LEAST:
         found.append(f"scrolls sideways: needs {needs}")
