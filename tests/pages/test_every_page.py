@@ -7,7 +7,8 @@ from flask import Flask
 from playwright.sync_api import BrowserContext, Page
 
 from portal.foundation import files
-from portal.trust.changes import change_organisation
+from portal.trust.changes import change_organisation, set_domains
+from tests.factories import HOUSE
 from tests.gallery.looks import WIDE, faults
 from tests.gallery.tour import Tour, touring
 from tests.gallery.visits import EMPTY, EVERY_VISIT, SEEDED
@@ -116,6 +117,8 @@ def test_names_as_long_as_they_may_be(make_settings, new_context: NewContext):
             scene.approve(world.ids["wide"], acme.sponsor, days=30)
             world.ids["waits_asks"] = scene.sponsorship(world.ids["waits"]).id
         world.run(lambda tx: change_organisation(tx, acme.id, name=longest, unlisted=False))
+        names = ["acme.example", f"{'x' * 58}.example"]
+        world.run(lambda tx: set_domains(tx, acme.id, names, vouched_by="Petra", house=HOUSE))
         found = {}
         for who, path in (
             ("jonas", "/sponsor"),
