@@ -25,6 +25,17 @@ def test_the_inbox_says_who_waits_and_what_happens_otherwise(stage: Stage):
     assert "Nobody waits for you" in stage.client.get("/sponsor").text
 
 
+def test_whoever_comes_first_is_not_one_of_none(stage: Stage):
+    """How many guests a company has, and how many of them are the sponsor's: of one, of none."""
+    before = said(stage.client, stage.page)
+    assert "First time here. Acme has no guest yet." in before
+    joan = stage.scene.guest(stage.acme, "joan")
+    stage.approve(joan, stage.acme.sponsor)
+    assert "Acme has 1 guest; you vouch for them." in said(stage.client, stage.page)
+    stage.approve(stage.scene.guest(stage.acme, "june"), stage.ben)
+    assert "Acme has 2 guests; you vouch for 1 of them." in said(stage.client, stage.page)
+
+
 def test_approving_gives_access_until_the_day(stage: Stage):
     """The button names the day; what is ticked is given, the rest is not."""
     answer = stage.client.get(stage.page)
