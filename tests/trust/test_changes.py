@@ -185,7 +185,7 @@ def sponsors(
         ("sponsor", UNKNOWN_SPONSOR, sponsors("new@host.example")),
         ("sponsor", "like name@example.com", sponsors("new")),
         ("sponsor", "at least one", sponsors()),
-        ("sponsor", "no sponsor yet", sponsors("ada@host.example")),
+        ("sponsor", "no sponsor yet. Put them in under Staff", sponsors("ada@host.example")),
         ("sponsor", "has left", lambda tx, p: changes.name_sponsors(
             tx, p.id, sponsors=[gone(tx)])),
         ("sponsor", "cannot decide", sponsors("in@acme.example")),

@@ -99,8 +99,8 @@ def _require_able(
     if not row.is_sponsor:
         raise Refused(
             field,
-            f"{row.email} is no sponsor yet: portal staff add {row.email} --name NAME "
-            "--role sponsor",
+            f"{row.email} is no sponsor yet. Put them in under Staff as one first. At the shell: "
+            f"portal staff add {row.email} --name NAME --role sponsor",
         )
     if domain_of(row.email) in held:
         raise Refused(
