@@ -236,7 +236,9 @@ def list_(organisation: str | None, as_json: bool) -> None:
 def test(organisation: str, slug: str, as_json: bool) -> None:
     """Test the connection: discovery and keys. One that passes allows enabling."""
     row = _by_slugs(organisation, slug)
-    found = findings_of(partner_connection(row, wanted_claims=row.wanted_claims))
+    found = findings_of(
+        partner_connection(row, wanted_claims=row.wanted_claims, endpoint_hosts=row.endpoint_hosts)
+    )
     write(
         lambda tx: changes.note_connection_test(
             tx, row.id, issuer=row.issuer, passed=found.passed, findings=found.as_json()

@@ -1,14 +1,19 @@
 """A test sign-in that fails: the admin is told why, and stays the admin."""
 
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
 import pytest
 from sqlalchemy import update
 
+from portal.foundation.current import house
 from portal.foundation.db import db
-from portal.sign_in.models import SignInAttempt
+from portal.sign_in.models import ProviderDocument, SignInAttempt
 from portal.staff.models import Staff
 from portal.trust.models import IdentityProvider
 from tests import factories
-from tests.flows.story import Story, act
+from tests.flows.story import Story, act, refused
+from tests.hostile.provider import HostileProvider
 from tests.pages.sessions import as_staff
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -107,3 +112,35 @@ def test_w13_it_is_shown_to_the_admin_who_began_it(story: Story, comes: str):
     (event,) = story.events(event="access.refused")
     assert (event.reason, event.reference in answer.text) == ("authz", True)
     assert not story.events(event="identity_provider.trial")
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[HostileProvider]:
+    """Another host."""
+    provider = HostileProvider()
+    yield provider
+    provider.close()
+
+
+def test_f05_whoever_tests_again_is_told_where_the_addresses_moved(
+    story: Story, elsewhere: HostileProvider
+):
+    """Before, with the refusal, and when it is accepted; nobody is sent there meanwhile."""
+    client = story.browser()
+    as_staff(story.app, client, story.admin_id)
+    assert client.submit(STEPS, to="/test").status_code == 303
+    assert "addresses moved" not in client.get(STEPS).text
+    moved = {"authorization_endpoint": f"{elsewhere.issuer}/authorize"}
+    with story.provider.lying(document=moved):
+        house(story.app).pop("providers")
+        act(story, lambda tx: tx.session.execute(update(ProviderDocument).values(fetched_at=None)))
+        host = urlsplit(elsewhere.issuer).netloc
+        answer = client.get(f"{STEPS}/try")
+        assert (answer.status_code, answer.location) == (303, STEPS)
+        assert f"addresses moved to {host}: if that is right" in client.get(STEPS).text
+        refused(story, story.browser().get("/sign-in/acme/id"), "net.origin")
+        assert client.submit(STEPS, to="/test").status_code == 303
+        assert f"Its addresses moved to {host}; the last test that passed" in client.get(STEPS).text
+        assert story.browser().get("/sign-in/acme/id").location.startswith(elsewhere.issuer)
+        assert client.submit(STEPS, to="/test").status_code == 303
+        assert "addresses moved" not in client.get(STEPS).text

@@ -242,8 +242,9 @@ def test_hosts_are_those_of_every_address():
 
 
 MOVED = Failure(
-    R.NET_ORIGIN, "the provider's addresses moved to another host: test it again"
-)  # fmt: skip
+    R.NET_ORIGIN,
+    "the provider's addresses moved to id.acme.example: if that is right, test it again",
+)
 
 
 @pytest.mark.parametrize(
@@ -263,3 +264,12 @@ def test_f05_addresses_stay_on_the_hosts_that_were_tested(
     metadata = read()
     assert isinstance(metadata, Metadata)
     assert check_hosts(metadata, pinned) == expected
+
+
+def test_f05_every_host_is_named_to_which_an_address_moved():
+    """So that somebody can say whether that is right, before they test it again."""
+    metadata = read(token_endpoint="https://a.evil.example/t", jwks_uri="https://B.evil.example/k")
+    assert isinstance(metadata, Metadata)
+    failure = check_hosts(metadata, ("id.acme.example",))
+    assert failure is not None
+    assert "moved to a.evil.example, b.evil.example: " in failure.detail

@@ -143,6 +143,15 @@ def not_strong(listed: str) -> Finding:
     )
 
 
+PINNED = replace(ACME, endpoint_hosts=("id.acme.example", "old.acme.example"))
+ELSEWHERE = {"token_endpoint": "https://b.example/t", "userinfo_endpoint": "https://A.example/u"}
+MOVED = Finding(
+    Level.NOTE,
+    "Its addresses moved to a.example, b.example; the last test that passed saw id.acme.example,"
+    " old.acme.example. This test accepts them: if whoever runs the provider did not mean it,"
+    " disable it.",
+    Mender.ADMIN,
+)
 GOLD = replace(ACME, accepted_acr=("gold", "silver"))
 POST = replace(ACME, client_auth="client_secret_post")
 UPN = replace(ACME, claim_map={"email": "upn", "name": "cn", "phone": "cn"})
@@ -151,6 +160,9 @@ UPN = replace(ACME, claim_map={"email": "upn", "name": "cn", "phone": "cn"})
 @pytest.mark.parametrize(
     ("connection", "changes", "expected"),
     [
+        (PINNED, {}, []),
+        (PINNED, ELSEWHERE, [MOVED]),
+        (ACME, ELSEWHERE, []),
         (ACME, {"response_types_supported": ["id_token"]}, [NO_CODE_FLOW]),
         (ACME, {"grant_types_supported": ["implicit"]}, [NO_CODE_FLOW]),
         (ACME, {"response_types_supported": [], "grant_types_supported": []}, [NO_CODE_FLOW]),

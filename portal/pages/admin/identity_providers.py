@@ -26,9 +26,9 @@ from portal.pages.acting import act, try_act
 from portal.pages.admin.forms import NewProviderForm, ProviderFields, ProviderForm, SecretForm
 from portal.pages.admin.organisations import wanted
 from portal.pages.admin.seen import require_seen, seen_of
+from portal.pages.sign_in import connect
 from portal.sign_in.attempt import Errand, Purpose
 from portal.sign_in.changes import end_sessions_of_provider, end_weak_sessions
-from portal.sign_in.connection import partner_connection
 from portal.sign_in.journey import depart
 from portal.sign_in.metadata import findings_of
 from portal.sign_in.rules import SignInFailure
@@ -241,7 +241,7 @@ def replace_secret(slug: str, idp: str) -> ResponseReturnValue:
 def test(slug: str, idp: str) -> ResponseReturnValue:
     """Fetch discovery and keys, and keep what was found."""
     row, provider = _wanted(slug, idp)
-    connection = partner_connection(provider, wanted_claims=provider.wanted_claims)
+    connection = connect(provider)
     db.session.rollback()
     findings = findings_of(connection)
     try:
@@ -270,7 +270,7 @@ def try_out(slug: str, idp: str) -> ResponseReturnValue:
     require_confirmed(me())  # what comes of it is kept at the provider
     _, provider = _wanted(slug, idp)
     errand = Errand(purpose=Purpose.TRIAL, staff_id=me().id, select_account=True)
-    connection = partner_connection(provider, wanted_claims=provider.wanted_claims)
+    connection = connect(provider)
     try:
         return depart(connection, errand)
     except SignInFailure as failure:

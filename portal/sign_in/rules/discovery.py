@@ -118,11 +118,19 @@ def read_metadata(document: object, issuer: str, *, development: bool) -> Metada
 
 def check_hosts(metadata: Metadata, pinned: tuple[str, ...]) -> Failure | None:
     """Return a failure when an address moved to a host that was not there when tested (F05)."""
-    if not pinned or set(metadata.hosts) <= set(pinned):
+    moved = moved_hosts(metadata, pinned)
+    if not moved:
         return None
+    where = ", ".join(moved)
     return Failure(
-        SignInReason.NET_ORIGIN, "the provider's addresses moved to another host: test it again"
+        SignInReason.NET_ORIGIN,
+        f"the provider's addresses moved to {where}: if that is right, test it again",
     )
+
+
+def moved_hosts(metadata: Metadata, pinned: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the hosts that were not there when it was tested; none pinned, none compared."""
+    return tuple(one for one in metadata.hosts if one not in pinned) if pinned else ()
 
 
 def _usable(address: str, *, development: bool) -> bool:

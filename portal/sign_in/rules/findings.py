@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from portal.sign_in.connection import Connection
-from portal.sign_in.rules.discovery import Metadata
+from portal.sign_in.rules.discovery import Metadata, moved_hosts
 from portal.sign_in.rules.reasons import Failure, SignInReason
 from portal.sign_in.rules.token import ALGORITHMS
 
@@ -159,6 +159,7 @@ def found(
     """Return what a provider's document and keys mean for this connection."""
     findings = [
         Finding(Level.GOOD, "The discovery document names exactly this issuer."),
+        *_hosts(connection, metadata),
         _keys(usable_keys),
         *(
             Finding(Level.NOTE, f"Its key set also holds {one}; it is not used.", Mender.PARTNER)
@@ -176,6 +177,22 @@ def found(
     order = (Level.FAULT, Level.NOTE, Level.GOOD)
     findings.sort(key=lambda one: order.index(one.level))
     return Findings(tuple(findings), metadata.hosts, metadata.subject_types or ())
+
+
+def _hosts(connection: Connection, metadata: Metadata) -> list[Finding]:
+    """Tell what this test accepts; nobody came in since they moved, and somebody may mean harm."""
+    moved = moved_hosts(metadata, connection.endpoint_hosts)
+    if not moved:
+        return []
+    return [
+        Finding(
+            Level.NOTE,
+            f"Its addresses moved to {', '.join(moved)}; the last test that passed saw"
+            f" {', '.join(connection.endpoint_hosts)}. This test accepts them: if whoever runs the"
+            " provider did not mean it, disable it.",
+            Mender.ADMIN,
+        )
+    ]
 
 
 def _keys(usable: int) -> Finding:
