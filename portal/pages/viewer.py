@@ -1,7 +1,8 @@
 """Who asks: the session of this request, and what its person may do now.
 
 Asked on every request, from the rows: a removed guest's, a disabled provider's or a departed
-employee's session is dead here, whatever its cookie says.
+employee's session is dead here, whatever its cookie says. So is an employee's whose sign-in was
+weaker than the host demands of them now: that is a setting, which no transaction changes.
 """
 
 from dataclasses import dataclass
@@ -12,11 +13,13 @@ from portal.access.queries import Known
 from portal.access.rules import AccessDecision, Against, access
 from portal.audit.rules import Event
 from portal.foundation import clock
+from portal.foundation.current import current_settings
 from portal.foundation.db import db
 from portal.guests.rules import State
 from portal.sign_in.queries import LiveSession
 from portal.sign_in.session import current_session
 from portal.staff.queries import StaffRow, staff_by_id
+from portal.trust.rules import strong_enough
 from portal.web.guards import Viewer
 
 
@@ -55,7 +58,15 @@ def _load() -> GuestViewer | StaffViewer | None:
     staff = staff_by_id(db.session(), session.staff_id)
     if staff is None or staff.state != "active" or not staff.roles:
         return None
-    return StaffViewer(session, staff)
+    return StaffViewer(session, staff) if _strong(session) else None
+
+
+def _strong(session: LiveSession) -> bool:
+    """Say whether an employee's sign-in was as strong as the settings demand by now."""
+    settings = current_settings()
+    return session.break_glass or strong_enough(
+        session.acr, session.amr, settings.host_oidc_accepted_acr, settings.host_oidc_accepted_amr
+    )
 
 
 def _guest(session: LiveSession) -> GuestViewer | None:

@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from portal.app import create_app
 from portal.foundation import clock
 from portal.foundation.crypto import random_token
 from portal.foundation.db import db
@@ -17,10 +18,11 @@ from tests import factories
 from tests.commands.conftest import Shell
 from tests.infra.client import PortalClient
 from tests.pages.inside import Inside
-from tests.pages.sessions import as_staff, sign_in
+from tests.pages.sessions import as_staff, sign_in, start_session
 from tests.scene import Partner
 
 ACME = "/admin/organisations/acme"
+HOST = "guests.host.example"
 DEMAND = {"accepted_acr": "mfa"}
 
 
@@ -118,3 +120,29 @@ def test_the_same_demand_again_sends_nobody_back(app: Flask, admin: PortalClient
     assert answer.status_code == 303  # an admin's word that begins to count is no demand
     with app.app_context():
         assert db.session.scalars(select(SignInAttempt.used_at)).all() == [None]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_host_demands_more_of_its_own(make_settings, app: Flask, acme: Partner):
+    """A setting, so from the next start on; a link from the server's shell opens in any case."""
+    staff = {"staff_id": acme.sponsor}
+    ways = (
+        NewSession(**staff),
+        NewSession(**staff, acr="x", amr=("pwd",)),
+        NewSession(**staff, acr="mfa"),
+        NewSession(**staff, amr=("pwd", "otp")),
+        NewSession(**staff, break_glass=True),
+    )
+    tokens = [start_session(app, new) for new in ways]
+    demand = {"host_oidc_accepted_acr": ("mfa",), "host_oidc_accepted_amr": ("otp",)}
+    for settings, answers in (({}, [200] * 5), (demand, [303, 303, 200, 200, 200])):
+        again = create_app(make_settings(**settings))
+        again.test_client_class = app.test_client_class
+        found = []
+        for token in tokens:
+            client = again.test_client()
+            client.set_cookie("__Host-portal-session", token, domain=HOST, secure=True)
+            found.append(client.get("/sponsor/guests").status_code)
+        assert found == answers
+        with again.app_context():
+            db.engine.dispose()
