@@ -1,5 +1,6 @@
 """What a guest sees: where they stand in every state, their data, new terms; and nothing else."""
 
+import re
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from portal.foundation import clock
 from portal.lifecycle.changes import let_go, suspend_organisation, withdraw_offer
 from portal.pages.ahead import What, ahead
 from portal.sponsorship.changes import deciding, people
+from portal.sponsorship.changes.requesting import vouch
 from portal.trust import changes as trust
 from portal.web.display import last_day
 from tests.infra.client import PortalClient
@@ -51,6 +53,18 @@ def stage(app: Flask, client: PortalClient) -> Stage:
     jane = scene.guest(acme)
     as_guest(app, client, jane, acme.provider_id)
     return Stage(app, client, scene, acme, wiki, jane)
+
+
+def test_of_two_who_vouch_it_names_the_one_of_that_day(stage: Stage):
+    """A review may end the longer word sooner; it is the longer one that the day is of."""
+    stage.approve(days=60)
+    stage.scene.policy(stage.acme, inactivity_days=200, review_days=30, grace_days=5)
+    ben, day = stage.scene.staff("ben"), stage.scene.day(150)
+    stage.scene.run(trust.name_sponsors, stage.acme.id, sponsors=[stage.acme.sponsor, ben], by=ben)
+    stage.scene.run(vouch, stage.jane, ben, day, [], by=ben)
+    text = " ".join(re.sub("<[^>]*>", "", stage.me).split())
+    assert f"You have access until {last_day(day, 'Europe/Berlin')}" in text
+    assert "ben at " in text.partition("You have access until")[2].partition(" vouches")[0]
 
 
 def test_waiting_says_who_was_asked_and_what_follows(stage: Stage):
