@@ -81,12 +81,15 @@ def oldest_waiting(session: Session) -> datetime | None:
 def standing_since(session: Session, now: datetime) -> datetime | None:
     """Return since when no mail goes out, or None where it does or none has to.
 
-    One that its own server puts off is no standstill: then others went out meanwhile.
+    One that its own server puts off is no standstill: then others went out meanwhile, and not
+    under a clock that was ahead.
     """
     oldest, lately = oldest_waiting(session), now - STANDSTILL
     if oldest is None or oldest > lately:
         return None
-    sent = exists().where(Outbox.state == State.SENT, Outbox.settled_at > lately)
+    sent = exists().where(
+        Outbox.state == State.SENT, Outbox.settled_at > lately, Outbox.settled_at <= now
+    )
     return None if session.scalar(select(sent)) else oldest
 
 

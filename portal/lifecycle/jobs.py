@@ -143,6 +143,7 @@ def _note_failed(failure: Event, now: datetime) -> None:
         organisation_id=failure.organisation_id,
         guest_id=failure.guest_id,
         since=now - timedelta(days=1),
+        until=now + timedelta(days=1),  # what a clock that was ahead has noted is long to come
     )
     noted = {**failure.data, **({"sets": failure.sets} if failure.sets else {})}
     with transaction(actor=ACTOR, now=now) as tx:

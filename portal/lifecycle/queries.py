@@ -179,9 +179,10 @@ class RunRow:
     failed: int
 
 
-def last_runs(session: Session, n: int = 10) -> list[RunRow]:
-    """Return the latest sweeps, newest first."""
+def last_runs(session: Session, now: datetime, n: int = 10) -> list[RunRow]:
+    """Return the latest sweeps, newest first; one of a clock that was ahead tells nothing yet."""
     query = select(SweepRun.began_at, SweepRun.ended_at, SweepRun.settled, SweepRun.failed)
+    query = query.where(SweepRun.began_at <= now)
     rows = session.execute(query.order_by(SweepRun.began_at.desc()).limit(n))
     return [RunRow(*row) for row in rows]
 

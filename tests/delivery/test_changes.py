@@ -322,6 +322,16 @@ def test_since_when_no_mail_goes_out(database):
     assert queries.standing_since(db.session, later + timedelta(hours=1)) == NOW
 
 
+def test_j15_what_a_clock_that_was_ahead_has_sent_hides_no_standstill(database):
+    """By the time it is right again, that was not lately."""
+    put(message(dedupe_key="1"), message(dedupe_key="2"))
+    (first, _) = claim(NOW)
+    with writing(now=NOW + timedelta(days=30)) as tx:
+        changes.settle_sent(tx, first)
+    db.session.rollback()
+    assert queries.standing_since(db.session, NOW + timedelta(hours=1)) == NOW
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_the_due_ones_are_found_by_index(database, statements):
     """The claim reads the partial index, however many were sent or wait for their time."""

@@ -95,7 +95,7 @@ def test_j07_a_worker_killed_at_row_500_of_1000(scene: Scene, settings: Settings
     run_waiting(create_app(settings))
     require_each_once(scene, guests)
     assert scene.seats(acme) == (PEOPLE, 0)
-    assert last_runs(scene.session)[0].settled["expired"] == PEOPLE - jobs.BATCH
+    assert last_runs(scene.session, clock.policy_now())[0].settled["expired"] == PEOPLE - jobs.BATCH
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -173,7 +173,7 @@ def test_j08_a_finished_job_that_is_queued_again(scene: Scene, settings: Setting
     run_waiting(app)
     queue.enqueue_job(job)
     run_waiting(app)
-    assert len(last_runs(scene.session)) == 2
+    assert len(last_runs(scene.session, clock.policy_now())) == 2
     require_each_once(scene, guests)
 
 
@@ -205,7 +205,7 @@ def test_j18_a_sweep_goes_in_chunks_around_a_poisonous_row(
     assert [row.id for row in rows if row.state != State.SUSPENDED] == [bad]
     (alert,) = scene.events("lifecycle.settled_row_failed")
     assert (alert.guest_id, alert.data["error"]) == (bad, "ZeroDivisionError")
-    assert last_runs(scene.session)[0].failed == 1
+    assert last_runs(scene.session, clock.policy_now())[0].failed == 1
     assert not scene.access(bad).allowed
 
 

@@ -135,7 +135,7 @@ def test_j18_a_poisonous_row_holds_up_nobody(
     failed = scene.events("lifecycle.settled_row_failed")
     assert failed[0].data == {"kind": "expired", "error": "ZeroDivisionError"}
     assert failed[0].guest_id == poisoned.id
-    assert last_runs(scene.session)[0].failed == 1
+    assert last_runs(scene.session, scene.now)[0].failed == 1
     assert jobs.sweep()["expired"] == 1
     assert scene.row(poisoned.id).state == State.SUSPENDED
     assert folded(scene.session) == kept(scene.session)
@@ -161,8 +161,10 @@ def test_j18_a_poisonous_contract_holds_up_nobody(scene: Scene, monkeypatch: pyt
         for _ in range(3):
             report = jobs.run(scene.now)
             assert report.failed == [bad.contract_id]
-        assert last_runs(scene.session)[0].failed == 1
-        settled = sum((Counter(run.settled) for run in last_runs(scene.session)), Counter())
+        assert last_runs(scene.session, scene.now)[0].failed == 1
+        settled = sum(
+            (Counter(run.settled) for run in last_runs(scene.session, scene.now)), Counter()
+        )
         assert settled == {"contracts": 1, "review_asked": 1, "arrivals_deleted": 1}
     (noted,) = scene.events("lifecycle.settled_row_failed")
     assert (noted.organisation_id, noted.guest_id) == (bad.id, None)
@@ -204,7 +206,7 @@ def test_a_guest_who_is_found_twice_fails_once(scene: Scene, monkeypatch: pytest
     assert jobs.run(scene.now).failed == [jane]
     kinds = {event.data["kind"] for event in scene.events("lifecycle.settled_row_failed")}
     assert kinds == {"expired", "inactive"}
-    assert last_runs(scene.session)[0].failed == 1
+    assert last_runs(scene.session, scene.now)[0].failed == 1
 
 
 def test_a_poisonous_row_does_not_fill_the_log(scene: Scene, monkeypatch: pytest.MonkeyPatch):
@@ -230,13 +232,33 @@ def test_a_poisonous_row_does_not_fill_the_log(scene: Scene, monkeypatch: pytest
     assert len(scene.events("lifecycle.settled_row_failed")) == 3
 
 
+def test_j15_a_clock_that_was_ahead_hides_no_fault(scene: Scene, monkeypatch: pytest.MonkeyPatch):
+    """Once it is right again, a sweep that stands still shows, and a poisonous row is noted."""
+    acme = scene.partner()
+    scene.active(acme, days=5)
+    scene.later(days=6)
+
+    def choking(_tx, _ends, _note=None):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(settling, "end_sponsorships", choking)
+    right = scene.now
+    scene.later(days=30)
+    jobs.run(scene.now)
+    scene.now = right
+    assert last_runs(scene.session, scene.now) == []
+    jobs.run(scene.now)
+    assert [run.began_at for run in last_runs(scene.session, scene.now)] == [right]
+    assert {event.at for event in scene.events("lifecycle.settled_row_failed")} >= {right}
+
+
 def test_runs_are_noted_and_forgotten(scene: Scene, acme: Partner, monkeypatch: pytest.MonkeyPatch):
     """The health page sees the latest; the table does not grow for ever."""
     monkeypatch.setattr(runs, "KEPT_RUNS", 3)
     for _ in range(5):
         scene.later(days=4)
         scene.sweep()
-    noted = last_runs(scene.session)
+    noted = last_runs(scene.session, scene.now)
     assert [run.began_at for run in noted] == [scene.now - timedelta(days=4 * n) for n in range(3)]
     assert [dict(run.settled) for run in noted] == [{}, {"lapsed": 1}, {"expired": 3}]
 

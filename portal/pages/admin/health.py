@@ -34,7 +34,7 @@ def show() -> ResponseReturnValue:
     """Show whether everything runs."""
     session = db.session()
     now = clock.policy_now()
-    runs = last_runs(session)
+    runs = last_runs(session, now)
     return render_template(
         "admin/health.html",
         runs=runs,

@@ -44,7 +44,7 @@ def overview() -> ResponseReturnValue:
     now = clock.policy_now()
     rows = organisations(session)
     names = {row.id: row for row in rows}
-    runs = last_runs(session, 1)
+    runs = last_runs(session, now, 1)
     soon = contracts_ending(session, now, now + SOON)
     ending = [one for one in soon if one.organisation_id in names]
     without = without_sponsor(session, now)
