@@ -115,6 +115,20 @@ def test_a19_more_than_the_hour_allows(scene: Scene):
     assert isinstance(scene.knock(acme, scene.identity(acme, "p9")), Arrived)
 
 
+def test_a19_a_clock_that_was_ahead_keeps_the_door_shut_for_no_longer(scene: Scene):
+    """Whoever arrived in its future does not count until then; a flood after it is told as well."""
+    scene.staff("root", role="admin")
+    acme = scene.partner(most_new_per_hour=1)
+    right = scene.now
+    scene.later(days=30)
+    scene.guest(acme, "p0")
+    assert isinstance(scene.knock(acme, scene.identity(acme, "p1")), TurnedAway)
+    scene.now = right
+    scene.guest(acme, "p1")
+    assert isinstance(scene.knock(acme, scene.identity(acme, "p2")), TurnedAway)
+    assert len(scene.mails("admin.later")) == 2
+
+
 def test_a23_silence(scene: Scene, acme: Partner):
     """Suspended once; refused until the sponsor vouches again; the sign-in does not wake it."""
     jane = scene.active(acme)

@@ -119,7 +119,11 @@ def _later(tx: Tx, provider: ProviderRow, door: Door) -> None:
         update(Organisation)
         .where(
             Organisation.id == provider.organisation_id,
-            or_(Organisation.later_told_at.is_(None), Organisation.later_told_at <= tx.now - HOUR),
+            or_(
+                Organisation.later_told_at.is_(None),
+                Organisation.later_told_at <= tx.now - HOUR,
+                Organisation.later_told_at >= tx.now + HOUR,  # the clock was ahead then
+            ),
         )
         .values(later_told_at=tx.now)
         .returning(Organisation.id)

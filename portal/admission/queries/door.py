@@ -139,6 +139,8 @@ _ARRIVED = (
     .where(
         _OTHER.c.organisation_id == _ORGANISATION.c.id,
         _OTHER.c.arrived_at > bindparam("hour_ago", type_=_GUEST.c.arrived_at.type),
+        # Whoever arrived while a clock was ahead does not shut the door until it gets there.
+        _OTHER.c.arrived_at < bindparam("hour_ahead", type_=_GUEST.c.arrived_at.type),
     )
     .correlate(_ORGANISATION)
 )
@@ -188,7 +190,8 @@ def gather(
         "email": identity.email,
         "now": now,
     }
-    of_place = values | {"own_guest": None, "hour_ago": now - HOUR}
+    hours = {"hour_ago": now - HOUR, "hour_ahead": now + HOUR}
+    of_place = values | {"own_guest": None, **hours}
     rows = (reader.execute(_NEW, of_place) if new else reader.execute(_DOOR, values)).all()
     who, domains, contract_values, guest_values, _, *place = rows[0]
     if new:
