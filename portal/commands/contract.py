@@ -89,9 +89,12 @@ def set_(
         f"portal contract list {organisation}",
     )
     contract_id = row.id
-    write(lambda tx: change_contract(tx, contract_id, last_day=end, open_ended=open_ended))
+    changed = write(
+        lambda tx: change_contract(tx, contract_id, last_day=end, open_ended=open_ended)
+    )
     row = known(queries.contract_by_id(db.session(), contract_id), "contract", reference, "")
-    say_row(contract_dict(row), as_json, _sentence(row))
+    unchanged = "" if changed else "Nothing was changed. "
+    say_row(contract_dict(row), as_json, f"{unchanged}{_sentence(row)}")
 
 
 @contract.command("list")
@@ -146,4 +149,6 @@ def _too_late(end_before: datetime | None) -> str:
 
 def _sentence(row: ContractRow) -> str:
     end = f"to {row.last_day}" if row.last_day else "open-ended"
-    return f"Contract {row.reference} runs from {row.first_day} {end}, in {row.time_zone}."
+    over = row.ends_at is not None and row.ends_at <= clock.policy_now()
+    runs = "has ended: it ran" if over else "runs"
+    return f"Contract {row.reference} {runs} from {row.first_day} {end}, in {row.time_zone}."

@@ -49,6 +49,18 @@ def test_bad_input(shell: Shell, add_acme: Add, words: list[str], line: str):
     assert shell.refused("contract", "add", "acme", *start, *words).startswith(line)
 
 
+def test_one_that_has_ended_is_not_said_to_run(shell: Shell, add_acme: Add):
+    """Whoever ended it by mistake would take their own last day, said again, for its return."""
+    add_acme()
+    shell("org", "end", "acme")
+    today = shell.json("contract", "list", "acme")[0]["end"]
+    said = shell("contract", "set", "acme", "C-1", "--end", today)
+    assert said.startswith("Nothing was changed. Contract C-1 has ended: it ran from ")
+    tomorrow = str(date.fromisoformat(today) + timedelta(days=1))
+    said = shell("contract", "set", "acme", "C-1", "--end", tomorrow)
+    assert said.startswith("Contract C-1 runs from ")
+
+
 def test_a_contract_that_begins_too_late(shell: Shell, add_acme: Add):
     """Whoever is here goes out in between; with what to do about it."""
     add_acme()

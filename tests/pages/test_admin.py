@@ -219,6 +219,19 @@ def test_what_an_admin_did_is_said_with_whom_it_touched(stage: Stage):
     assert "and it has ended: 1 guest was here under it. Who had no other is removed" in text
 
 
+def test_a_contract_that_stays_where_it_is_is_not_called_moved(stage: Stage):
+    """Whoever ended it by mistake would think that it runs again."""
+    petra = stage.scene.staff("petra", "admin")
+    admin, page = stage.another(petra), "/admin/organisations/acme"
+    contract = f"{page}/contracts/{stage.acme.contract_id}"
+    assert admin.submit(contract, {"last_day": today_in(9), "open_ended": []}).status_code == 303
+    assert admin.submit(contract).status_code == 303
+    assert "Nothing was changed: contract C-1 ends then already" in said(admin, page)
+    stage.scene.run(lifecycle.end_organisation, stage.acme.id, None, by=petra)
+    assert admin.submit(contract).status_code == 303
+    assert "Nothing was changed: contract C-1 has ended. Choose a later day" in said(admin, page)
+
+
 def test_who_leaves_nobody_behind(stage: Stage):
     """No guest depended on them: that is what the page says then."""
     admin = stage.another(stage.scene.staff("petra", "admin"))

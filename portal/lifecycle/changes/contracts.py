@@ -34,10 +34,13 @@ from portal.trust.rules import check_days, check_year, contract_end
 BATCH = 500
 
 
-def change_contract(tx: Tx, contract_id: UUID, *, last_day: date | None, open_ended: bool) -> None:
+def change_contract(tx: Tx, contract_id: UUID, *, last_day: date | None, open_ended: bool) -> bool:
     """Move a contract's end. What its old end did already stays done.
 
     One that was ended in the course of its last day stays ended if that day is said again.
+
+    Returns:
+        Whether anything changed.
 
     Raises:
         Refused: the days are out of order.
@@ -45,8 +48,8 @@ def change_contract(tx: Tx, contract_id: UUID, *, last_day: date | None, open_en
     check_year("last_day", last_day)
     hold_end(tx, contract_id)
     if not open_ended and _has_ended_on(tx, contract_id, last_day):
-        return
-    trust_changes.set_contract(
+        return False
+    changed = trust_changes.set_contract(
         tx,
         contract_id,
         last_day=last_day,
@@ -54,6 +57,7 @@ def change_contract(tx: Tx, contract_id: UUID, *, last_day: date | None, open_en
         ends_at=_not_before(tx, contract_id, last_day),
     )
     hold_end(tx, contract_id)
+    return changed
 
 
 def hold_end(tx: Tx, contract_id: UUID) -> None:

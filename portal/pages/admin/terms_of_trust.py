@@ -176,25 +176,31 @@ def move_contract(slug: str, contract_id: UUID) -> ResponseReturnValue:
     standing = _contract(row, contract_id)
     form = ContractEndForm()
 
-    def change(tx: Tx) -> int:
+    def change(tx: Tx) -> int | None:
         lifecycle.hold_end(tx, contract_id)
         require_seen(form, _end_of(contract_by_id(tx.session, contract_id)))
         before = guests_under_contract(tx.session, contract_id)
-        lifecycle.change_contract(
+        changed = lifecycle.change_contract(
             tx,
             contract_id,
             last_day=form.last_day.data,
             open_ended=form.open_ended.data,
         )
-        return before - guests_under_contract(tx.session, contract_id)
+        return before - guests_under_contract(tx.session, contract_id) if changed else None
 
     if form.validate_on_submit() and try_act(form, change, lambda out: _moved(standing, out)):
         return back(row)
     return _contract_page(row, standing, form, 422)
 
 
-def _moved(contract: ContractRow, out: int) -> str:
-    """Say that a contract's end is moved, and to how many people that was the end."""
+def _moved(contract: ContractRow, out: int | None) -> str:
+    """Say that a contract's end is moved, and to how many people that was the end; or that not."""
+    if out is None:
+        over = contract.ends_at is not None and contract.ends_at <= clock.policy_now()
+        stands = (
+            "has ended. Choose a later day for it to run again" if over else "ends then already"
+        )
+        return naming(f"Nothing was changed: contract {{}} {stands}", contract.reference)
     moved = "The end of contract {} is moved"
     if out:
         came = plural(out, "guest was", "guests were")
