@@ -286,18 +286,6 @@ def test_who_was_turned_down_reads_no_word_of_access_they_never_had(story):
     assert "Not known here" not in answer.text
 
 
-@pytest.mark.parametrize("by_admin", [False, True])
-def test_who_is_held_is_sent_to_nobody_who_cannot_lift_it(story, by_admin):
-    """An admin's hold only an admin lifts: a mail says when it is over, whoever is asked."""
-    story.arrive(story.browser())
-    approve(story)
-    act(story, lambda tx: people.suspend(tx, story.guest().id, "Badge lost", by_admin=by_admin))
-    answer = story.knock(story.browser())
-    refused(story, answer, "adm.suspended")
-    assert "When the suspension is lifted you get a mail." in answer.text
-    assert "to let you in again" not in answer.text
-
-
 @pytest.mark.parametrize("approval", ["first", "at-once"])
 def test_who_comes_again_is_told_that_a_record_is_here_and_who_decides(
     app, provider, policy_clock, approval

@@ -31,6 +31,18 @@ def test_a_suspended_person_reads_since_when_and_whom_to_ask(story):
     assert "btn-primary" not in answer.text, "neither button helps: Sam has to be asked"
 
 
+@pytest.mark.parametrize("by_admin", [False, True])
+def test_who_is_held_is_sent_to_nobody_who_cannot_lift_it(story, by_admin):
+    """An admin's hold only an admin lifts: a mail says when it is over, whoever is asked."""
+    story.arrive(story.browser())
+    approve(story)
+    act(story, lambda tx: people.suspend(tx, story.guest().id, "Badge lost", by_admin=by_admin))
+    answer = story.knock(story.browser())
+    refused(story, answer, "adm.suspended")
+    assert "When the suspension is lifted you get a mail." in answer.text
+    assert "to let you in again" not in answer.text
+
+
 def test_new_terms_are_asked_for_before_anything_else(story):
     """A session can only show the terms until they are accepted."""
     client = story.browser()
