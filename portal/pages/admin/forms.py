@@ -239,7 +239,9 @@ class ReasonForm(PortalForm):
 class EndForm(PortalForm):
     """End an organisation, now or on a day."""
 
-    last_day = DateField("Last day", description="Empty: now, within this minute")
+    last_day = DateField(
+        "Last day", description="Empty, or a day that has passed: now, within this minute"
+    )
 
 
 class OfferForm(PortalForm):
