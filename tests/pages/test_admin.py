@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from flask import Flask, render_template
 
-from portal.applications import changes as applications
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.guests.rules import Reason, State
@@ -179,20 +178,6 @@ def test_whoever_is_shut_out_is_not_called_in(stage: Stage):
     assert "1 guest in, 0 waiting" in said(admin, page)
     stage.scene.run(lifecycle.suspend_organisation, stage.acme.id, "Breach", by=petra)
     assert "Nobody of it has access. 1 guest shut out, 0 waiting" in said(admin, page)
-
-
-def test_nothing_is_offered_that_nobody_chose(stage: Stage):
-    """The list begins with no answer; what was offered is said by name, and to whom."""
-    run, petra = stage.scene.run, stage.scene.staff("petra", "admin")
-    url = "https://files.example/"
-    files = run(applications.add_application, slug="files", name="Files", url=url, by=petra)
-    read = run(applications.add_entitlement, files, slug="read", name="Read", by=petra)
-    admin, page = stage.another(petra), "/admin/organisations/acme"
-    answer = admin.submit(f"{page}/offers/new")
-    assert answer.status_code == 422
-    assert "Choose what is offered</a>" in answer.text
-    assert admin.submit(f"{page}/offers/new", {"entitlement": str(read)}).status_code == 303
-    assert "Files: Read is offered to people of Acme" in said(admin, page)
 
 
 def test_what_an_admin_did_is_said_with_whom_it_touched(stage: Stage):

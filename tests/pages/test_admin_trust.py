@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from flask import Flask
 
+from portal.applications import changes as applications
 from portal.foundation.db import db
 from portal.lifecycle import changes as lifecycle
 from portal.staff import changes as staff_changes
@@ -142,3 +143,17 @@ def _ways(admin: PortalClient, page: str) -> list[str]:
     """Return where the ways lead that mend what is missing, below the organisation."""
     step = admin.get(page).text.partition("Still missing")[2].partition("</ul>")[0]
     return re.findall(rf'<a href="{ACME}([^"]*)">', step)
+
+
+def test_nothing_is_offered_that_nobody_chose(stage: Stage):
+    """The list begins with no answer; what was offered is said by name, and to whom."""
+    run, petra = stage.scene.run, stage.scene.staff("petra", "admin")
+    url = "https://files.example/"
+    files = run(applications.add_application, slug="files", name="Files", url=url, by=petra)
+    read = run(applications.add_entitlement, files, slug="read", name="Read", by=petra)
+    admin, page = stage.another(petra), "/admin/organisations/acme"
+    answer = admin.submit(f"{page}/offers/new")
+    assert answer.status_code == 422
+    assert "Choose what is offered</a>" in answer.text
+    assert admin.submit(f"{page}/offers/new", {"entitlement": str(read)}).status_code == 303
+    assert "Files: Read is offered to people of Acme" in said(admin, page)
