@@ -81,7 +81,7 @@ def test_a_yes_counts_for_the_person_that_was_shown(story):
     answer = client.post("/arrival", data=said)
     assert answer.status_code == 409
     assert "in another tab" in answer.text
-    assert "Welcome, Bob" in answer.text
+    assert "Welcome, <bdi>Bob</bdi>" in answer.text
     assert "Forecasts" not in answer.text
     assert story.guest() is None
     assert client.submit("/arrival", {"terms": "y"}).location == "/me"
