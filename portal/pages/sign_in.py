@@ -51,10 +51,10 @@ class SignInForm(PortalForm):
 @for_anyone
 def ask() -> ResponseReturnValue:
     """Ask where to go; whoever is signed in by now is led on to the page that they wanted."""
-    if wanted := safe_next(request.args.get("next"), ""):
-        if current_viewer() is not None:
-            return redirect(wanted, 303)
-        flask.session[WANTED] = wanted
+    wanted = safe_next(request.args.get("next"), "")
+    if wanted and current_viewer() is not None:
+        return redirect(wanted, 303)
+    _remember_wanted(wanted)
     return render_template("sign_in/ask.html", form=SignInForm())
 
 
@@ -88,10 +88,10 @@ def nowhere() -> ResponseReturnValue:
 @for_anyone
 def choose(organisation: str) -> ResponseReturnValue:
     """An organisation's own link: on to its provider, or a choice where it has several."""
-    row = organisation_by_slug(db.session(), organisation)
+    row = organisation_by_slug(db.session(), organisation.lower())  # as people type a name
     if row is None:
         abort(404)
-    _remember_wanted()
+    _remember_wanted(request.args.get("next"))
     providers = enabled_providers(db.session(), row.id)
     if len(providers) == 1:
         return redirect(
@@ -106,7 +106,7 @@ def choose(organisation: str) -> ResponseReturnValue:
 @for_anyone
 def start(organisation: str, provider: str) -> ResponseReturnValue:
     """Leave for the identity provider. A GET, since CSP keeps forms on this site."""
-    _remember_wanted()
+    _remember_wanted(request.args.get("next"))
     errand = Errand(
         next_url=flask.session.get(WANTED),
         select_account=request.args.get("account") == "other",
@@ -116,11 +116,12 @@ def start(organisation: str, provider: str) -> ResponseReturnValue:
     row = begin_at(organisation, provider, attempt)
     if row is None:
         return _not_open(organisation, provider)
-    flask.session.pop(WANTED, None)
     try:
-        return leave(connect(row), attempt)
+        away = leave(connect(row), attempt)
     except SignInFailure as failure:
         return refusals.failed(failure, row)
+    flask.session.pop(WANTED, None)
+    return away
 
 
 @bp.get("/sign-in/<organisation>/<provider>/callback")
@@ -139,6 +140,8 @@ def callback(organisation: str, provider: str) -> ResponseReturnValue:
             return trial.show(attempt, identity, row)
         return _admit(attempt, identity, row)
     except SignInFailure as failure:
+        if kept is not None:
+            _remember_wanted(kept.next_url)  # for who tries again
         return refusals.failed(failure, row)
 
 
@@ -159,6 +162,7 @@ def _admit(
         raise
     match result:
         case TurnedAway():
+            _remember_wanted(attempt.next_url)
             return refusals.turned_away(result, row, reference)
         case Arrived():
             return arrival.open_page(result)
@@ -211,8 +215,9 @@ def _not_open(organisation: str, provider: str) -> ResponseReturnValue:
     return refusals.closed(row.organisation_id, row.organisation_name)
 
 
-def _remember_wanted() -> None:
-    if wanted := safe_next(request.args.get("next"), ""):
+def _remember_wanted(page: str | None) -> None:
+    """Keep the page that somebody wanted, in the signed cookie, until they leave for a provider."""
+    if wanted := safe_next(page, ""):
         flask.session[WANTED] = wanted
 
 

@@ -135,3 +135,35 @@ def test_at_once_works_restricted_until_somebody_decides(app, provider, policy_c
     guest = story.guest()
     assert not guest.decision.allowed
     assert guest.decision.standing.reason == "not_approved"
+
+
+@pytest.mark.parametrize(
+    ("lies", "code"),
+    [
+        ({}, "adm.domain"),
+        ({"error": "access_denied"}, "oidc.denied"),
+        ({"broken": {"token": "status 503"}}, "net.limit"),
+    ],
+    ids=["another account", "cancelled", "away"],
+)
+def test_who_tries_again_comes_to_the_page_that_they_wanted(story, lies, code):
+    """A wrong account, a cancelled sign-in or a provider that is away costs nobody their way."""
+    story.arrive(story.browser())
+    approve(story)
+    client = story.browser()
+    door = client.get("/me/data").location
+    assert door == "/sign-in?next=%2Fme%2Fdata"
+    client.get(door)
+    right = story.provider.person
+    with story.provider.lying(**lies):
+        if not lies:
+            story.provider.person = {**right, "sub": "other", "email": "other@elsewhere.example"}
+        refused(story, story.knock(client), code)
+    story.provider.person = right
+    assert story.knock(client).location == "/me/data"
+    assert story.knock(client).location == "/me", "it is wanted once"
+
+
+def test_a_companys_link_is_found_as_people_type_it(story):
+    """In capitals, as names are written: slugs are lower case alone."""
+    assert story.browser().get("/sign-in/Acme").location == "/sign-in/acme/id"
