@@ -84,7 +84,7 @@ def nowhere() -> ResponseReturnValue:
     return render_template("sign_in/nowhere.html")
 
 
-@bp.get("/sign-in/<organisation>")
+@bp.get("/sign-in/<organisation>", strict_slashes=False)
 @for_anyone
 def choose(organisation: str) -> ResponseReturnValue:
     """An organisation's own link: on to its provider, or a choice where it has several."""

@@ -164,6 +164,7 @@ def test_who_tries_again_comes_to_the_page_that_they_wanted(story, lies, code):
     assert story.knock(client).location == "/me", "it is wanted once"
 
 
-def test_a_companys_link_is_found_as_people_type_it(story):
-    """In capitals, as names are written: slugs are lower case alone."""
-    assert story.browser().get("/sign-in/Acme").location == "/sign-in/acme/id"
+@pytest.mark.parametrize("typed", ["Acme", "acme/"])
+def test_a_companys_link_is_found_as_people_type_it(story, typed):
+    """In capitals, as names are written, or with a slash behind it."""
+    assert story.browser().get(f"/sign-in/{typed}").location == "/sign-in/acme/id"
