@@ -179,7 +179,7 @@ DAY = date(2026, 6, 1)
         (DAY, DAY, False, None, ""),
         (DAY, None, True, None, ""),
         (date(1990, 1, 1), date(2999, 12, 31), False, None, ""),
-        (DAY, date(2026, 5, 31), False, "last_day", "choose 2026-06-01 or later"),
+        (DAY, date(2026, 5, 31), False, "last_day", "choose 1 June 2026 or later"),
         (DAY, None, False, "last_day", "Enter the last day, or say"),
         (DAY, DAY, True, "last_day", "Leave out the last day"),
         (date(1989, 12, 31), DAY, False, "first_day", "from 1990 to 2999"),
