@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.commands._shared import portal_context
-from portal.commands.database import database_revision, newest_revision
+from portal.commands.database import database_revision, newer_fault, newest_revision
 from portal.commands.secrets import stored
 from portal.delivery.smtp import Postbox, Undeliverable
 from portal.foundation.queues import connect, foreign_jobs
@@ -42,6 +42,8 @@ def _database(settings: Settings) -> Finding:
         return Finding(fine=False, line=f"database: {_first(fault)}; see PORTAL_DATABASE_URL")
     if found is None:
         return Finding(fine=False, line="database: it is empty; run `portal db upgrade`")
+    if newer := newer_fault(found):
+        return Finding(fine=False, line=f"database: {newer}")
     if found != wanted:
         return Finding(
             fine=False, line=f"database: it is at {found}, not at {wanted}; run `portal db upgrade`"

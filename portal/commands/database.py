@@ -48,6 +48,17 @@ def newest_revision() -> str | None:
     return ScriptDirectory(str(migrations_folder())).get_current_head()
 
 
+def newer_fault(found: str | None) -> str | None:
+    """Return what to do about a database that a newer version has upgraded; None for any other."""
+    ours = ScriptDirectory(str(migrations_folder())).walk_revisions()
+    if found is None or found in {script.revision for script in ours}:
+        return None
+    return (
+        f"it is at {found}, which this version does not know: install the one that upgraded it, "
+        "or restore the back-up from before"
+    )
+
+
 def _config(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))

@@ -13,7 +13,12 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.commands._shared import portal_context, refuse
-from portal.commands.database import database_revision, newest_revision, upgrade_database
+from portal.commands.database import (
+    database_revision,
+    newer_fault,
+    newest_revision,
+    upgrade_database,
+)
 from portal.commands.supervisor import Part, Supervisor, python
 from portal.foundation import clock, processes
 from portal.foundation.queues import EmbeddedQueue
@@ -172,6 +177,7 @@ def upgrade() -> None:
 
 def _upgrade(settings: Settings) -> None:
     try:
+        _refuse_newer(database_revision(settings.database))
         upgrade_database(settings.database)
         with portal_context(settings):
             _lay_defaults()
@@ -191,8 +197,14 @@ def _require_upgraded(settings: Settings) -> None:
         found = database_revision(settings.database)
     except SQLAlchemyError as fault:
         refuse(_unreachable(fault))
+    _refuse_newer(found)
     if found != newest_revision():
         refuse("The database is not up to date: portal db upgrade")
+
+
+def _refuse_newer(found: str | None) -> None:
+    if newer := newer_fault(found):
+        refuse(f"The database cannot be used: {newer}")
 
 
 def _unreachable(fault: SQLAlchemyError) -> str:
