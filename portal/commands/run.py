@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Final
 
 import click
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from portal.commands._shared import portal_context, refuse
 from portal.commands.database import (
@@ -186,7 +186,17 @@ def _upgrade(settings: Settings) -> None:
 
 
 def _lay_defaults() -> None:
-    """Give a fresh database the portal-wide policy and the first terms of use."""
+    """Give a fresh database the portal-wide policy and the first terms of use.
+
+    Of two that upgrade it at once, the second finds what the first has laid.
+    """
+    try:
+        _lay()
+    except IntegrityError:
+        _lay()
+
+
+def _lay() -> None:
     with transaction(actor=Actor.system("upgrade"), now=clock.policy_now()) as tx:
         ensure_defaults(tx)
 

@@ -1,11 +1,15 @@
 """What commands say of a database that is not as they need it; on both databases."""
 
+import os
+
 import pytest
 from sqlalchemy import create_engine, text
 
 from portal.commands.database import newest_revision, upgrade_database
+from portal.trust.changes import policies
 from tests.commands.conftest import Shell
 from tests.infra.databases import KINDS, Databases
+from tests.infra.processes import run
 
 SECRET = "fzQ7x2Lk9mVb4Rt1Yp8Wc3Nd6Hs5Jg0A"
 
@@ -44,3 +48,27 @@ def test_a_database_that_a_newer_version_has_upgraded(url: str):
     assert "database: it is at 9999, which this version does not know" in said
     execute(url, f"UPDATE alembic_version SET version_num = '{newest_revision()}'")
     assert shell("db", "upgrade").startswith("The database is up to date")
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_two_machines_upgrade_a_fresh_database_at_once(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path
+):
+    """Both say that it is done; the defaults are there once."""
+    looks = policies.policy_row
+    others = []
+
+    def overtaken(*args):
+        found = looks(*args)
+        if not others:
+            others.append(run("db", "upgrade", variables=dict(os.environ), folder=tmp_path))
+        return found
+
+    monkeypatch.setattr(policies, "policy_row", overtaken)
+    assert Shell()("db", "upgrade").startswith("The database is up to date")
+    assert others[0].returncode == 0
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM policy")) == 1
+    engine.dispose()
