@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from portal.commands._faults import first_line, where_it_is
 from portal.commands._shared import portal_context
 from portal.commands.database import database_revision, newer_fault, newest_revision
 from portal.commands.secrets import stored
@@ -39,7 +40,7 @@ def _database(settings: Settings) -> Finding:
     try:
         found, wanted = database_revision(settings.database), newest_revision()
     except SQLAlchemyError as fault:
-        return Finding(fine=False, line=f"database: {_first(fault)}; see PORTAL_DATABASE_URL")
+        return _unusable(fault, settings)
     if found is None:
         return Finding(fine=False, line="database: it is empty; run `portal db upgrade`")
     if newer := newer_fault(found):
@@ -49,6 +50,11 @@ def _database(settings: Settings) -> Finding:
             fine=False, line=f"database: it is at {found}, not at {wanted}; run `portal db upgrade`"
         )
     return Finding(fine=True, line=f"database: {kind}, up to date ({found})")
+
+
+def _unusable(fault: SQLAlchemyError, settings: Settings) -> Finding:
+    said = first_line(getattr(fault, "orig", None) or fault)
+    return Finding(fine=False, line=f"database: {said}; see {where_it_is(settings)}")
 
 
 def _secrets(settings: Settings) -> Finding:
@@ -73,7 +79,7 @@ def _queue(settings: Settings) -> Finding:
             redis.ping()
             waiting, foreign = redis.llen("rq:queue:portal"), foreign_jobs(redis)
     except (RedisError, OSError, ValueError) as fault:
-        return Finding(fine=False, line=f"queue: {_first(fault)}; see PORTAL_REDIS_URL")
+        return Finding(fine=False, line=f"queue: {first_line(fault)}; see PORTAL_REDIS_URL")
     refused = (
         f"; refused foreign jobs {foreign} times: see who else writes to it" if foreign else ""
     )
@@ -87,8 +93,3 @@ def _mail(settings: Settings) -> Finding:
     except Undeliverable as fault:
         return Finding(fine=False, line=f"mail: {fault.message}; see PORTAL_SMTP_URL")
     return Finding(fine=True, line="mail: the server answers")
-
-
-def _first(fault: Exception) -> str:
-    original = getattr(fault, "orig", None) or fault
-    return str(original).strip().partition("\n")[0][:200] or type(fault).__name__

@@ -17,9 +17,10 @@ from uuid import UUID
 import click
 import structlog
 from flask import Flask, has_app_context
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError
 
 from portal.audit.rules import plain
+from portal.commands._faults import database_fault, is_old_schema
 from portal.foundation import clock
 from portal.foundation.current import current_settings, house
 from portal.foundation.db import db, init_database
@@ -140,9 +141,9 @@ def in_portal(**options: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             try:
                 if has_app_context():
-                    return command(*args, **kwargs)
+                    return _asking(command, *args, **kwargs)
                 with portal_context():
-                    return command(*args, **kwargs)
+                    return _asking(command, *args, **kwargs)
             except BadSettings as bad:
                 for line in bad.lines[:-1]:
                     click.echo(line, err=True)
@@ -151,12 +152,22 @@ def in_portal(**options: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 refuse(_named(refused, options))
             except LookupError as lookup:
                 refuse(_sentence(str(lookup.args[0])))
-            except (OperationalError, ProgrammingError) as fault:
-                refuse(database_fault(fault))
 
         return run
 
     return decorate
+
+
+def _asking(command: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a command that asks the database; what that refuses becomes one line."""
+    try:
+        return command(*args, **kwargs)
+    except (DataError, IntegrityError):  # faults of ours
+        raise
+    except DatabaseError as fault:
+        if is_old_schema(fault):
+            refuse("The database is not up to date: portal db upgrade")
+        refuse(database_fault(fault, current_settings()))
 
 
 def _named(refused: Refused, options: Mapping[str, str]) -> str:
@@ -169,17 +180,6 @@ def _named(refused: Refused, options: Mapping[str, str]) -> str:
 
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
-
-
-def database_fault(fault: OperationalError | ProgrammingError) -> str:
-    """Return what to do when the database does not answer as it should."""
-    said = str(fault.orig)
-    if "no such table" in said or "does not exist" in said or "no such column" in said:
-        return "The database is not up to date: portal db upgrade"
-    if "locked" in said or "deadlock" in said:
-        return "The database is busy: try again in a moment"
-    first = said.strip().partition("\n")[0][:200]
-    return f"The database cannot be reached ({first}): check PORTAL_DATABASE_URL"
 
 
 def shell_actor() -> Actor:

@@ -12,6 +12,7 @@ from typing import IO, Final
 import click
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from portal.commands._faults import database_fault
 from portal.commands._shared import portal_context, refuse
 from portal.commands.database import (
     database_revision,
@@ -182,7 +183,7 @@ def _upgrade(settings: Settings) -> None:
         with portal_context(settings):
             _lay_defaults()
     except SQLAlchemyError as fault:
-        refuse(_unreachable(fault))
+        refuse(database_fault(fault, settings))
 
 
 def _lay_defaults() -> None:
@@ -206,7 +207,7 @@ def _require_upgraded(settings: Settings) -> None:
     try:
         found = database_revision(settings.database)
     except SQLAlchemyError as fault:
-        refuse(_unreachable(fault))
+        refuse(database_fault(fault, settings))
     _refuse_newer(found)
     if found != newest_revision():
         refuse("The database is not up to date: portal db upgrade")
@@ -215,11 +216,6 @@ def _require_upgraded(settings: Settings) -> None:
 def _refuse_newer(found: str | None) -> None:
     if newer := newer_fault(found):
         refuse(f"The database cannot be used: {newer}")
-
-
-def _unreachable(fault: SQLAlchemyError) -> str:
-    said = str(getattr(fault, "orig", None) or fault).strip().partition("\n")[0][:200]
-    return f"The database cannot be reached ({said}): check PORTAL_DATABASE_URL"
 
 
 @contextmanager

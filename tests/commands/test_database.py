@@ -1,9 +1,10 @@
 """What commands say of a database that is not as they need it; on both databases."""
 
 import os
+from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from portal.commands.database import newest_revision, upgrade_database
 from portal.trust.changes import policies
@@ -72,3 +73,31 @@ def test_two_machines_upgrade_a_fresh_database_at_once(
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM policy")) == 1
     engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_database_that_takes_no_writes(url: str):
+    """As a standby after a failover: a command has a line for it, and no trace."""
+    upgrade_database(url)
+    name = make_url(url).database
+    execute(url, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    said = Shell().refused("staff", "add", "sam@host.example", "--name", "Sam", "--role", "admin")
+    assert said.startswith("The database cannot be used (cannot execute ")
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_database_of_another_name(url: str, monkeypatch: pytest.MonkeyPatch):
+    """Said as it is: no upgrade makes one."""
+    monkeypatch.setenv("PORTAL_DATABASE_URL", url.replace("/portal_", "/no_such_"))
+    said = Shell().refused("staff", "list")
+    assert "does not exist): see PORTAL_DATABASE_URL" in said
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_file_that_is_spoiled(url: str):
+    """One line of each command, too."""
+    Path(str(make_url(url).database)).write_bytes(b"spoiled" * 1000)
+    shell = Shell()
+    for command in (["staff", "list"], ["db", "upgrade"], ["web"]):
+        assert "(file is not a database): see PORTAL_DATABASE_URL" in shell.refused(*command)
+    assert "file is not a database; see" in shell.run("check").stderr

@@ -225,7 +225,7 @@ def test_a_database_that_is_away(ready: Path, monkeypatch):
         code, _, err = portal(*command)
         assert code == 1
         assert len(err.splitlines()) == 1
-        assert "The database cannot be reached" in err
+        assert "The database cannot be used" in err
         assert "PORTAL_DATABASE_URL" in err
         assert "hush" not in err
 

@@ -12,10 +12,10 @@ from flask import current_app
 from sqlalchemy.exc import OperationalError
 
 from portal.commands import _shared
+from portal.commands._faults import database_fault
 from portal.commands._shared import (
     DAY,
     PortalGroup,
-    database_fault,
     in_portal,
     json_option,
     say_pages,
@@ -139,22 +139,18 @@ def test_an_empty_database_says_what_to_do(
 @pytest.mark.parametrize(
     ("said", "line"),
     [
-        ("no such table: staff", "is not up to date: portal db upgrade"),
-        ("no such column: staff.x", "is not up to date"),
-        ('relation "staff" does not exist\nLINE 1', "is not up to date"),
         ("database is locked", "is busy: try again"),
         ("deadlock detected\nDETAIL: Process 1 waits", "The database is busy: try again"),
-        (
-            "connection refused\nIs the server running",
-            "(connection refused): check PORTAL",
-        ),
+        ("connection refused\nIs the server running", "(connection refused): see PORTAL_DATA"),
+        ('FATAL: database "portall" does not exist', 'database "portall" does not exist): see'),
     ],
 )
-def test_a_database_that_does_not_answer(said: str, line: str):
+def test_a_database_that_does_not_answer(make_settings: MakeSettings, said: str, line: str):
     """What to do, in one line."""
     fault = OperationalError("SELECT 1", None, Exception(said))
-    assert line in database_fault(fault)
-    assert "\n" not in database_fault(fault)
+    told = database_fault(fault, make_settings())
+    assert line in told
+    assert "\n" not in told
 
 
 def test_no_words_show_the_help():
