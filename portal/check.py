@@ -8,7 +8,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.commands._faults import first_line, where_it_is
 from portal.commands._shared import portal_context
-from portal.commands.database import database_revision, newer_fault, newest_revision
+from portal.commands.database import (
+    database_revision,
+    newer_fault,
+    newest_revision,
+    require_writes,
+)
 from portal.commands.secrets import stored
 from portal.delivery.smtp import Postbox, Undeliverable
 from portal.foundation.queues import connect, foreign_jobs
@@ -49,6 +54,10 @@ def _database(settings: Settings) -> Finding:
         return Finding(
             fine=False, line=f"database: it is at {found}, not at {wanted}; run `portal db upgrade`"
         )
+    try:
+        require_writes(settings.database)
+    except SQLAlchemyError as fault:
+        return _unusable(fault, settings)
     return Finding(fine=True, line=f"database: {kind}, up to date ({found})")
 
 

@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import NullPool, create_engine, make_url
+from sqlalchemy import NullPool, create_engine, make_url, text
 from sqlalchemy.engine import Connection
 
 from portal.foundation.db import listen
@@ -41,6 +41,17 @@ def database_revision(url: str) -> str | None:
     """Return the revision the database is at; None when it was never upgraded."""
     with _connection(url) as connection:
         return MigrationContext.configure(connection).get_current_revision()
+
+
+def require_writes(url: str) -> None:
+    """Write a row as it is and take it back: a file or a server may answer, and take no writes.
+
+    Raises:
+        sqlalchemy.exc.DatabaseError: it takes none.
+    """
+    with _connection(url) as connection, connection.begin() as whole:
+        connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+        whole.rollback()
 
 
 def newest_revision() -> str | None:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -11,6 +12,7 @@ from portal.trust.changes import policies
 from tests.commands.conftest import Shell
 from tests.infra.databases import KINDS, Databases
 from tests.infra.processes import run
+from tests.infra.users import nobody
 
 SECRET = "fzQ7x2Lk9mVb4Rt1Yp8Wc3Nd6Hs5Jg0A"
 
@@ -77,11 +79,13 @@ def test_two_machines_upgrade_a_fresh_database_at_once(
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_a_database_that_takes_no_writes(url: str):
-    """As a standby after a failover: a command has a line for it, and no trace."""
+    """As a standby after a failover: `portal check` says so, and a command has a line, no trace."""
     upgrade_database(url)
     name = make_url(url).database
     execute(url, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
-    said = Shell().refused("staff", "add", "sam@host.example", "--name", "Sam", "--role", "admin")
+    shell = Shell()
+    assert "read-only transaction; see PORTAL_DATABASE_URL" in shell.run("check").stderr
+    said = shell.refused("staff", "add", "sam@host.example", "--name", "Sam", "--role", "admin")
     assert said.startswith("The database cannot be used (cannot execute ")
 
 
@@ -101,3 +105,20 @@ def test_a_file_that_is_spoiled(url: str):
     for command in (["staff", "list"], ["db", "upgrade"], ["web"]):
         assert "(file is not a database): see PORTAL_DATABASE_URL" in shell.refused(*command)
     assert "file is not a database; see" in shell.run("check").stderr
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_file_that_may_not_be_written(url: str, monkeypatch: pytest.MonkeyPatch):
+    """`portal check` tries: reading works, and so would every page until somebody decides."""
+    monkeypatch.setenv("PORTAL_DATABASE_URL", "")
+    shell = Shell()
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        monkeypatch.setenv("PORTAL_DATA_DIR", name)
+        shell("db", "upgrade")
+        folder.chmod(0o777)
+        (folder / "portal.sqlite3").chmod(0o444)
+        monkeypatch.chdir("/")
+        with nobody():
+            said = shell.run("check").stderr
+    assert "database: attempt to write a readonly database; see PORTAL_DATA_DIR, its disk" in said
