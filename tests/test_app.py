@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, text
 from structlog.testing import capture_logs
 from werkzeug.routing import Rule
 
@@ -47,6 +48,30 @@ def test_it_is_not_ready_without_its_queue(make_settings: Callable[..., Settings
     app = create_app(make_settings(redis_url=f"unix://:x@{tmp_path}/none.sock"))
     answer = app.test_client().get("/readyz")
     assert (answer.status_code, answer.text) == (503, "the queue does not answer\n")
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_it_is_not_ready_where_nothing_can_be_written(app: Flask):
+    """As on a server that became a standby: it answers, and every decision would fail."""
+    with app.app_context():
+        name = db.engine.url.database
+        with db.engine.connect() as connection:
+            readonly = f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'
+            connection.execute(text(readonly))
+        db.engine.dispose()
+    answer = app.test_client().get("/readyz")
+    assert (answer.status_code, answer.text) == (503, "the database takes no writes\n")
+
+
+@SQLITE
+def test_it_is_not_ready_with_a_spoiled_file(app: Flask):
+    """Also where it was opened before: whether it can be read shows where something is read."""
+    client = app.test_client()
+    assert client.get("/readyz").status_code == 200
+    with app.app_context():
+        Path(str(db.engine.url.database)).write_bytes(b"spoiled" * 1000)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.text) == (503, "the database does not answer\n")
 
 
 @SQLITE

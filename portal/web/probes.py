@@ -1,5 +1,7 @@
 """For machines: is it alive, and can it work? Also answered by address, and never counted."""
 
+from typing import Final
+
 from flask import Blueprint, Response
 from redis.exceptions import RedisError
 from sqlalchemy import text
@@ -10,6 +12,11 @@ from portal.foundation.queues import connection
 from portal.web.guards import for_anyone
 
 bp = Blueprint("probes", __name__)
+# A server that became a standby answers; SQLite reads its file only where a table is asked for.
+_ASKS: Final = {
+    "postgresql": "SELECT current_setting('transaction_read_only')",
+    "sqlite": "SELECT 'off' FROM alembic_version",
+}
 
 
 @bp.get("/healthz")
@@ -29,11 +36,11 @@ def ready() -> Response:
 
 def _database() -> list[str]:
     try:
-        db.session.execute(text("SELECT 1"))
+        said = db.session.scalar(text(_ASKS[db.engine.dialect.name]))
     except SQLAlchemyError:
         db.session.rollback()
         return ["the database does not answer"]
-    return []
+    return ["the database takes no writes"] if said == "on" else []
 
 
 def _queue() -> list[str]:
