@@ -3,13 +3,14 @@
 import os
 import re
 import ssl
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from dotenv.parser import parse_stream
 from limits import parse_many
 from redis import ConnectionPool
 from redis.exceptions import RedisError
@@ -202,6 +203,20 @@ def host_list_fault(hosts: tuple[str, ...]) -> tuple[str, ...]:
         if not _HOST_PORT.fullmatch(host):
             raise ValueError(f"{host!r} is no host name or name:port")
     return hosts
+
+
+def passed_over(file: IO[str]) -> Iterator[str]:
+    """Yield a sentence for each line of a settings file that would count for nothing."""
+    first: dict[str, int] = {}
+    for one in parse_stream(file):
+        text = one.original.string
+        number = one.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+        if one.error or (one.key is not None and one.value is None):
+            yield f"line {number}: write NAME=value, every quote closed"
+        elif one.key is not None and one.value:
+            before = first.setdefault(one.key.upper(), number)
+            if before != number:
+                yield f"line {number}: {one.key} has a value in line {before} already: keep one"
 
 
 def unknown_name_line(field: str, known: Collection[str], prefix: str) -> str:

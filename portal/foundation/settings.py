@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import quote, urlsplit
 
-from dotenv.parser import parse_stream
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -34,6 +33,7 @@ from portal.foundation.setting_rules import (
     limit_fault,
     logo_fault,
     name_fault,
+    passed_over,
     proxy_fault,
     public_url_fault,
     redis_fault,
@@ -349,12 +349,11 @@ def _require_lines(file: Path) -> None:
     """Refuse a file of which a line would be passed over."""
     try:
         with file.open(encoding="utf-8") as opened:
-            lost = [one.original.line for one in parse_stream(opened) if one.error]
+            found = [f"{file}: {line}" for line in passed_over(opened)]
     except UnicodeDecodeError:
         raise BadSettings([f"{file}: write it in UTF-8"]) from None
-    if lost:
-        help_ = "write NAME=value, every quote closed"
-        raise BadSettings([f"{file}: line {number}: {help_}" for number in lost])
+    if found:
+        raise BadSettings(found)
 
 
 def _development(info: ValidationInfo) -> bool:

@@ -246,6 +246,11 @@ def test_a_settings_file_that_is_not_there(monkeypatch):
     [
         (b"PORTAL_HOST_DOMAINS='example.org\n", "line 2: write NAME=value, every quote closed"),
         (b"PORTAL HOST_NAME=Host\n", "line 2: write NAME=value, every quote closed"),
+        (b"\n# Ours\n\nPORTAL_HOST_NAME\n", "line 5: write NAME=value, every quote closed"),
+        (
+            b"\nexport portal_public_url = 'https://y.example'\n",
+            "line 3: portal_public_url has a value in line 1 already: keep one",
+        ),
         (b"PORTAL_HOST_NAME=H\xf6st\n", "write it in UTF-8"),
     ],
 )
@@ -255,6 +260,13 @@ def test_a_line_that_cannot_be_read_is_not_passed_over(tmp_path: Path, content, 
     with pytest.raises(BadSettings) as caught:
         load_settings()
     assert caught.value.lines == [f"portal.env: {said}"]
+
+
+def test_an_empty_line_beside_the_one_that_counts(tmp_path: Path):
+    """Empty means not set, as in the example file: nothing is passed over."""
+    lines = f"PORTAL_SECRET_KEYS=\nPORTAL_PUBLIC_URL=https://x.example\nPORTAL_SECRET_KEYS={SECRET}"
+    (tmp_path / "portal.env").write_text(lines)
+    assert load_settings().secret_keys == (SECRET,)
 
 
 @pytest.mark.parametrize("hidden", ["file", "folder"])
