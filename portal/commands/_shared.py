@@ -21,6 +21,7 @@ from sqlalchemy.exc import DatabaseError, DataError, IntegrityError
 
 from portal.audit.rules import plain
 from portal.commands._faults import database_fault, is_old_schema
+from portal.commands.database import missing_file
 from portal.foundation import clock
 from portal.foundation.current import current_settings, house
 from portal.foundation.db import db, init_database
@@ -114,8 +115,11 @@ def portal_context(settings: Settings | None = None) -> Iterator[Flask]:
 
     Raises:
         BadSettings: with one line for every fault.
+        Refusal: there is no database; looking for one makes none.
     """
     settings = settings or load_settings()
+    if file := missing_file(settings.database):
+        refuse(f"There is no database {file} yet: portal db upgrade")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     clock.set_offset(settings.clock_offset)
     app = Flask("portal")

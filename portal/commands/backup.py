@@ -42,8 +42,6 @@ def backup(file: Path, as_json: bool) -> None:
         refuse("Name a file to write the copy into, with a name of 250 bytes at most")
     part = file.with_name(f"{file.name}.part")
     try:
-        if not Path(url.database).is_file():
-            refuse("There is no database yet: portal db upgrade")
         if file.exists():
             refuse(f"{file} is there already: name another file")
         part.unlink(missing_ok=True)

@@ -38,9 +38,28 @@ def downgrade_database(url: str, revision: str = "base") -> None:
 
 
 def database_revision(url: str) -> str | None:
-    """Return the revision the database is at; None when it was never upgraded."""
+    """Return the revision the database is at; None when it was never upgraded, or is not there."""
+    if missing_file(url):
+        return None
     with _connection(url) as connection:
         return MigrationContext.configure(connection).get_current_revision()
+
+
+def missing_file(url: str) -> Path | None:
+    """Return where an embedded database would be that nobody has made; only an upgrade makes one.
+
+    One that cannot be seen may be there: connecting says why not.
+    """
+    where = make_url(url)
+    if where.get_backend_name() != "sqlite" or not where.database:
+        return None
+    try:
+        os.stat(where.database)
+    except FileNotFoundError:
+        return Path(where.database)
+    except OSError:
+        pass
+    return None
 
 
 def require_writes(url: str) -> None:

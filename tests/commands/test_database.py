@@ -38,6 +38,27 @@ def execute(url: str, statement: str) -> None:
     engine.dispose()
 
 
+def test_an_empty_database_says_what_to_do(url: str):
+    """Not a traceback."""
+    if url.startswith("sqlite"):
+        Path(str(make_url(url).database)).touch()
+    assert Shell().refused("org", "list") == "The database is not up to date: portal db upgrade"
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_looking_makes_no_database(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A folder that is misspelt stays as it is, and nobody backs up what is nothing."""
+    (tmp_path / "data").mkdir()
+    for folder in ("data", "is/missing"):
+        monkeypatch.setenv("PORTAL_DATABASE_URL", f"sqlite:///{tmp_path / folder}/portal.sqlite3")
+        shell = Shell()
+        assert "database: it is empty; run `portal db upgrade`" in shell.run("check").stderr
+        for command in (["org", "list"], ["db", "restored"], ["db", "backup", "copy"]):
+            assert shell.refused(*command).startswith("There is no database ")
+        assert "portal db upgrade" in shell.refused("web")
+    assert [path.name for path in tmp_path.rglob("*")] == ["data"]
+
+
 def test_a_database_that_a_newer_version_has_upgraded(url: str):
     """Told as what it is by whatever would start or upgrade: no upgrade helps."""
     upgrade_database(url)

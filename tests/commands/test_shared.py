@@ -28,7 +28,7 @@ from portal.foundation import clock
 from portal.foundation.current import current_settings
 from portal.foundation.refused import Refused
 from portal.foundation.settings import BadSettings
-from tests.commands.conftest import MakeSettings, Shell
+from tests.commands.conftest import MakeSettings
 
 
 def run(command: Callable[[], None], *words: str, **options: str) -> Result:
@@ -123,17 +123,6 @@ def test_faults_of_the_settings_are_a_line_each(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(_shared, "load_settings", bad)
     result = run(lambda: None)
     assert (result.exit_code, result.stderr) == (1, "PORTAL_ENV: one\nPORTAL_BIND: two\n")
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_an_empty_database_says_what_to_do(
-    make_settings: MakeSettings, databases, monkeypatch: pytest.MonkeyPatch
-):
-    """Not a traceback."""
-    settings = make_settings(database_url=databases.empty("sqlite"))
-    monkeypatch.setattr(_shared, "load_settings", lambda: settings)
-    said = Shell().refused("org", "list")
-    assert said == "The database is not up to date: portal db upgrade"
 
 
 @pytest.mark.parametrize(
