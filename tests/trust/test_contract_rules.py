@@ -178,6 +178,8 @@ DAY = date(2026, 6, 1)
     [
         (DAY, DAY, False, None, ""),
         (DAY, None, True, None, ""),
+        (None, DAY, False, None, ""),
+        (None, None, False, "last_day", "Enter the last day, or say"),
         (date(1990, 1, 1), date(2999, 12, 31), False, None, ""),
         (DAY, date(2026, 5, 31), False, "last_day", "choose 1 June 2026 or later"),
         (DAY, None, False, "last_day", "Enter the last day, or say"),
@@ -189,7 +191,7 @@ DAY = date(2026, 6, 1)
     ],
 )
 def test_days_are_held_against_each_other(
-    first: date, last: date | None, open_ended: bool, field: str | None, words: str
+    first: date | None, last: date | None, open_ended: bool, field: str | None, words: str
 ):
     """A contract of one day is one; no end must be said."""
     if field is None:

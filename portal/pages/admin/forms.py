@@ -4,11 +4,22 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any
 
+from flask import current_app
 from wtforms import Field
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined] # not in the stubs
 
-from portal.foundation.text import canonical_domain, canonical_email
-from portal.trust.rules import RANGES
+from portal.applications.rules import check_slug as check_short_name
+from portal.applications.rules import check_url
+from portal.foundation.current import settings_of
+from portal.foundation.text import canonical_email
+from portal.trust.rules import (
+    RANGES,
+    check_days,
+    check_domain,
+    check_pairs,
+    check_slug,
+    check_zone,
+)
 from portal.web.forms import (
     CheckField,
     ChoiceField,
@@ -16,6 +27,7 @@ from portal.web.forms import (
     EmailField,
     FilterForm,
     LinesField,
+    Needed,
     NoteField,
     NumberField,
     PortalForm,
@@ -33,7 +45,18 @@ LAST_DAY_HINT = "The last day on which access is possible. Empty only where it i
 SLUG_HINT = "Small letters, digits and hyphens. It stands in addresses and never changes"
 
 
-class ContractFields:
+def pair(text: str) -> str:
+    """Return ``NAME=VALUE`` as it was typed."""
+    check_pairs("", [text])
+    return text
+
+
+def partner_domain(text: str) -> str:
+    """Return an e-mail domain that a partner may hold, if nobody does."""
+    return check_domain(text, settings_of(current_app).host_domains)
+
+
+class ContractFields(PortalForm):
     """A contract's days and zone."""
 
     reference = TextField("Contract reference", "the reference of the contract", limit=100)
@@ -44,12 +67,19 @@ class ContractFields:
         "Time zone",
         "the time zone of the contract",
         limit=64,
+        check=lambda text: check_zone(text).key,
         description="Type a city, and choose, such as Europe/Berlin. Days begin and end there",
         render_kw={"autocomplete": "off", "spellcheck": "false"},
     )
 
+    def check_together(self) -> None:
+        """Hold the days against each other; a first day that is wrong by itself says so."""
+        if not self.last_day.errors:
+            first_day = None if self.first_day.errors else self.first_day.data
+            check_days(first_day, self.last_day.data, open_ended=self.open_ended.data)
 
-class ContractForm(ContractFields, PortalForm):
+
+class ContractForm(ContractFields):
     """A new contract."""
 
 
@@ -80,7 +110,7 @@ class SponsorsForm(SponsorFields, Seen):
     )
 
 
-class OrganisationForm(ContractFields, SponsorFields, PortalForm):
+class OrganisationForm(ContractFields, SponsorFields):
     """A new organisation: what we trust it with, until when, who stands for it."""
 
     _FIRST = frozenset({"name", "slug", "domain", "unlisted"})
@@ -90,11 +120,13 @@ class OrganisationForm(ContractFields, SponsorFields, PortalForm):
         return iter(sorted(super().__iter__(), key=lambda field: field.name not in self._FIRST))
 
     name = TextField("Name", "the name of the organisation", limit=200)
-    slug = TextField("Short name", "a short name", limit=63, description=SLUG_HINT)
+    slug = TextField(
+        "Short name", "a short name", limit=63, check=check_slug, description=SLUG_HINT
+    )
     domain = LinesField(
         "E-mail domains",
         "at least one e-mail domain",
-        each=canonical_domain,
+        each=partner_domain,
         description="One a line, such as acme.example. You vouch that they belong to it",
     )
     unlisted = CheckField("Unlisted: its sign-in opens by its own link only, not by e-mail domain")
@@ -112,7 +144,7 @@ class DetailsForm(Seen):
     """What can change about an organisation itself."""
 
     name = TextField("Name", "the name of the organisation", limit=200)
-    domain = LinesField("E-mail domains", "at least one e-mail domain", each=canonical_domain)
+    domain = LinesField("E-mail domains", "at least one e-mail domain", each=partner_domain)
     unlisted = CheckField("Unlisted: its sign-in opens by its own link only, not by e-mail domain")
 
 
@@ -154,6 +186,17 @@ class PolicyForm(Seen):
     )
 
 
+class DefaultsForm(PolicyForm):
+    """The portal-wide defaults: there is nothing that an empty answer could follow."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.approval.choices = [one for one in self.approval.choices if one.value]
+        for name in ("approval", *RANGES):
+            self[name].validators = [Needed("a value: the portal-wide defaults must be complete")]
+            self[name].flags.required = True
+
+
 class ProviderFields(PortalForm):
     """What the partner's identity provider needs from us, and gave us."""
 
@@ -182,7 +225,7 @@ class ProviderFields(PortalForm):
     claim = LinesField(
         "Claim mapping",
         description="FIELD=CLAIM, one a line, such as department=ou",
-        each=str,
+        each=pair,
         commas=False,
     )
     subject_claim = TextField(
@@ -195,7 +238,7 @@ class ProviderFields(PortalForm):
     require = LinesField(
         "Required claims",
         description="CLAIM=VALUE, one a line, such as hd=acme.example. Demanded of everybody",
-        each=str,
+        each=pair,
         commas=False,
     )
     addresses = ChoiceField(
@@ -218,7 +261,9 @@ class ProviderForm(ProviderFields, Seen):
 class NewProviderForm(ProviderFields):
     """What is said once: its short name, and the first secret."""
 
-    slug = TextField("Short name", "a short name", limit=63, description=SLUG_HINT)
+    slug = TextField(
+        "Short name", "a short name", limit=63, check=check_slug, description=SLUG_HINT
+    )
     client_secret = SecretField(
         "Client secret", "the client secret", description="Kept encrypted, and never shown again"
     )
@@ -286,22 +331,26 @@ class ApplicationForm(PortalForm):
     """An application that guests reach by a link."""
 
     name = TextField("Name", "the name of the application", limit=200)
-    slug = TextField("Short name", "a short name", limit=63, description=SLUG_HINT)
-    url = TextField("Address", "the address of the application", limit=2048)
+    slug = TextField(
+        "Short name", "a short name", limit=63, check=check_short_name, description=SLUG_HINT
+    )
+    url = TextField("Address", "the address of the application", limit=2048, check=check_url)
 
 
 class ApplicationEditForm(Seen):
     """What people call it and where it stands; its short name stays."""
 
     name = TextField("Name", "the name of the application", limit=200)
-    url = TextField("Address", "the address of the application", limit=2048)
+    url = TextField("Address", "the address of the application", limit=2048, check=check_url)
 
 
 class EntitlementForm(PortalForm):
     """One thing that can be used in an application."""
 
     name = TextField("Name", "the name of the entitlement", limit=200)
-    slug = TextField("Short name", "a short name", limit=63, description=SLUG_HINT)
+    slug = TextField(
+        "Short name", "a short name", limit=63, check=check_short_name, description=SLUG_HINT
+    )
 
 
 class TermsForm(Seen):

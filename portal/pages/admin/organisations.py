@@ -12,6 +12,7 @@ from portal.audit.queries import sign_ins
 from portal.foundation import clock
 from portal.foundation.current import settings_of
 from portal.foundation.db import db
+from portal.foundation.refused import Refusals
 from portal.foundation.transaction import Tx
 from portal.lifecycle import changes as lifecycle
 from portal.lifecycle.queries import guests_by_contract, guests_under_contract
@@ -102,35 +103,41 @@ def add() -> ResponseReturnValue:
 
 
 def _add(tx: Tx, form: OrganisationForm) -> None:
-    organisation_id = changes.add_organisation(
-        tx, slug=form.slug.data, name=form.name.data, unlisted=form.unlisted.data
+    refusals = Refusals()
+    organisation_id = refusals.of(
+        lambda: changes.add_organisation(
+            tx, slug=form.slug.data, name=form.name.data, unlisted=form.unlisted.data
+        )
     )
-    changes.set_domains(
-        tx,
-        organisation_id,
-        form.domain.data,
-        vouched_by=me().name,
-        house=house_of(settings_of(current_app)),
+    named = refusals.of(
+        lambda: changes.named_by_email(tx, form.sponsor.data, deputy=form.deputy.data)
     )
-    changes.add_contract(
-        tx,
-        organisation_id,
-        reference=form.reference.data,
-        first_day=need(form.first_day.data),
-        last_day=form.last_day.data,
-        open_ended=form.open_ended.data,
-        time_zone=form.time_zone.data,
-    )
-    named = [changes.sponsor_by_email(tx, "sponsor", email) for email in form.sponsor.data]
-    deputy = form.deputy.data
-    changes.name_sponsors(
-        tx,
-        organisation_id,
-        sponsors=named,
-        deputy=changes.sponsor_by_email(tx, "deputy", deputy) if deputy else None,
-    )
-    if form.approval.data == "at-once":
-        changes.set_policy(tx, organisation_id, {"approval": "at-once"})
+    if organisation_id is not None:
+        refusals.of(
+            lambda: changes.set_domains(
+                tx,
+                organisation_id,
+                form.domain.data,
+                vouched_by=me().name,
+                house=house_of(settings_of(current_app)),
+            )
+        )
+        refusals.of(
+            lambda: changes.add_contract(
+                tx,
+                organisation_id,
+                reference=form.reference.data,
+                first_day=need(form.first_day.data),
+                last_day=form.last_day.data,
+                open_ended=form.open_ended.data,
+                time_zone=form.time_zone.data,
+            )
+        )
+        if named is not None:
+            refusals.of(lambda: changes.name_sponsors(tx, organisation_id, **named))
+        if form.approval.data == "at-once":
+            changes.set_policy(tx, organisation_id, {"approval": "at-once"})
+    refusals.end()
 
 
 @bp.get("/<slug>")

@@ -16,6 +16,7 @@ from portal.pages.acting import need, try_act
 from portal.pages.admin.forms import (
     ContractEndForm,
     ContractForm,
+    DefaultsForm,
     PolicyForm,
     SponsorsForm,
 )
@@ -254,16 +255,10 @@ def name_sponsors(slug: str) -> ResponseReturnValue:
     def change(tx: Tx) -> tuple[int, int]:
         lock_named(tx, row.id)
         require_seen(form, _named(sponsors(tx.session, row.id)))
-        lead, deputy = form.lead.data, form.deputy.data
-        return lifecycle.name_sponsors(
-            tx,
-            row.id,
-            sponsors=[
-                changes.sponsor_by_email(tx, "sponsor", email) for email in form.sponsor.data
-            ],
-            lead=changes.sponsor_by_email(tx, "lead", lead) if lead else None,
-            deputy=changes.sponsor_by_email(tx, "deputy", deputy) if deputy else None,
+        named = changes.named_by_email(
+            tx, form.sponsor.data, deputy=form.deputy.data, lead=form.lead.data
         )
+        return lifecycle.name_sponsors(tx, row.id, **named)
 
     if form.validate_on_submit() and try_act(form, change, _newly_named):
         return back(row)
@@ -300,7 +295,8 @@ def policy(slug: str) -> ResponseReturnValue:
 
 def _policy_form(organisation_id: UUID | None) -> PolicyForm:
     own = policy_row(db.session(), organisation_id)
-    return PolicyForm(**(dict(own.values) if own else {}), seen=_version(own))
+    form = DefaultsForm if organisation_id is None else PolicyForm
+    return form(**(dict(own.values) if own else {}), seen=_version(own))
 
 
 def _version(own: PolicyRow | None) -> str:
@@ -311,10 +307,6 @@ def _policy_page(
     row: OrganisationRow | None, form: PolicyForm, status: int = 200
 ) -> ResponseReturnValue:
     session = db.session()
-    if row is None:  # there is nothing that the defaults could follow
-        form.approval.choices = [one for one in form.approval.choices if one.value]
-        for name in set(POLICY_FIELDS) - STRENGTH_FIELDS:
-            form[name].flags.required = True
     page = render_template(
         "admin/policy.html",
         organisation=row,
@@ -356,7 +348,7 @@ def defaults() -> ResponseReturnValue:
 @for_admin
 def set_defaults() -> ResponseReturnValue:
     """Write the next portal-wide defaults."""
-    form = PolicyForm()
+    form = DefaultsForm()
 
     def change(tx: Tx) -> int:
         changes.lock_policy(tx, None)

@@ -33,7 +33,7 @@ from portal.trust.changes.providers import (
     note_trial,
     replace_secret,
 )
-from portal.trust.changes.sponsors import name_sponsors, sponsor_by_email, unname
+from portal.trust.changes.sponsors import name_sponsors, named_by_email, sponsor_by_email, unname
 
 __all__ = [
     "add_contract",
@@ -50,6 +50,7 @@ __all__ = [
     "lock_policy",
     "lock_siblings",
     "name_sponsors",
+    "named_by_email",
     "note_connection_test",
     "note_trial",
     "offer",

@@ -1,13 +1,14 @@
 """Organisations and their domains."""
 
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import delete, select
 
 from portal.audit.changes import record
 from portal.audit.rules import Event
-from portal.foundation.refused import Refused
+from portal.foundation.refused import Refusals, Refused
 from portal.foundation.rows import Sets, add_unique, edit, key
 from portal.foundation.text import check_name
 from portal.foundation.transaction import Tx
@@ -162,7 +163,7 @@ def set_domains(
     """Make these the domains of an organisation: new ones are vouched for, others taken away.
 
     Raises:
-        Refused: none is given, or one of them cannot be added.
+        Refused: none is given; or with all of them that cannot be added.
     """
     locked_organisation(tx, organisation_id)
     wanted = {check_domain(name, house.host_domains) for name in names}
@@ -176,5 +177,8 @@ def set_domains(
     }
     for name in sorted(held.keys() - wanted):
         remove_domain(tx, held[name])
+    refusals = Refusals()
     for name in sorted(wanted - held.keys()):
-        add_domain(tx, organisation_id, name, vouched_by=vouched_by, house=house)
+        add = partial(add_domain, tx, organisation_id, name, vouched_by=vouched_by, house=house)
+        refusals.of(add)
+    refusals.end()

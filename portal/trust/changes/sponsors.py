@@ -1,13 +1,15 @@
 """Who may vouch for an organisation's people."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import TypedDict
 from uuid import UUID
 
 from sqlalchemy import delete, select
 
 from portal.audit.changes import record
 from portal.audit.rules import Event
-from portal.foundation.refused import Refused
+from portal.foundation.refused import Refusals, Refused
 from portal.foundation.rows import Sets, add, edit, key
 from portal.foundation.text import BadText, canonical_email, domain_of
 from portal.foundation.transaction import Tx
@@ -39,6 +41,33 @@ def sponsor_by_email(tx: Tx, field: str, email: str) -> UUID:
     return row.id
 
 
+class Named(TypedDict):
+    """Whom ``name_sponsors`` is to name."""
+
+    sponsors: Sequence[UUID]
+    deputy: UUID | None
+    lead: UUID | None
+
+
+def named_by_email(
+    tx: Tx, sponsors: Sequence[str], *, deputy: str | None, lead: str | None = None
+) -> Named:
+    """Return the employees of these addresses.
+
+    Raises:
+        Refused: with every address that nobody here has, as ``sponsor_by_email``.
+    """
+    refusals = Refusals()
+    found = [refusals.of(partial(sponsor_by_email, tx, "sponsor", one)) for one in sponsors]
+    first, stand_in = (
+        refusals.of(partial(sponsor_by_email, tx, field, email)) if email else None
+        for field, email in (("lead", lead), ("deputy", deputy))
+    )
+    refusals.end()
+    known = [one for one in found if one is not None]
+    return Named(sponsors=known, deputy=stand_in, lead=first)
+
+
 def name_sponsors(
     tx: Tx,
     organisation_id: UUID,
@@ -57,7 +86,7 @@ def name_sponsors(
         lead: one of *sponsors*, who is always asked first; none: the one with fewest requests.
 
     Raises:
-        Refused: nobody is named, somebody is named twice, or somebody may not decide.
+        Refused: nobody is named, somebody is named twice; or with everybody who may not decide.
     """
     organisation = locked_organisation(tx, organisation_id)
     wanted = {one: ("sponsor", one == lead) for one in sponsors}
@@ -71,8 +100,10 @@ def name_sponsors(
         wanted[deputy] = ("deputy", False)
     held = domains(tx.session, organisation_id)
     _keep_employees(tx, organisation_id, set(wanted))
+    refusals = Refusals()
     for staff_id, (role, _) in wanted.items():
-        _require_able(tx, staff_id, role, held, organisation.name)
+        refusals.of(partial(_require_able, tx, staff_id, role, held, organisation.name))
+    refusals.end()
     _apply(tx, organisation_id, wanted)
 
 

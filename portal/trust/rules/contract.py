@@ -136,8 +136,13 @@ def check_year(field: str, day: date | None) -> None:
         raise Refused(field, f"Enter a year from {FIRST_YEAR} to {LAST_YEAR}")
 
 
-def check_days(first_day: date, last_day: date | None, *, open_ended: bool) -> None:
+def check_days(first_day: date | None, last_day: date | None, *, open_ended: bool) -> None:
     """Hold a contract's days against each other and against the calendar.
+
+    Args:
+        first_day: none where it has still to be said.
+        last_day: none only if *open_ended*.
+        open_ended: said explicitly.
 
     Raises:
         Refused: no end and not open-ended, both, out of order, or a year nobody means.
@@ -148,7 +153,7 @@ def check_days(first_day: date, last_day: date | None, *, open_ended: bool) -> N
         raise Refused("last_day", "Leave out the last day, or do not say open-ended")
     if not open_ended and last_day is None:
         raise Refused("last_day", "Enter the last day, or say that the contract is open-ended")
-    if last_day is not None and last_day < first_day:
+    if first_day is not None and last_day is not None and last_day < first_day:
         begins = f"{first_day:%-d %B %Y}"  # as the pages write a date
         raise Refused(
             "last_day", f"The contract would end before it starts: choose {begins} or later"

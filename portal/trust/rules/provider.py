@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-from portal.foundation.refused import Refused
+from portal.foundation.refused import Refusals, Refused
 from portal.foundation.text import check_name
 from portal.trust.rules.issuer import (
     House,
@@ -87,19 +87,27 @@ def check_provider(given: ProviderSettings, house: House) -> ProviderSettings:
     """Return settings fit to be stored.
 
     Raises:
-        Refused: with the first field that is wrong.
+        Refused: with every field that is wrong.
     """
-    issuer = check_issuer(given.issuer, house)
-    subject_claim, required = check_claims(issuer, given.subject_claim, given.required_claims)
+    refusals = Refusals()
+    issuer = refusals.of(lambda: check_issuer(given.issuer, house))
+    checked: dict[str, Any] = {
+        "name": refusals.of(lambda: check_name("name", given.name)),
+        "client_id": refusals.of(
+            lambda: check_client(given.client_id, given.client_auth, given.addresses)
+        ),
+        "scopes": refusals.of(lambda: check_scopes(given.scopes)),
+        "claim_map": refusals.of(lambda: check_claim_map(given.claim_map)),
+    }
+    claims = refusals.of(
+        lambda: check_claims(issuer or "", given.subject_claim, given.required_claims)
+    )
+    refusals.end()
+    assert issuer is not None
+    assert claims is not None
+    subject_claim, required = claims
     return replace(
-        given,
-        name=check_name("name", given.name),
-        issuer=issuer,
-        client_id=check_client(given.client_id, given.client_auth, given.addresses),
-        scopes=check_scopes(given.scopes),
-        claim_map=check_claim_map(given.claim_map),
-        subject_claim=subject_claim,
-        required_claims=required,
+        given, issuer=issuer, subject_claim=subject_claim, required_claims=required, **checked
     )
 
 

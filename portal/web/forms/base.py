@@ -27,8 +27,16 @@ class PortalForm(FlaskForm):  # type: ignore[misc]
             return request.form if request.method == "POST" else None
 
     def validate(self, extra_validators: Any = None) -> bool:
-        """Check every field; a value with NUL is refused at its field and never read."""
+        """Check every field, then all of them together.
+
+        A value with NUL is refused at its field and never read.
+        """
         valid = bool(super().validate(extra_validators))
+        try:
+            self.check_together()
+        except Refused as refused:
+            self.refuse(refused)
+            valid = False
         for field in self:
             if _has_nul(field.raw_data):
                 field.errors = [*field.errors, "Remove the characters that cannot be shown"]
@@ -38,10 +46,19 @@ class PortalForm(FlaskForm):  # type: ignore[misc]
                 valid = False
         return valid
 
+    def check_together(self) -> None:
+        """Hold fields against each other, whatever is wrong with others.
+
+        Raises:
+            Refused: what is said in the first list of problems, and not once all else is mended.
+        """
+
     def refuse(self, refused: Refused | None = None, *, field: str = "", message: str = "") -> None:
-        """Show what a change has refused, beside the field it is about, else on top."""
+        """Show what a change has refused, beside the fields it is about, else on top."""
         if refused is not None:
-            field, message = refused.field, refused.message
+            for one in refused.each:
+                self.refuse(field=one.field, message=one.message)
+            return
         name = self.called.get(field, field.replace("-", "_"))
         if name in self._fields:
             at = self._fields[name]

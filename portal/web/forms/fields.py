@@ -21,6 +21,7 @@ from wtforms.validators import Optional, StopValidation
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from portal.foundation.clock import YEARS
+from portal.foundation.refused import Refused
 from portal.foundation.text import (
     BadText,
     canonical_email,
@@ -72,7 +73,7 @@ class _Cleaned:
             raise ValueError("Use fewer characters")
         try:
             self.data = self.clean(valuelist[0])
-        except BadText as bad:
+        except (BadText, Refused) as bad:
             raise ValueError(bad.message) from bad
 
     def _value(self) -> str:
@@ -102,7 +103,7 @@ class TextField(_Cleaned, StringField):
             label: its words.
             required: what to enter, as in "the name of the organisation"; None: may be empty.
             limit: most characters.
-            check: returns the final text, or raises ``BadText``.
+            check: returns the final text, or raises ``BadText`` or ``Refused``.
             kwargs: for the base class; ``description`` is the hint below the label.
         """
         self.limit, self.check = limit, check
@@ -160,7 +161,8 @@ class LinesField(_Cleaned, TextAreaField):
         Args:
             label: its words.
             required: what to enter; None: may be empty.
-            each: returns the final form of an entry, or raises ``BadText``.
+            each: returns the final form of an entry, or raises ``BadText``, or ``Refused`` whose
+                message names the entry itself.
             most: most entries.
             commas: whether they separate; not where an entry may hold one.
             kwargs: for the base class.
