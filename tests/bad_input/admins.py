@@ -79,7 +79,7 @@ ADMIN: Final = (
         "/suspend",
         {"suspend-reason": nasty.NOTE},
         {"suspend-reason": "Lost laptop"},
-        again="A colleague holds it already",
+        again="Somebody here has suspended them already",
         elsewhere=(f"/admin/guests{_MISSING}/suspend",),
     ),
     Entry(

@@ -158,7 +158,7 @@ SPONSOR: Final = (
         "/suspend",
         {"suspend-reason": nasty.NOTE},
         {"suspend-reason": "Lost laptop"},
-        again="A colleague holds it already",
+        again="Somebody here has suspended them already",
         elsewhere=(f"/sponsor/guests{_MISSING}/suspend",),
     ),
     Entry(

@@ -13,6 +13,7 @@ from portal.guests.queries import lock
 from portal.sponsorship.changes import people
 from portal.sponsorship.changes.requesting import vouch
 from portal.trust import changes as trust
+from tests import factories
 from tests.infra.client import PortalClient
 from tests.pages.sessions import as_guest
 from tests.pages.stage import Stage, said, token_of
@@ -67,6 +68,30 @@ def test_somebody_held_is_suspended_by_a_colleague_and_on_nobodys_word(stage: St
     assert "suspended since" in text
     assert "A colleague has suspended them: Lost badge. Your word for them runs until" in text
     assert "On your word" not in text
+
+
+def test_who_suspended_somebody_reads_of_themselves_as_you(stage: Stage, jane: str):
+    """Everybody else does not; of an admin who took it over it is the admin's."""
+    ben = stage.another(stage.ben)
+    stage.scene.run(people.suspend, stage.jane, "Lost badge", by=stage.ben)
+    assert "You have suspended them: Lost badge." in said(ben, jane)
+    assert "A colleague has suspended them: Lost badge." in said(stage.client, jane)
+    petra = stage.scene.staff("petra", "admin")
+    stage.scene.run(people.suspend, stage.jane, "Under review", by=petra, by_admin=True)
+    text = said(ben, jane)
+    assert "An admin has suspended them: Under review." in text
+    assert "An admin has to lift the suspension: ask one." in text
+
+
+def test_an_admin_who_vouches_is_led_to_where_they_lift_their_own_hold(stage: Stage, jane: str):
+    """To ask an admin is nothing to say to one."""
+    ben = stage.ben
+    with stage.app.app_context(), factories.writing() as tx:
+        factories.admin(tx, "ben@host.example")
+    stage.scene.run(people.suspend, stage.jane, "Under review", by=ben, by_admin=True)
+    text = stage.another(ben).get(jane).text
+    assert "You have suspended them" in text
+    assert f'<a href="/admin/guests/{stage.jane}">do it as one</a>' in text
 
 
 def test_who_is_told_is_said_to_who_reads(stage: Stage):

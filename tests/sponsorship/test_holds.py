@@ -152,7 +152,7 @@ class TestHold:
         with pytest.raises(Refused, match="ask an admin to lift it"):
             resume(scene, jane)
         for by_admin in (False, True):
-            with pytest.raises(Refused, match="A colleague holds it already"):
+            with pytest.raises(Refused, match="Somebody here has suspended them already"):
                 suspend(scene, jane, by_admin=by_admin)
         assert resume(scene, jane, by_admin=True) == State.ACTIVE
         assert folded(scene.session) == kept(scene.session)

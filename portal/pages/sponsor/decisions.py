@@ -15,7 +15,16 @@ from portal.foundation.db import db
 from portal.foundation.refused import Refused
 from portal.foundation.transaction import Tx
 from portal.guests.rules import State
-from portal.pages.sponsor.desk import Desk, bound, given, grants_of, is_in, offered, others
+from portal.pages.sponsor.desk import (
+    Desk,
+    bound,
+    given,
+    grants_of,
+    held_by_me,
+    is_in,
+    offered,
+    others,
+)
 from portal.pages.sponsor.forms import ApproveForm, HandOverForm, ReasonForm
 from portal.pages.sponsor.paging import after, before, going_on
 from portal.pages.sponsor.rights import (
@@ -143,6 +152,7 @@ class Question:
             earlier=[row for row in self.guest.sponsorships if row.id != self.sponsorship.id],
             overtaken=overtaken,
             anew=anew,
+            held_by_me=held_by_me(self.guest),
             host=settings_of(current_app).host_name,
             mine=self.sponsorship.sponsor_id == me().id,
             now=self.now,

@@ -13,6 +13,7 @@ from portal.audit.queries import Filter, search
 from portal.foundation import clock
 from portal.foundation.current import settings_of
 from portal.foundation.db import db
+from portal.foundation.transaction import Actor
 from portal.guests.rules import State
 from portal.pages.ahead import What, ahead
 from portal.pages.sponsor.forms import (
@@ -52,6 +53,13 @@ def is_in(guest: GuestView) -> bool:
     """Say whether somebody may vouch on: the guest is in, or held by a human."""
     standing = guest.decision.standing
     return standing.state == State.ACTIVE or (standing.state == State.SUSPENDED and standing.hold)
+
+
+def held_by_me(guest: GuestView) -> bool:
+    """Say whether it was the reader who holds a guest: the latest to have said so."""
+    wanted = Filter(guest_id=guest.id, event="guest.suspended")
+    latest = search(db.session(), wanted, limit=1) if guest.decision.standing.hold else []
+    return any(event.actor == Actor("staff", me().id).text for event in latest)
 
 
 def grants_of(guest: GuestView, sponsorship: SponsorshipView) -> list[GrantRow]:
@@ -229,6 +237,7 @@ class Desk:
             ahead=ahead(self.guest, self.now),
             news=news(self.guest, one.decided_at) if one and one.decided_at else [],
             overtaken=overtaken,
+            held_by_me=held_by_me(self.guest),
             host=settings_of(current_app).host_name,
             now=self.now,
             What=What,

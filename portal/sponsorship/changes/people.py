@@ -56,7 +56,9 @@ def suspend(tx: Tx, guest_id: UUID, reason: str, *, by_admin: bool = False) -> G
     guest = _settled(tx, guest_id)
     held = guest.hold and (not by_admin or guest.state_reason == Reason.SUSPENDED_BY_ADMIN)
     if guest.state not in (State.ACTIVE, State.SUSPENDED) or held:
-        raise Refused("guest", _WHY_NOT_SUSPEND.get(guest.state, "A colleague holds it already"))
+        raise Refused(
+            "guest", _WHY_NOT_SUSPEND.get(guest.state, "Somebody here has suspended them already")
+        )
     # Whoever time suspended already keeps that clock: a hold must not lengthen anything.
     since = tx.now if guest.state == State.ACTIVE else guest.state_since
     removes_at = guest.removes_at or tx.now + REMOVED_AFTER

@@ -142,7 +142,7 @@ def vouch(tx: Tx, guest_id: UUID, staff_id: UUID, last_day: date, chosen: Collec
     guest = settle(tx, [guest_id])[guest_id]
     require_another(tx, guest_id, staff_id)
     if guest.hold:
-        raise Refused("guest", "This guest is held by a colleague. Lift the hold first")
+        raise Refused("guest", "This guest is held by somebody here. Lift the suspension first")
     if guest.state not in (State.ACTIVE, State.SUSPENDED):
         raise Refused("guest", "Only a guest who is in, or suspended, can be vouched for")
     contract = running_contract(tx.session, guest.organisation_id, tx.now)
