@@ -12,7 +12,7 @@ from portal.sponsorship.changes.requesting import vouch
 from portal.sponsorship.models import Grant
 from tests.infra.client import PortalClient
 from tests.pages.sessions import as_guest
-from tests.pages.stage import Stage, said
+from tests.pages.stage import Stage, hidden, said, token_of
 
 STAYS = "they stay a guest under another sponsorship"
 OUT = "is out at once and told"
@@ -162,3 +162,30 @@ def test_an_admin_reads_who_loses_access_with_a_contract_and_not_who_goes_on(sta
     text = said(admin, "/admin")
     assert "loses access" not in text
     assert "Whoever is here under it goes on under another" in text
+
+
+LATE = [
+    ("keep", {}),
+    ("last-day", {"extend-last_day": "2027-01-01"}),
+    ("last-day", {"extend-last_day": ""}),
+    ("may-use", {}),
+    ("hand-over", {"hand-to": "ben"}),
+    ("hand-over", {"hand-to": ""}),
+    ("end", {"end-reason": "Over"}),
+    ("end", {"end-reason": ""}),
+]
+
+
+@pytest.mark.parametrize(("to", "sent"), LATE)
+def test_what_has_ended_is_no_word_that_runs(two: Stage, to: str, sent: dict[str, str]):
+    """Whoever is late, or wrong besides, reads that it ended, and not "on your word until"."""
+    sponsorship, page = own(two).id, page_of(two)
+    seen = hidden(two.client, page, "extend-seen")
+    data = {f"{name}-seen": seen for name in ("keep", "extend", "choose", "hand")}
+    data |= {name: str(two.ben) if value == "ben" else value for name, value in sent.items()}
+    data["csrf_token"] = token_of(two.client, page)
+    two.scene.run(deciding.end, sponsorship, two.ben, "Nothing left to do", by=two.ben)
+    answer = two.client.post(f"/sponsor/decisions/{sponsorship}/{to}", data=data)
+    assert answer.status_code == 409
+    assert "On your word until" not in answer.text
+    assert "Nothing is left to decide about" in answer.text

@@ -21,7 +21,6 @@ from portal.pages.sponsor.desk import (
     given,
     grants_of,
     held_by_me,
-    is_in,
     offered,
     others,
 )
@@ -36,11 +35,10 @@ from portal.pages.sponsor.rights import (
     seen_of,
     their_sponsorship,
 )
-from portal.pages.sponsor.running import decided
+from portal.pages.sponsor.running import as_it_stands, decided
 from portal.pages.viewer import StaffViewer, current
 from portal.sponsorship.changes import deciding
 from portal.sponsorship.changes.deciding import Lost
-from portal.sponsorship.rules import Standing
 from portal.trust.queries import OrganisationRow, contract_facts
 from portal.web.display import last_day as last_day_words
 from portal.web.display import naming
@@ -92,9 +90,8 @@ def one(sponsorship_id: UUID) -> ResponseReturnValue:
     question = Question(sponsorship, guest, organisation)
     if question.stands:
         return question.page()
-    if sponsorship.state == Standing.ACTIVE and sponsorship.live(question.now) and is_in(guest):
-        return Desk(guest, organisation, sponsorship).page()
-    return decided(sponsorship_id)
+    desk = Desk(guest, organisation, sponsorship)
+    return desk.page() if desk.runs else decided(sponsorship_id)
 
 
 class Question:
@@ -258,7 +255,7 @@ def _overtaken(sponsorship_id: UUID) -> ResponseReturnValue:
     question = Question(sponsorship, guest, organisation)
     if question.stands:
         return question.page(409, overtaken=True)
-    return Desk(guest, organisation, sponsorship).page(409, overtaken=True)
+    return as_it_stands(Desk(guest, organisation, sponsorship), 409, overtaken=True)
 
 
 def _told(guest: GuestView) -> str:

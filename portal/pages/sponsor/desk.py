@@ -169,6 +169,13 @@ class Desk:
         )
         offered(self.choose, self.organisation, grants)
 
+    @property
+    def runs(self) -> bool:
+        """Say whether the sponsorship at hand is to be managed still: it has not ended."""
+        one = self.sponsorship
+        standing = one is not None and one.state == Standing.ACTIVE and one.live(self.now)
+        return standing and is_in(self.guest)
+
     @cached_property
     def contract(self) -> ContractFacts | None:
         """The contract under which somebody would vouch anew."""

@@ -46,19 +46,27 @@ def answered(desk: Desk, form: PortalForm, change: Change, done: Done) -> Respon
         return change(tx, staff_id)
 
     if not form.validate_on_submit():
-        return desk.page(422)
+        return as_it_stands(desk, 422)
     try:
         lost = decide(about_what_was_seen)
     except Refused as refused:
         form.refuse(refused)
         return desk.page(422)
     except Stale:
-        return desk_of(sponsorship_id).page(409, overtaken=True)
+        return as_it_stands(desk_of(sponsorship_id), LATE, overtaken=True)
     if lost is not None:
         return decided(sponsorship_id, 409)
     sponsorship, guest, _ = their_sponsorship(sponsorship_id)
     flash(done(sponsorship, guest))
     return redirect(url_for("sponsor_guests.one", guest_id=guest.id), 303)
+
+
+def as_it_stands(desk: Desk, status: int, *, overtaken: bool = False) -> ResponseReturnValue:
+    """Show a desk again, or that what was sent is about what has ended: its mistakes are, too."""
+    assert desk.sponsorship is not None
+    if desk.runs:
+        return desk.page(status, overtaken=overtaken)
+    return decided(desk.sponsorship.id, LATE)
 
 
 def decided(sponsorship_id: UUID, status: int = 200) -> ResponseReturnValue:
