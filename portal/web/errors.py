@@ -62,6 +62,13 @@ class RoleUnconfirmed(NotAllowed):
     """It is theirs to do, once somebody has said again which role they have."""
 
     waits = True
+    decides = False
+
+
+class DeciderUnconfirmed(RoleUnconfirmed):
+    """The same of who decides about people, and sees none of them meanwhile."""
+
+    decides = True
 
 
 def current_reference() -> str:

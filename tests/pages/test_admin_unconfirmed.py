@@ -1,19 +1,20 @@
-"""An admin whose role nobody says any more looks, and changes nothing, unless by break-glass."""
+"""Whose role nobody says any more: an admin looks and changes nothing, unless by break-glass."""
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from portal.audit.models import AuditEvent
 from portal.foundation.db import db
 from portal.sign_in.changes import NewSession
 from portal.staff import changes as staff
+from portal.staff.models import Staff
 from portal.staff.queries import staff_by_email
 from portal.staff.rules import RoleSource, StaffClaims
 from tests import factories
 from tests.infra.client import PortalClient
 from tests.pages.sessions import sign_in
-from tests.pages.stage import NEW, hidden
+from tests.pages.stage import NEW, Stage, hidden
 
 NOTE = "it was not said clearly which role you have here"
 
@@ -96,3 +97,23 @@ def test_who_waits_can_still_sign_out(app: Flask, ada: PortalClient):
     token = hidden(ada, "/admin", "csrf_token")
     assert ada.post("/sign-out", data={"csrf_token": token}).status_code == 303
     assert ada.get("/admin").status_code == 303
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_sponsor_whose_role_nobody_says_reads_why(stage: Stage):
+    """Whom a mail led to a decision reads of no missing page; of others they learn nothing."""
+    with stage.app.app_context():
+        with factories.writing() as tx:
+            staff_id = stage.acme.sponsor
+            tx.session.execute(update(Staff).where(Staff.id == staff_id).values(roles_unknown=True))
+        db.session.remove()
+    for page in (stage.page, f"/sponsor/guests/{stage.jane}"):
+        answer = stage.client.get(page)
+        assert (answer.status_code, "You cannot decide at the moment" in answer.text) == (403, True)
+        assert "Jane" not in answer.text
+    inbox = stage.client.get("/sponsor").text
+    assert "<h1>You cannot decide at the moment</h1>" in inbox
+    assert "Nobody waits for you" not in inbox
+    other = stage.scene.partner("globex", sponsors=[stage.ben])
+    john = stage.scene.guest(other, "john")
+    assert stage.client.get(f"/sponsor/guests/{john}").status_code == 404

@@ -18,8 +18,12 @@ from portal.sponsorship.changes import deciding
 from portal.sponsorship.changes.bounds import BeyondLimit, NotYours, Oneself
 from portal.sponsorship.queries import get, grants_under
 from portal.sponsorship.rules import overtaken
-from portal.trust.queries import OrganisationRow, organisations_decided_by
-from portal.web.errors import report
+from portal.trust.queries import (
+    OrganisationRow,
+    organisations_decided_by,
+    organisations_of_sponsor,
+)
+from portal.web.errors import DeciderUnconfirmed, report
 from portal.web.guards import me
 
 T = TypeVar("T")
@@ -38,8 +42,22 @@ def theirs(guest_id: UUID) -> tuple[GuestView, OrganisationRow]:
         not_theirs(Oneself.code)
     places = {one.id: one for one in organisations_decided_by(db.session(), me().id)}
     if guest.organisation_id not in places:
+        _require_confirmed(guest)
         not_theirs()
     return guest, places[guest.organisation_id]
+
+
+def _require_confirmed(guest: GuestView) -> None:
+    """Let who is named for a guest's organisation know why they cannot decide: a mail led here.
+
+    Raises:
+        DeciderUnconfirmed: nobody says their role now.
+    """
+    asking = current()
+    if isinstance(asking, StaffViewer) and asking.staff.roles_unknown:
+        named = {one.id for one in organisations_of_sponsor(db.session(), asking.staff.id)}
+        if guest.organisation_id in named:
+            raise DeciderUnconfirmed
 
 
 def their_sponsorship(
