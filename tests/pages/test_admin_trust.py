@@ -157,3 +157,13 @@ def test_nothing_is_offered_that_nobody_chose(stage: Stage):
     assert "Choose what is offered</a>" in answer.text
     assert admin.submit(f"{page}/offers/new", {"entitlement": str(read)}).status_code == 303
     assert "Files: Read is offered to people of Acme" in said(admin, page)
+
+
+def test_who_is_put_in_once_more_is_named_as_they_are(stage: Stage):
+    """Whoever gets a further role keeps their name; what they are now is said."""
+    admin = stage.another(stage.scene.staff("petra", "admin"))
+    given = {"email": "ben@host.example", "name": "Eve", "role": "admin"}
+    assert admin.submit("/admin/staff", given).status_code == 303
+    text = said(admin, "/admin/staff")
+    assert "Ben is a sponsor and an admin here" in text
+    assert "Eve" not in text

@@ -18,6 +18,7 @@ from portal.sponsorship.queries import open_by_sponsor
 from portal.staff import changes
 from portal.staff.queries import listed as all_staff
 from portal.staff.queries import staff_by_id
+from portal.staff.rules import role_words
 from portal.web.display import naming
 from portal.web.forms import PortalForm
 from portal.web.guards import for_admin
@@ -61,12 +62,18 @@ def add() -> ResponseReturnValue:
             at=clock.protocol_now(),
             subject=form.subject.data or None,
         ),
-        lambda added: naming(
-            f"{{}} is added{_LINK_MAILED if added.link_mailed else ''}", form.name.data
-        ),
+        _added,
     ):
         return redirect(url_for("admin_staff.listed"), 303)
     return _page(form, 422)
+
+
+def _added(added: changes.Added) -> str:
+    """Say who that is by now: who was here already keeps their name, whatever was typed."""
+    row = staff_by_id(db.session(), added.staff_id)
+    assert row is not None
+    here = f"{{}} is {role_words(row.is_sponsor, row.is_admin)} here"
+    return naming(f"{here}{_LINK_MAILED if added.link_mailed else ''}", row.name)
 
 
 _LINK_MAILED = ". A link that binds them is mailed; if it gets lost, put them in once more"
