@@ -167,3 +167,12 @@ def test_who_is_put_in_once_more_is_named_as_they_are(stage: Stage):
     text = said(admin, "/admin/staff")
     assert "Ben is a sponsor and an admin here" in text
     assert "Eve" not in text
+
+
+def test_an_admin_who_lets_themselves_go_is_warned(stage: Stage):
+    """They would be out with the click, and only another admin lets them in."""
+    petra, warned = stage.scene.staff("petra", "admin"), "This is you: you are signed out at once"
+    stage.scene.staff("ada", "admin")
+    admin = stage.another(petra)
+    assert warned in said(admin, f"/admin/staff/{petra}")
+    assert warned not in said(admin, f"/admin/staff/{stage.ben}")

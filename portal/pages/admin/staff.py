@@ -21,7 +21,7 @@ from portal.staff.queries import staff_by_id
 from portal.staff.rules import role_words
 from portal.web.display import naming
 from portal.web.forms import PortalForm
-from portal.web.guards import for_admin
+from portal.web.guards import for_admin, me
 
 bp = Blueprint("admin_staff", __name__, url_prefix="/admin/staff")
 
@@ -93,6 +93,7 @@ def _one(staff_id: UUID, form: PortalForm, status: int = 200) -> ResponseReturnV
     page = render_template(
         "admin/staff/one.html",
         employee=row,
+        oneself=staff_id == me().id,
         vouched=len({row.guest_id for row in open_by_sponsor(db.session(), staff_id)}),
         form=form,
     )
