@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+import pytest
 from flask import Flask
 
 from portal.applications import changes as applications
@@ -176,3 +177,20 @@ def test_an_admin_who_lets_themselves_go_is_warned(stage: Stage):
     admin = stage.another(petra)
     assert warned in said(admin, f"/admin/staff/{petra}")
     assert warned not in said(admin, f"/admin/staff/{stage.ben}")
+
+
+@pytest.mark.parametrize("how", ["always", "default"])
+def test_a_condition_that_would_not_count_is_refused(stage: Stage, how: str):
+    """Whoever typed it meant it: the page offered to everybody what was for a department."""
+    run, petra = stage.scene.run, stage.scene.staff("petra", "admin")
+    url = "https://files.example/"
+    files = run(applications.add_application, slug="files", name="Files", url=url, by=petra)
+    read = run(applications.add_entitlement, files, slug="read", name="Read", by=petra)
+    admin, page = stage.another(petra), f"{ACME}/offers/new"
+    given = {"entitlement": str(read), "how": how, "when": "department=Finance"}
+    answer = admin.submit(page, given)
+    assert answer.status_code == 422
+    assert "Choose that it is proposed when a claim has a value" in answer.text
+    assert 'value="department=Finance"' in answer.text
+    assert admin.submit(page, given | {"how": "when"}).status_code == 303
+    assert "proposed when department is Finance" in said(admin, ACME)

@@ -71,6 +71,10 @@ def _offer(tx: Tx, organisation_id: UUID, form: OfferForm) -> None:
         if not equals or not claim or not value:
             raise Refused("when", "Enter a claim and its value, like department=Finance")
         when = (claim, value)
+    elif form.when.data:  # whoever typed it meant it, and it would not count
+        raise Refused(
+            "when", "Choose that it is proposed when a claim has a value, or leave this empty"
+        )
     changes.offer(
         tx,
         organisation_id,
