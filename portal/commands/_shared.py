@@ -153,10 +153,7 @@ def in_portal(**options: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                     click.echo(line, err=True)
                 refuse(bad.lines[-1])
             except Refused as refused:
-                *others, last = (_named(one, options) for one in refused.each)
-                for line in others:
-                    click.echo(line, err=True)
-                refuse(last)
+                refuse(_named(refused, options))
             except LookupError as lookup:
                 refuse(_sentence(str(lookup.args[0])))
 

@@ -68,9 +68,9 @@ def require_writes(url: str) -> None:
     Raises:
         sqlalchemy.exc.DatabaseError: it takes none.
     """
-    with _connection(url) as connection, connection.begin() as whole:
+    with _connection(url) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
-        whole.rollback()
+        connection.rollback()
 
 
 def newest_revision() -> str | None:
