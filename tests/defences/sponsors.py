@@ -118,7 +118,7 @@ DEFENCES: Final = (
     Defence(
         case="I10",
         file=RIGHTS,
-        old="    if guest.organisation_id not in places:\n        not_theirs()\n",
+        old="    if guest.organisation_id not in places:\n        _require_confirmed(guest)\n        not_theirs()\n",
         new="    places.setdefault(guest.organisation_id, next(iter(places.values())))\n",
         tests=(f"{CASES}::test_i10_the_link_in_a_mail_decides_nothing[sqlite]",),
     ),

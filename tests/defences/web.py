@@ -238,7 +238,7 @@ DEFENCES: Final = (
     Defence(
         case="W13",
         file="portal/pages/sponsor/rights.py",
-        old="    if guest.organisation_id not in places:\n        not_theirs()\n",
+        old="    if guest.organisation_id not in places:\n        _require_confirmed(guest)\n        not_theirs()\n",
         new="    places = {guest.organisation_id: next(iter(places.values()))}\n",
         tests=(
             "tests/pages/test_sponsor_bounds.py::test_w13_another_organisations_people_are_nowhere[sqlite]",
