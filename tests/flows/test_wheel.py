@@ -1,5 +1,7 @@
 """The wheel carries all it needs: installed elsewhere, it starts, answers and stops."""
 
+import re
+import shutil
 import subprocess
 import sys
 import urllib.error
@@ -61,6 +63,23 @@ def _answer(url: str) -> tuple[int, str]:
         return error.code, error.read().decode()
     except (urllib.error.URLError, OSError):
         return 0, ""
+
+
+def test_an_upgrade_installs_a_build_of_the_same_version(wheel: Path, tmp_path: Path):
+    """With the line that the document has: pip by itself would say that it is there already."""
+    environment, work = tmp_path / "environment", tmp_path / "work"
+    (work / "dist").mkdir(parents=True)
+    shutil.copy(wheel, work / "dist")
+    _done(sys.executable, "-m", "venv", "--without-pip", environment, folder=work)
+    pip = [sys.executable, "-m", "pip", "--python", environment, "--quiet", "--no-input"]
+    _done(*pip, "install", "--no-index", "--no-deps", wheel, folder=work)
+    (old,) = environment.glob("lib/*/site-packages/portal/cli.py")
+    old.write_text("# an older build")
+    text = (ROOT / "docs" / "operations.md").read_text()
+    (line,) = re.findall(r"/pip (install .*portal-\*\.whl)", text)
+    words = line.replace("portal-*.whl", wheel.name).split()
+    _done(*pip, *words, "--no-index", folder=work)
+    assert "older build" not in old.read_text()
 
 
 @pytest.mark.processes
