@@ -132,6 +132,8 @@ def bind_fault(value: str) -> str | None:
     if value.startswith("unix:/"):
         return None
     host, _, port = value.rpartition(":")
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        return "write an IPv6 address in brackets, as in [::1]:8000"
     if host and port.isdigit() and int(port) < 2**16:
         return None
     return "write address and port, as in 127.0.0.1:8000, or unix:/path"
