@@ -30,6 +30,13 @@ def cut() -> None:
         own.invalidate()
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_no_power_cut_takes_a_decision_back(scene: Scene):
+    """Each commit waits for the disk; SQLite would otherwise sync at a checkpoint alone."""
+    with db.engine.connect() as connection:
+        assert connection.scalar(text("PRAGMA synchronous")) == 2  # FULL
+
+
 @POSTGRESQL
 def test_a_connection_that_died_while_it_rested_is_replaced(scene: Scene, monkeypatch):
     """Nobody meets a restart of the database that happened while nobody was there."""
