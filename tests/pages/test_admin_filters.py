@@ -92,3 +92,15 @@ def test_a_reference_is_found_however_it_is_typed(petra: PortalClient):
     reference = petra.get(LOG).text.partition("?reference=")[2].partition('"')[0]
     text = petra.get(f"{LOG}?{urlencode({'reference': f' {reference.lower()} '})}").text
     assert f"<code>{reference}</code>" in text
+
+
+def test_a_further_page_leads_back_and_says_no_untruth(petra: PortalClient, stage: Stage):
+    """Whoever was decided about meanwhile is gone from it: others fit the filters all the same."""
+    for page, bent in ((f"{GUESTS}?state=pending", stage.jane), (f"{LOG}?event=guest.removed", 1)):
+        first = petra.get(page).text
+        assert 'rel="prev"' not in first
+        assert "is left on this page" not in first
+        beyond = petra.get(f"{page}&before={bent}").text
+        assert f'<a href="{page}" rel="prev">Newest</a>' in beyond
+        assert "is left on this page" in beyond
+        assert "fits these filters" not in beyond

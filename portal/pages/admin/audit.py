@@ -63,7 +63,8 @@ def log() -> ResponseReturnValue:
     """Show events, newest first; the filters stand in the address."""
     form = AuditForm(request.args)
     rows = organisations(db.session())
-    entries = search(db.session(), _filter(form, rows), beyond=_before(), limit=PAGE + 1)
+    before = _before()
+    entries = search(db.session(), _filter(form, rows), beyond=before, limit=PAGE + 1)
     more, entries = len(entries) > PAGE, entries[:PAGE]
     kept = form.asked
     older = url_for("audit.log", before=entries[-1].seq, **kept) if more else ""
@@ -74,6 +75,7 @@ def log() -> ResponseReturnValue:
         names=_names(rows),
         organisations=organisations_to_choose(rows),
         who=names_in(db.session(), entries),
+        newest=url_for("audit.log", **kept) if before else "",
         older=older,
         kept=kept,
     )

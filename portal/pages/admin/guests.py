@@ -46,6 +46,7 @@ def listed() -> ResponseReturnValue:
         organisations=organisations_to_choose(rows),
         guests=found.guests,
         counts=counts(session, wanted),
+        newest=url_for("admin_guests.listed", **form.asked) if before else "",
         older=older,
         now=now,
     )
