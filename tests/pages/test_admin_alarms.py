@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from flask import Flask
@@ -180,3 +181,17 @@ def test_a_mail_that_reaches_nobody_is_given_up(stage: Stage):
     assert (event.reason, event.data) == ("human.withdrawn", {"kind": letter.kind})
     assert event.actor.startswith("staff:")
     assert letter.id not in {mail.id for mail in stage.scene.mails()}
+
+
+def test_what_was_refused_since_yesterday_is_what_is_shown(stage: Stage, policy_clock):
+    """Behind both links stands what was counted, and not all that was ever refused."""
+    elsewhere = stage.scene.identity(stage.acme, "eve", email="eve@elsewhere.example")
+    admin = stage.another(stage.scene.staff("petra", "admin"))
+    stage.scene.run(people.remove, stage.jane, "Left the company", by=stage.ben)
+    for _ in range(3):
+        stage.scene.at(policy_clock.forward(days=5))
+        stage.scene.knock(stage.acme, elsewhere)
+        stage.scene.knock(stage.acme, stage.scene.identity(stage.acme))
+    text = unescape(admin.get("/admin").text)
+    links = re.findall(r'<a href="(/admin/audit[^"]*sign_in.refused[^"]*)"', text)
+    assert [admin.get(one).text.count('note">sign_in.refused') for one in links] == [2, 2]

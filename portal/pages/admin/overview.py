@@ -48,13 +48,15 @@ def overview() -> ResponseReturnValue:
     soon = contracts_ending(session, now, now + SOON)
     ending = [one for one in soon if one.organisation_id in names]
     without = without_sponsor(session, now)
-    alarms, as_meant = _refused(session, now - timedelta(days=1), names)
+    yesterday = now - timedelta(days=1)
+    alarms, as_meant = _refused(session, yesterday, names)
     return render_template(
         "admin/overview.html",
         organisations=rows,
         counts=guest_counts(session, GuestFilter()),
         refused=alarms,
         refused_as_meant=as_meant,
+        yesterday=yesterday.date(),
         names=names,
         ending=ending,
         touched=guests_by_contract(session, [one.id for one in ending]),
