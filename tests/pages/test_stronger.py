@@ -106,6 +106,14 @@ def test_the_shell_demands_more(acme: Partner, app: Flask, guest):
     assert said(weak, strong) == [303, 200]
 
 
+@pytest.mark.parametrize("page", [f"{ACME}/policy", "/admin/policy"])
+def test_who_demands_more_is_told_before_that_it_ends_sessions(
+    admin: PortalClient, acme: Partner, page: str
+):
+    """Everything else of a policy waits for the next period."""
+    assert "counts at once: sessions that began with less end" in admin.get(page).text
+
+
 def test_the_same_demand_again_sends_nobody_back(app: Flask, admin: PortalClient, acme: Partner):
     """A demand that stands already was known when they left."""
     admin.submit(f"{ACME}/policy", DEMAND)
