@@ -94,6 +94,19 @@ def test_an_admin_who_vouches_is_led_to_where_they_lift_their_own_hold(stage: St
     assert f'<a href="/admin/guests/{stage.jane}">do it as one</a>' in text
 
 
+def test_who_removed_somebody_is_no_colleague_of_themselves(stage: Stage, jane: str):
+    """On the admin's page and on the sponsor's."""
+    petra = stage.scene.staff("petra", "admin")
+    stage.scene.run(people.remove, stage.jane, "Left the company", by=petra)
+    for client, page in (
+        (stage.another(petra), f"/admin/guests/{stage.jane}"),
+        (stage.client, jane),
+    ):
+        text = said(client, page)
+        assert "somebody here ended it" in text
+        assert "a colleague" not in text
+
+
 def test_who_is_told_is_said_to_who_reads(stage: Stage):
     """A sponsor who is not the one asked gets no mail, and reads of none."""
     mine, theirs = said(stage.client, stage.page), said(stage.another(stage.ben), stage.page)
