@@ -94,8 +94,10 @@ def test_the_portal_demands_more(admin: PortalClient, acme: Partner, scene: Insi
     assert admin.submit("/admin/policy", DEMAND).status_code == 303
     assert said(weak, own, attested) == [303, 200, 200]
     page = "/admin/organisations/words/providers/id"
+    assert "sessions that began with less end at once" in admin.get(page).text
     admin.submit(page, to="/strength", button="Check it again")
     assert said(attested) == [303]
+    assert "It is checked again, and 1 session ended" in admin.get(page).text
 
 
 def test_the_shell_demands_more(acme: Partner, app: Flask, guest):

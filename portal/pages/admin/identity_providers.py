@@ -288,13 +288,13 @@ def attest(slug: str, idp: str) -> ResponseReturnValue:
     if attested is None:
         return _page(row, provider, "Choose one of those offered", 422)
 
-    def change(tx: Tx) -> None:
+    def change(tx: Tx) -> int:
         changes.attest_strength(tx, provider.id, attested=attested)
-        if not attested:
-            end_weak_sessions(tx, row.id, clock.protocol_now())
+        return 0 if attested else end_weak_sessions(tx, row.id, clock.protocol_now())
 
-    act(change)
-    flash("Your word stands in for what it does not say" if attested else "It is checked again")
+    ended = act(change)
+    again = f"It is checked again, and {plural(ended, 'session')} ended"
+    flash("Your word stands in for what it does not say" if attested else again)
     return _back(row, provider)
 
 
