@@ -56,6 +56,15 @@ def test_all_that_the_rules_know_of_a_new_organisation_is_in_the_first_list(admi
     assert "Did you mean Europe/Berlin?" in found["time_zone"]
 
 
+def test_every_entry_of_a_list_that_is_wrong_is_named(admin: PortalClient):
+    """Of very many the first, and how many more."""
+    given = {"domain": "a..b\nglobex.example\nco.uk\nc..d", "sponsor": "\n".join("abcdefg")}
+    found = dict(problems(admin, NEW_PAGE, NEW | given))
+    assert all(one in found["domain"] for one in ("'a..b'", "co.uk", "'c..d'"))
+    assert "globex" not in found["domain"]
+    assert "(not e). And 2 more" in found["sponsor"]
+
+
 def test_a_day_that_is_wrong_by_itself_is_not_said_twice(admin: PortalClient):
     """What cannot be read is no missing end, and a first day of the wrong century no later one."""
     for given, says in (

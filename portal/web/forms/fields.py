@@ -31,6 +31,7 @@ from portal.foundation.text import (
 
 NAME_LIMIT: Final = 120
 NOTE_LIMIT: Final = 1000
+_NAMED: Final = 5  # of the entries of a list that are wrong
 _RAW_LIMIT: Final = 200_000  # characters of any one value, before a field looks at it
 
 
@@ -177,17 +178,21 @@ class LinesField(_Cleaned, TextAreaField):
         self.data = self.data or ()
 
     def clean(self, text: str) -> tuple[str, ...]:
-        """Return the entries; the first that is wrong is named."""
+        """Return the entries; those that are wrong are named, as far as one can take them in."""
         lines = text.replace(",", "\n") if self.commas else text
         entries = [entry.strip() for entry in lines.splitlines()]
         kept: dict[str, None] = {}
+        faults: list[str] = []
         for entry in filter(None, entries):
             try:
                 kept[self.each(entry)] = None
             except BadText as bad:
-                raise BadText(
-                    bad.code, f"{bad.message} (not {clean_name(entry, 2**20)[:60]})"
-                ) from bad
+                faults.append(f"{bad.message} (not {clean_name(entry, 2**20)[:60]})")
+            except Refused as refused:
+                faults.append(refused.message)
+        if faults:
+            more = [f"And {len(faults) - _NAMED} more"] if len(faults) > _NAMED else []
+            raise BadText("input.field", ". ".join(faults[:_NAMED] + more))
         if len(kept) > self.most:
             raise BadText("input.length", f"Enter {self.most} at most")
         return tuple(kept)
