@@ -5,6 +5,7 @@ from html import unescape
 
 import pytest
 
+from portal.lifecycle.changes import name_sponsors
 from portal.sponsorship.changes import deciding
 from tests.infra.client import PortalClient
 from tests.pages.stage import Stage, said
@@ -168,3 +169,15 @@ def test_a_page_sends_as_many_statements_whatever_waits(stage: Stage, page: str,
     with stage.app.app_context(), statements() as sent:
         stage.client.get(page)
     assert len(sent) == number, sent
+
+
+def test_a_past_decision_leads_only_where_one_may_decide_still(stage: Stage):
+    """The portal's own link is no page that is not there, and no refusal in the log."""
+    stage.approve(stage.jane, stage.acme.sponsor)
+    link = f'href="/sponsor/guests/{stage.jane}"'
+    assert link in stage.client.get("/sponsor/past").text
+    named = {"sponsors": [stage.ben], "by": stage.scene.staff("petra", "admin")}
+    stage.scene.run(name_sponsors, stage.acme.id, **named)
+    text = stage.client.get("/sponsor/past").text
+    assert "Jane Roe" in text
+    assert link not in text

@@ -308,6 +308,7 @@ class PastDecision:
     guest_name: str | None
     guest_email: str | None
     organisation: str
+    organisation_id: UUID
 
     @property
     def display_name(self) -> str:
@@ -323,8 +324,10 @@ def past_decisions(
     limit: int = PAGE,
 ) -> list[PastDecision]:
     """Return what an employee decided, latest first, before (instant, sponsorship id)."""
-    query = _with_guest().where(
-        Sponsorship.decided_at.is_not(None), Sponsorship.decided_by == staff_id
+    query = (
+        _with_guest()
+        .add_columns(Organisation.id)
+        .where(Sponsorship.decided_at.is_not(None), Sponsorship.decided_by == staff_id)
     )
     if before is not None:
         at, key = before
@@ -332,6 +335,5 @@ def past_decisions(
         query = query.where(or_(Sponsorship.decided_at < at, earlier))
     query = query.order_by(Sponsorship.decided_at.desc(), Sponsorship.id.desc()).limit(limit)
     return [
-        PastDecision(sponsorship_view(values), name, email, organisation)
-        for values, name, email, organisation in session.execute(query)
+        PastDecision(sponsorship_view(values), *about) for values, *about in session.execute(query)
     ]

@@ -39,7 +39,7 @@ from portal.pages.sponsor.running import as_it_stands, decided
 from portal.pages.viewer import StaffViewer, current
 from portal.sponsorship.changes import deciding
 from portal.sponsorship.changes.deciding import Lost
-from portal.trust.queries import OrganisationRow, contract_facts
+from portal.trust.queries import OrganisationRow, contract_facts, organisations_decided_by
 from portal.web.display import last_day as last_day_words
 from portal.web.display import naming
 from portal.web.guards import Viewer, for_sponsor, me
@@ -275,4 +275,7 @@ def past() -> ResponseReturnValue:
         last = shown[-1].sponsorship
         assert last.decided_at is not None
         older = url_for("decisions.past", at=last.decided_at.isoformat(), before=last.id)
-    return render_template("sponsor/past.html", found=shown, older=older, begins=start is None)
+    places = {one.id for one in organisations_decided_by(db.session(), me().id)}
+    return render_template(
+        "sponsor/past.html", found=shown, places=places, older=older, begins=start is None
+    )
