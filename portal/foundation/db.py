@@ -31,7 +31,7 @@ from sqlalchemy import (
     event,
     insert,
 )
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -198,6 +198,7 @@ def listen(engine: Engine) -> None:
     """Attach what an engine of ours needs: pragmas and ``BEGIN IMMEDIATE`` on SQLite."""
     if engine.dialect.name != "sqlite":
         _ask_the_rested(engine)
+        _say_no_row(engine)
         return
 
     @event.listens_for(engine, "connect")
@@ -235,3 +236,19 @@ def _ask_the_rested(engine: Engine) -> None:
             engine.dialect.do_ping(connection)
         except engine.dialect.loaded_dbapi.Error as fault:
             raise DisconnectionError from fault  # the pool takes another
+
+
+def _say_no_row(engine: Engine) -> None:
+    """Keep what a fault says of a row out of its words, which are logged, and kept by the queue.
+
+    PostgreSQL's DETAIL shows the key that is there already, or the whole row that was refused.
+    """
+
+    @event.listens_for(engine, "handle_error")
+    def _failed(context: ExceptionContext) -> None:
+        original, wrapped = context.original_exception, context.sqlalchemy_exception
+        primary = getattr(getattr(original, "diag", None), "message_primary", None)
+        if primary is None or wrapped is None:
+            return
+        wrapped.args = (str(wrapped.args[0]).replace(str(original), primary),)
+        original.args = (primary,)

@@ -1,10 +1,12 @@
 """The database's connections: one that died while it rested is replaced, and nothing is told."""
 
 import logging
+import traceback
+from secrets import token_hex
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from portal.foundation import db as foundation
 from portal.foundation.db import db
@@ -75,3 +77,24 @@ def test_a_failed_statement_does_not_tell_its_parameters(scene: Scene, caplog):
     db.session.rollback()
     assert "no_such_table" in str(refused.value)
     assert "jane@acme.example" not in f"{refused.value}{caplog.text}"
+
+
+WRONG = {
+    "a key that is there": "INSERT INTO staff_name VALUES (:name)",
+    "a row that is refused": "INSERT INTO staff_name VALUES (:name || '!')",
+}
+
+
+@pytest.mark.parametrize("statement", WRONG.values(), ids=WRONG)
+def test_a_fault_says_nothing_of_a_row(scene: Scene, statement: str):
+    """Its words stand in logs, and what a worker met in the queue: a row is of persons."""
+    hush = token_hex(8)  # which the lines of this test, in the trace, do not show
+    with db.engine.connect() as connection:
+        make = "CREATE TABLE staff_name (name text PRIMARY KEY CHECK (name NOT LIKE '%!'))"
+        connection.execute(text(make))
+        connection.execute(text(WRONG["a key that is there"]), {"name": hush})
+        with pytest.raises(IntegrityError) as caught:
+            connection.execute(text(statement), {"name": hush})
+    said = "".join(traceback.format_exception(caught.value))
+    assert "staff_name" in said  # which rule was broken
+    assert hush not in said
