@@ -9,6 +9,7 @@ import click
 import pytest
 
 from portal.cli import main
+from portal.commands.run import WEB_PROCESSES, WEB_THREADS
 from portal.foundation.settings import FILE_VARIABLE, PREFIX, Settings
 from tests.infra.command_lines import command_lines, fault_of
 
@@ -91,6 +92,12 @@ def test_every_file_exists(document: Path):
         assert any(list(ROOT.glob(pattern)) for pattern in (name, f"{stem}.py", stem) if pattern), (
             path
         )
+
+
+def test_the_connections_of_a_web_server_are_as_many_as_it_says():
+    """One for each of its threads: the server must have room for all machines."""
+    text = (ROOT / "docs" / "operations.md").read_text()
+    assert f"web server holds up to {WEB_PROCESSES * WEB_THREADS} connections" in text
 
 
 def test_every_top_command_is_somewhere_in_the_documents():
