@@ -126,6 +126,11 @@ class Tx(Writer):
         """Keep rows for one INSERT a table just before the commit; they fail or stand with it."""
         self._at_end.setdefault(table, []).extend(rows)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing has changed so far: whatever does keeps its event for the end."""
+        return not self._at_end
+
     def write_kept(self) -> None:
         """Insert what was kept, the tables in the order in which they were first named."""
         for table, rows in self._at_end.items():

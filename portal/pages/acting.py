@@ -36,23 +36,44 @@ def act(change: Callable[[Tx], T]) -> T:
     return again_after_deadlock(carry_out)
 
 
-def try_act(form: PortalForm, change: Callable[[Tx], T], done: str | Callable[[T], str]) -> bool:
+UNCHANGED = "Nothing was changed: it stands like this already"
+
+
+def try_act(
+    form: PortalForm,
+    change: Callable[[Tx], T],
+    done: str | Callable[[T], str],
+    *,
+    unchanged: str = "",
+) -> bool:
     """Run a change; a refusal is shown in the form, success is said on the next page.
 
     Args:
         form: where a refusal is said.
         change: what to carry out.
         done: what to say then, or what says it of the change's result.
+        unchanged: what to say where nothing was, if that is another thing.
 
     Returns:
         Whether it was done.
     """
+    idle = False
+
+    def watched(tx: Tx) -> T:
+        nonlocal idle
+        result = change(tx)
+        idle = tx.idle
+        return result
+
     try:
-        result = act(change)
+        result = act(watched)
     except Refused as refused:
         form.refuse(refused)
         return False
-    flash(done if isinstance(done, str) else done(result))
+    if idle and unchanged:
+        flash(unchanged)
+    else:
+        flash(done if isinstance(done, str) else done(result))
     return True
 
 

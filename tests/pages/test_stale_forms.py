@@ -75,6 +75,17 @@ def test_a_stale_form_does_not_undo_what_a_colleague_did(admin, page: str, where
     assert admin.submit(page, mine).status_code == 303
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("where", [one for one in REPLACED if one != "/admin/terms"])
+def test_a_form_sent_as_it_came_says_that_nothing_was_changed(admin, page: str):
+    """And nothing is in the log: nobody looks for what became of it."""
+    before = admin.get("/admin/audit/export.jsonl").text
+    answer = admin.submit(page)
+    assert answer.status_code == 303
+    assert "Nothing was changed" in admin.get(answer.location).text
+    assert admin.get("/admin/audit/export.jsonl").text == before
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("where", REPLACED)
 def test_of_two_forms_at_the_same_moment_one_is_stale(

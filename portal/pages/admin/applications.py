@@ -15,7 +15,7 @@ from portal.applications.queries import (
 )
 from portal.foundation.db import db
 from portal.foundation.transaction import Tx
-from portal.pages.acting import try_act
+from portal.pages.acting import UNCHANGED, try_act
 from portal.pages.admin.forms import ApplicationEditForm, ApplicationForm, EntitlementForm
 from portal.pages.admin.seen import require_seen, seen_of
 from portal.web.display import naming
@@ -106,7 +106,9 @@ def save(slug: str) -> ResponseReturnValue:
         require_seen(form, _seen(changes.lock_application(tx, row.id)))
         changes.change_application(tx, row.id, name=form.name.data, url=form.url.data)
 
-    if form.validate_on_submit() and try_act(form, change, "The application is changed"):
+    if form.validate_on_submit() and try_act(
+        form, change, "The application is changed", unchanged=UNCHANGED
+    ):
         return redirect(url_for("applications.one", slug=row.slug), 303)
     return _edit(row, form, 422)
 

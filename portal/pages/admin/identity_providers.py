@@ -22,7 +22,7 @@ from portal.foundation.refused import Refused
 from portal.foundation.transaction import Tx
 from portal.guests.queries import known_people
 from portal.pages import refusals
-from portal.pages.acting import act, try_act
+from portal.pages.acting import UNCHANGED, act, try_act
 from portal.pages.admin.forms import NewProviderForm, ProviderFields, ProviderForm, SecretForm
 from portal.pages.admin.organisations import wanted
 from portal.pages.admin.seen import require_seen, seen_of
@@ -208,7 +208,9 @@ def save(slug: str, idp: str) -> ResponseReturnValue:
         if anew:
             end(tx)
 
-    if form.validate_on_submit() and try_act(form, change, lambda _: _CHANGED[anew]):
+    if form.validate_on_submit() and try_act(
+        form, change, lambda _: _CHANGED[anew], unchanged=UNCHANGED
+    ):
         if anew:
             act(end)  # once more, as when it is disabled
         return _back(row, provider)

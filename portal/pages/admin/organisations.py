@@ -16,7 +16,7 @@ from portal.foundation.refused import Refusals
 from portal.foundation.transaction import Tx
 from portal.lifecycle import changes as lifecycle
 from portal.lifecycle.queries import guests_by_contract, guests_under_contract
-from portal.pages.acting import need, try_act
+from portal.pages.acting import UNCHANGED, need, try_act
 from portal.pages.admin.forms import DetailsForm, EndForm, OrganisationForm, ReasonForm
 from portal.pages.admin.named import sponsors_to_choose
 from portal.pages.admin.seen import require_seen, seen_of
@@ -214,7 +214,7 @@ def save(slug: str) -> ResponseReturnValue:
         changes.change_organisation(tx, row.id, name=form.name.data, unlisted=form.unlisted.data)
         return moved
 
-    if form.validate_on_submit() and try_act(form, change, _changed):
+    if form.validate_on_submit() and try_act(form, change, _changed, unchanged=UNCHANGED):
         return _back(row)
     page = render_template("admin/organisations/edit.html", organisation=row, form=form)
     return page, 422

@@ -12,7 +12,7 @@ from portal.foundation.db import db
 from portal.foundation.transaction import Tx
 from portal.lifecycle import changes as lifecycle
 from portal.lifecycle.queries import guests_under_contract
-from portal.pages.acting import need, try_act
+from portal.pages.acting import UNCHANGED, need, try_act
 from portal.pages.admin.forms import (
     ContractEndForm,
     ContractForm,
@@ -260,7 +260,7 @@ def name_sponsors(slug: str) -> ResponseReturnValue:
         )
         return lifecycle.name_sponsors(tx, row.id, **named)
 
-    if form.validate_on_submit() and try_act(form, change, _newly_named):
+    if form.validate_on_submit() and try_act(form, change, _newly_named, unchanged=UNCHANGED):
         return back(row)
     return _sponsors_page(row, form, 422)
 
@@ -332,7 +332,8 @@ def set_policy(slug: str) -> ResponseReturnValue:
         require_seen(form, _version(policy_row(tx.session, row.id)))
         return _with_strength(tx, row.id, changes.set_policy(tx, row.id, _values(form)))
 
-    if form.validate_on_submit() and try_act(form, change, _with_ended("The policy is changed")):
+    done = _with_ended("The policy is changed")
+    if form.validate_on_submit() and try_act(form, change, done, unchanged=UNCHANGED):
         return back(row)
     return _policy_page(row, form, 422)
 
@@ -359,7 +360,7 @@ def set_defaults() -> ResponseReturnValue:
         return _with_strength(tx, None, changes.set_policy(tx, None, values))
 
     done = _with_ended("The portal-wide defaults are changed")
-    if form.validate_on_submit() and try_act(form, change, done):
+    if form.validate_on_submit() and try_act(form, change, done, unchanged=UNCHANGED):
         return redirect(url_for("trust.defaults"), 303)
     return _policy_page(None, form, 422)
 
