@@ -194,3 +194,11 @@ def test_a_condition_that_would_not_count_is_refused(stage: Stage, how: str):
     assert 'value="department=Finance"' in answer.text
     assert admin.submit(page, given | {"how": "when"}).status_code == 303
     assert "proposed when department is Finance" in said(admin, ACME)
+
+
+def test_a_contract_that_is_over_when_it_is_added_says_so(admin: PortalClient):
+    """Last year's day is easily typed, and nobody would get in."""
+    given = {"reference": "C-7", "first_day": "2025-01-01", "time_zone": "Europe/Berlin"}
+    days = {"last_day": "2025-12-31"}
+    assert admin.submit(f"{ACME}/contracts/new", given | days).status_code == 303
+    assert "Contract C-7 is added, and has ended already" in said(admin, ACME)

@@ -118,10 +118,15 @@ def add_contract(slug: str) -> ResponseReturnValue:
 
 
 def _added(row: OrganisationRow, contract_id: UUID) -> str:
-    """Say that a contract is added, and to whom it comes too late."""
+    """Say that a contract is added; that it is over, or to whom it comes too late."""
     known = contracts(db.session(), row.id)
     new = next(one for one in known if one.id == contract_id)
     said = "Contract {} is added"
+    if new.ends_at is not None and new.ends_at <= clock.policy_now():
+        over = (
+            f"{said}, and has ended already: nobody can come in under it. Was another year meant?"
+        )
+        return naming(f"{over} Then move its end", new.reference)
     end = gap_before(new.facts, [one.facts for one in known], clock.policy_now())
     if end is None:
         return naming(said, new.reference)
