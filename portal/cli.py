@@ -38,7 +38,9 @@ def main() -> None:
 @main.command()
 def worker() -> None:
     """Start a worker alone."""
-    workers.work(run.settings_or_refuse())
+    settings = run.settings_or_refuse()
+    run.require_upgraded(settings)
+    workers.work(settings)
 
 
 @main.command()

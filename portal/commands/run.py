@@ -134,7 +134,7 @@ def _say(line: str) -> None:
 def web() -> None:
     """Start the web server alone (gunicorn)."""
     settings = settings_or_refuse()
-    _require_upgraded(settings)
+    require_upgraded(settings)
     command = gunicorn(settings)
     # It becomes gunicorn: whoever started us watches the web server itself.
     os.execv(command[0], command)  # noqa: S606 - no shell
@@ -202,7 +202,7 @@ def _lay() -> None:
         ensure_defaults(tx)
 
 
-def _require_upgraded(settings: Settings) -> None:
+def require_upgraded(settings: Settings) -> None:
     """Refuse to start on a database that is away, or not what this version needs."""
     try:
         found = database_revision(settings.database)

@@ -64,7 +64,7 @@ def test_a_database_that_a_newer_version_has_upgraded(url: str):
     upgrade_database(url)
     execute(url, "UPDATE alembic_version SET version_num = '9999'")
     shell = Shell()
-    for command in (["db", "upgrade"], ["web"], ["up"]):
+    for command in (["db", "upgrade"], ["web"], ["worker"], ["up"]):
         said = shell.refused(*command)
         assert "at 9999, which this version does not know: install the one that" in said
         assert "portal db upgrade" not in said

@@ -242,9 +242,10 @@ def test_a_data_folder_of_somebody_else(ready: Path, monkeypatch, command: list[
     assert "PORTAL_DATA_DIR" in err or "PORTAL_DATABASE_URL" in err
 
 
-def test_the_web_server_wants_an_upgraded_database(ready: Path):
+@pytest.mark.parametrize("command", ["web", "worker"])
+def test_what_works_on_a_database_wants_it_upgraded(ready: Path, command: str):
     """An old schema is no schema."""
-    code, _, err = portal("web")
+    code, _, err = portal(command)
     assert (code, err) == (1, "The database is not up to date: portal db upgrade\n")
 
 
