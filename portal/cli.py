@@ -39,7 +39,7 @@ def main() -> None:
 def worker() -> None:
     """Start a worker alone."""
     settings = run.settings_or_refuse()
-    run.require_upgraded(settings)
+    run.require_upgraded(settings, awaited=True)  # jobs that fail meanwhile are found again
     workers.work(settings)
 
 

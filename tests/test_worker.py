@@ -278,6 +278,18 @@ def test_a_worker_and_a_scheduler_as_processes(settings: Settings, tmp_path: Pat
 
 @SQLITE
 @pytest.mark.processes
+def test_a_worker_awaits_a_database_that_is_away(settings: Settings, tmp_path: Path):
+    """Another version's it refuses; one that is away comes back, and no restart should be due."""
+    away = settings.model_copy(update={"database_url": "postgresql://portal@127.0.0.1:1/portal"})
+    redis = connect(away)
+    with started("worker", variables=environment(away), folder=tmp_path) as worker:
+        wait_until(lambda: redis.smembers("rq:workers"), "the worker to be there", seconds=40)
+        worker.process.send_signal(signal.SIGTERM)
+        assert worker.wait() == 0
+
+
+@SQLITE
+@pytest.mark.processes
 def test_j02_a_worker_takes_no_orders_through_the_queue(settings: Settings, tmp_path: Path):
     """Who can write there can neither end it nor send it to sleep: a unit would let it lie."""
     redis = connect(settings)

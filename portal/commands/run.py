@@ -202,11 +202,18 @@ def _lay() -> None:
         ensure_defaults(tx)
 
 
-def require_upgraded(settings: Settings) -> None:
-    """Refuse to start on a database that is away, or not what this version needs."""
+def require_upgraded(settings: Settings, *, awaited: bool = False) -> None:
+    """Refuse to start on a database that is not what this version needs.
+
+    Args:
+        settings: name the database.
+        awaited: whether one that is away is no reason: who starts works once it is back.
+    """
     try:
         found = database_revision(settings.database)
     except SQLAlchemyError as fault:
+        if awaited:
+            return
         refuse(database_fault(fault, settings))
     _refuse_newer(found)
     if found != newest_revision():
