@@ -28,3 +28,11 @@ def test_every_field_that_is_wrong_is_named():
         refused.value.each[0].field,
         refused.value.each[0].message,
     )
+
+
+@pytest.mark.parametrize("issuer", ["https://accounts.google.com", " https://gitlab.com "])
+def test_claims_are_held_against_the_issuer_that_was_checked(issuer):
+    """A shared one needs a claim that says whose person it is; so does one with blanks around."""
+    with pytest.raises(Refused) as refused:
+        check_provider(replace(SETTINGS, issuer=issuer), House())
+    assert [one.field for one in refused.value.each] == ["required_claims"]
