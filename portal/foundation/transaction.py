@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from portal.foundation.db import WRITES, db, insert_into, let_go
 
 _DEADLOCK = "40P01"  # PostgreSQL: deadlock_detected
+_TRIES = 3  # of a transaction that the database takes back for a deadlock
 # No vowels and no look-alikes: a reference is read aloud on the telephone.
 _ALPHABET = "23456789BCDFGHJKMNPQRSTVWXYZ"
 
@@ -192,13 +193,18 @@ def was_deadlock(fault: BaseException) -> bool:
 
 
 def again_after_deadlock(carry_out: Callable[[], T]) -> T:
-    """Run a whole transaction, and once more after a deadlock: that is nobody's fault."""
-    try:
-        return carry_out()
-    except DBAPIError as fault:
-        if not was_deadlock(fault):
-            raise
-        return carry_out()
+    """Run a whole transaction, and again after a deadlock: that is nobody's fault.
+
+    Twice at most: whoever begins again at once may take the row from under the other one, which
+    has not woken yet, and the two wait for each other once more.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return carry_out()
+        except DBAPIError as fault:
+            if not was_deadlock(fault):
+                raise
+    return carry_out()
 
 
 class SingleTx(Writer):

@@ -193,6 +193,7 @@ def test_a_command_that_met_a_deadlock_is_carried_out_once_more(
 
     def turn_round() -> None:
         with Scene(now=scene.now).tx() as tx:
+            tx.session.execute(text("set local deadlock_timeout = '20s'"))
             lock_places(tx, acme.id)
             lock(tx, [jane])
 
@@ -211,6 +212,6 @@ def test_a_command_that_met_a_deadlock_is_carried_out_once_more(
     result = run("remove", str(jane), "--reason", "Left")
     other.join(20)
     assert (result.exit_code, result.stderr, faults) == (0, "", [])
-    assert len(turns) == 2
+    assert len(turns) >= 2
     assert scene.row(jane).state == State.REMOVED
     assert scene.event_names(jane).count("guest.removed") == 1
