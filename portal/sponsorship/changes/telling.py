@@ -59,15 +59,21 @@ def tell_suspended(
     tx: Tx, guest: GuestRow, reason: Reason, since: datetime, removes_at: datetime
 ) -> None:
     """Tell a guest since when access has stopped, and when that becomes a removal."""
+    about = _suspension(tx, guest, reason, since, removes_at)
+    tell_guest(tx, guest, "guest.suspended", {**about, "lifted": False})
+
+
+def _suspension(
+    tx: Tx, guest: GuestRow, reason: Reason, since: datetime, removes_at: datetime
+) -> dict[str, object]:
+    """Return what guest and sponsor read alike of access that is closed."""
     names = organisation_names(tx.session, [guest.organisation_id])
-    payload = {
+    return {
         "organisation": names[guest.organisation_id],
         "reason": str(reason),
         "since": since.isoformat(),
         "removes_at": removes_at.isoformat(),
-        "lifted": False,
     }
-    tell_guest(tx, guest, "guest.suspended", payload)
 
 
 def tell_lifted(
@@ -83,14 +89,7 @@ def tell_lifted(
         by: who lifts the hold, and reads it on the page; none: somebody at the server.
     """
     assert guest.removes_at is not None
-    names = organisation_names(tx.session, [guest.organisation_id])
-    about = {
-        "organisation": names[guest.organisation_id],
-        "reason": str(reason),
-        "since": since.isoformat(),
-        "removes_at": guest.removes_at.isoformat(),
-        "lifted": True,
-    }
+    about = {**_suspension(tx, guest, reason, since, guest.removes_at), "lifted": True}
     tell_guest(tx, guest, "guest.suspended", about)
     if since <= guest.state_since:
         return
