@@ -16,16 +16,16 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
 from ipaddress import ip_address
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import certifi
-import requests
 from flask import current_app
-from requests.adapters import HTTPAdapter
-from requests.exceptions import RequestException, SSLError
-from urllib3 import PoolManager, ProxyManager
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager, ProxyManager
+from urllib3.exceptions import HTTPError, SSLError
+from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
 from urllib3.util import make_headers, parse_url
 
 from portal.foundation.addresses import Blocked, Owner, Rules, Target
@@ -38,82 +38,63 @@ MOST_SECONDS: Final = 5.0
 MOST_AT_ONCE: Final = 8  # requests to one origin in one process
 MOST_WAIT: Final = 2.0  # seconds for a place among them
 _PIECE: Final = 65_536
+# Read by ourselves, within the limit; nothing compressed is asked for.
+_HEADERS: Final = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": "guest-portal",
+}
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 Resolver = Callable[[str, int], Sequence[str]]
 
 
-class _Adapter(HTTPAdapter):
-    """What a ``requests`` session sends through; its verify, cert and proxies count for nothing."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, whatever its status; never a redirect.
 
-    def __init__(self, egress: "Egress", owner: Owner) -> None:
-        self._egress, self._owner = egress, owner
-        super().__init__(pool_connections=64, pool_maxsize=MOST_AT_ONCE)
+    Attributes:
+        status: of HTTP.
+        body: decoded, at most 1 MB.
+    """
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
+    status: int
+    body: bytes
+
+    def object(self) -> dict[str, Any] | None:
+        """Return the JSON object that it is, or nothing.
+
+        Whatever charset it claims, it is UTF-8, and knows no infinite number (RFC 8259, 8.1 and 6).
+        """
+        try:
+            found = json.loads(self.body, parse_constant=_no_number)
+        except (ValueError, RecursionError):
+            return None
+        return found if isinstance(found, dict) else None
+
+
+class _Pools:
+    """The connections to whom one owner named, direct or through the proxy."""
+
+    def __init__(self, egress: "Egress") -> None:
         sizes: dict[str, Any] = {
             "num_pools": 64,
             "maxsize": MOST_AT_ONCE,
-            "ssl_context": self._egress.context,
+            "ssl_context": egress.context,
         }
-        self.poolmanager = PoolManager(**sizes)
-        self._proxied = None
-        if self._egress.proxy:
-            auth = parse_url(self._egress.proxy).auth
+        self.direct = PoolManager(**sizes)
+        self.proxied: ProxyManager | None = None
+        if egress.proxy:
+            auth = parse_url(egress.proxy).auth
             headers = make_headers(proxy_basic_auth=auth) if auth else None
-            self._proxied = ProxyManager(self._egress.proxy, proxy_headers=headers, **sizes)
-            self.proxy_manager[self._egress.proxy] = self._proxied  # closed with the adapter
-        for manager in filter(None, (self.poolmanager, self._proxied)):
+            self.proxied = ProxyManager(egress.proxy, proxy_headers=headers, **sizes)
+        for manager in self.managers:
             manager.pool_classes_by_scheme = POOLS
 
-    def get_connection_with_tls_context(self, *_: Any, **__: Any) -> Any:
-        target = cast("Target", call.target)
-        through = self.poolmanager if self._egress.goes_direct(target, self._owner) else None
-        manager = through or self._proxied or self.poolmanager
-        return manager.connection_from_host(target.host, target.port, target.scheme)
-
-    def cert_verify(self, *_: Any, **__: Any) -> None:
-        """Nothing to choose: our context verifies, and there is no switch."""
-
-    def close(self) -> None:
-        """Keep the connections: a session that is closed is one of many on this adapter."""
-
-    def let_go(self) -> None:
-        """Close every connection."""
-        super().close()
-
-    def request_url(self, request: requests.PreparedRequest, proxies: object) -> str:  # noqa: ARG002
-        return request.path_url
-
-    def send(
-        self,
-        request: requests.PreparedRequest,
-        *args: Any,  # noqa: ARG002 - stream, timeout, verify, cert and proxies: all ours
-        **kwargs: Any,  # noqa: ARG002
-    ) -> requests.Response:
-        with self._egress.fetching(request.url or "", self._owner) as target:
-            # Read by ourselves, within the limit; nothing compressed is asked for.
-            request.headers["Accept-Encoding"] = "identity"
-            try:
-                response = super().send(request, stream=True, timeout=call.remaining())
-                try:
-                    _finish(response, target)
-                except BaseException:
-                    response.raw.close()  # what is half read is not pooled
-                    raise
-                response.raw.release_conn()
-            except SSLError as fault:
-                raise OutboundError("net.tls", f"{target.host}: {_tls_words(fault)}") from fault
-            except (requests.Timeout, ReadTimeoutError, TimeoutError) as fault:
-                said = f"{target.host} did not answer within {MOST_SECONDS:.0f} seconds"
-                raise OutboundError("net.limit", said) from fault
-            # ValueError: http.client reads a chunk of negative length.
-            except (RequestException, HTTPError, OSError, ValueError) as fault:
-                if isinstance(_cause(fault, TimeoutError), TimeoutError):
-                    said = f"{target.host} did not answer within {MOST_SECONDS:.0f} seconds"
-                    raise OutboundError("net.limit", said) from fault
-                raise OutboundError("net.unreachable", f"{target.host} broke off") from fault
-            return response
+    @property
+    def managers(self) -> list[PoolManager]:
+        """What there is of them."""
+        return [one for one in (self.direct, self.proxied) if one is not None]
 
 
 class Egress:
@@ -126,24 +107,29 @@ class Egress:
         self._resolver = resolver or _system_resolver
         self._places: dict[str, threading.BoundedSemaphore] = {}
         self._lock = threading.Lock()
-        self._adapters = {owner: _Adapter(self, owner) for owner in Owner}
+        self._pools = {owner: _Pools(self) for owner in Owner}
 
-    def session(self, owner: Owner = Owner.PARTNER) -> requests.Session:
-        """Return a new ``requests`` session through this client."""
-        session = requests.Session()
-        self.guard(session, owner)
-        return session
+    def get(self, url: str, owner: Owner, headers: Mapping[str, str] | None = None) -> Answer:
+        """GET something.
 
-    def guard(self, session: requests.Session, owner: Owner = Owner.PARTNER) -> None:
-        """Make any ``requests`` session, such as Authlib's, go through this client alone."""
-        session.trust_env = False
-        session.adapters.clear()
-        session.mount("", self._adapters[owner])  # whatever the scheme: the adapter refuses
+        Raises:
+            OutboundError: with its code.
+        """
+        return self._send("GET", url, owner, {**_HEADERS, **(headers or {})}, None)
+
+    def post(self, url: str, owner: Owner, headers: Mapping[str, str], body: str) -> Answer:
+        """POST something.
+
+        Raises:
+            OutboundError: with its code.
+        """
+        return self._send("POST", url, owner, {**_HEADERS, **headers}, body.encode())
 
     def close(self) -> None:
         """Close every pooled connection."""
-        for adapter in self._adapters.values():
-            adapter.let_go()
+        for pools in self._pools.values():
+            for manager in pools.managers:
+                manager.clear()
 
     def check_url(self, url: str, owner: Owner = Owner.PARTNER) -> Target:
         """Refuse a URL from which nothing would be fetched, without asking the network.
@@ -227,18 +213,54 @@ class Egress:
         Raises:
             OutboundError: with its code.
         """
+        answer = self.get(url, owner, headers)
         host = self.check_url(url, owner).host
-        with self.session(owner) as session:
-            answer = session.get(url, headers={"Accept": "application/json", **(headers or {})})
-        if answer.status_code != requests.codes.ok:
-            raise OutboundError("net.limit", f"{host} answered with status {answer.status_code}")
-        try:
-            found = json.loads(answer.content)
-        except (ValueError, RecursionError) as fault:
-            raise OutboundError("net.limit", f"{host} answered with no JSON") from fault
-        if not isinstance(found, dict):
-            raise OutboundError("net.limit", f"{host} answered with JSON that is no object")
+        if answer.status != HTTPStatus.OK:
+            raise OutboundError("net.limit", f"{host} answered with status {answer.status}")
+        found = answer.object()
+        if found is None:
+            raise OutboundError("net.limit", f"{host} answered with no JSON object")
         return found
+
+    def _send(
+        self, method: str, url: str, owner: Owner, headers: Mapping[str, str], body: bytes | None
+    ) -> Answer:
+        with self.fetching(url, owner) as target:
+            try:
+                response = self._pool(target, owner).urlopen(
+                    method,
+                    parse_url(url).request_uri,
+                    body=body,
+                    headers=headers,
+                    retries=False,
+                    redirect=False,
+                    assert_same_host=False,
+                    timeout=call.remaining(),
+                    preload_content=False,
+                    decode_content=False,
+                )
+                try:
+                    answer = _read(response, target)
+                except BaseException:
+                    response.close()  # what is half read is not pooled
+                    raise
+                response.release_conn()
+            except SSLError as fault:
+                raise OutboundError("net.tls", f"{target.host}: {_tls_words(fault)}") from fault
+            # ValueError: http.client reads a chunk of negative length.
+            except (HTTPError, OSError, ValueError) as fault:
+                if _cause(fault, TimeoutError, Urllib3TimeoutError):
+                    said = f"{target.host} did not answer within {MOST_SECONDS:.0f} seconds"
+                    raise OutboundError("net.limit", said) from fault
+                raise OutboundError("net.unreachable", f"{target.host} broke off") from fault
+            return answer
+
+    def _pool(self, target: Target, owner: Owner) -> HTTPConnectionPool:
+        pools = self._pools[owner]
+        manager = pools.direct
+        if pools.proxied is not None and not self.goes_direct(target, owner):
+            manager = pools.proxied
+        return manager.connection_from_host(target.host, target.port, target.scheme)
 
 
 def egress() -> Egress:
@@ -248,16 +270,6 @@ def egress() -> Egress:
         drawer["egress"] = Egress(drawer["settings"])
     kept: Egress = drawer["egress"]
     return kept
-
-
-def session(owner: Owner = Owner.PARTNER) -> requests.Session:
-    """Return a ``requests`` session of the running application's egress client."""
-    return egress().session(owner)
-
-
-def guard(any_session: requests.Session, owner: Owner = Owner.PARTNER) -> None:
-    """Make any ``requests`` session, such as Authlib's ``OAuth2Session``, use the egress client."""
-    egress().guard(any_session, owner)
 
 
 def check_url(url: str, owner: Owner = Owner.PARTNER) -> Target:
@@ -278,9 +290,13 @@ def fetch_json(url: str, *, owner: Owner = Owner.PARTNER) -> dict[str, Any]:
     return egress().fetch_json(url, owner=owner)
 
 
-def _finish(response: requests.Response, target: Target) -> None:
-    """Read the body into the response, decoded and within the limit."""
-    if response.status_code in _REDIRECTS:
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _read(response: BaseHTTPResponse, target: Target) -> Answer:
+    """Read the body, decoded and within the limit."""
+    if response.status in _REDIRECTS:
         raise OutboundError("net.redirect", f"{target.host} sent us on, which is not followed")
     encoding = response.headers.get("Content-Encoding", "identity").lower()
     if encoding not in {"identity", "gzip", "x-gzip", "deflate"}:
@@ -288,7 +304,7 @@ def _finish(response: requests.Response, target: Target) -> None:
     decoder = None if encoding == "identity" else zlib.decompressobj(wbits=47)  # finds out which
     raw_size, body = 0, bytearray()
     try:
-        while piece := response.raw.read(_PIECE, decode_content=False):
+        while piece := response.read(_PIECE, decode_content=False):
             raw_size += len(piece)
             room = MOST_BYTES + 1 - len(body)
             body += decoder.decompress(piece, room) if decoder else piece
@@ -296,10 +312,7 @@ def _finish(response: requests.Response, target: Target) -> None:
                 raise OutboundError("net.limit", f"{target.host} answered with more than 1 MB")
     except zlib.error as fault:
         raise OutboundError("net.limit", f"{target.host} answered with broken data") from fault
-    response._content = bytes(body)  # noqa: SLF001 - as Response.content would, had it a limit
-    response._content_consumed = True  # type: ignore[attr-defined] # noqa: SLF001
-    # Whatever it says: JSON is UTF-8 (RFC 8259, 8.1), and Python's punycode takes time as a square.
-    response.encoding = "utf-8-sig"
+    return Answer(response.status, bytes(body))
 
 
 def _context(ca_file: str) -> ssl.SSLContext:
@@ -318,11 +331,11 @@ def _system_resolver(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def _cause(fault: BaseException, kind: type[BaseException]) -> BaseException | None:
-    """Return the first of *kind* among a fault, what it wraps and what it came from."""
+def _cause(fault: BaseException, *kinds: type[BaseException]) -> BaseException | None:
+    """Return the first of *kinds* among a fault, what it wraps and what it came from."""
     seen: list[BaseException] = [fault]
     for one in seen:
-        if isinstance(one, kind):
+        if isinstance(one, kinds):
             return one
         wrapped = [arg for arg in one.args if isinstance(arg, BaseException)]
         reason = getattr(one, "reason", None)

@@ -5,22 +5,20 @@ and gives the verified identity. Neither writes to the database; no secret, toke
 this module in an exception or a log.
 """
 
-import json
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import quote_plus
 
-from authlib.integrations.base_client import OAuthError
-from authlib.integrations.requests_client import OAuth2Session
-from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+from authlib.oauth2 import ClientAuth
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
-from requests import RequestException, Response
-from requests.auth import _basic_auth_str
 
 from portal.admission.identity import VerifiedIdentity
 from portal.foundation import clock
 from portal.foundation.egress_sockets import OutboundError
+from portal.foundation.outbound_http import Answer as Received
 from portal.sign_in.attempt import Errand, NewAttempt, OpenAttempt, Purpose
 from portal.sign_in.connection import Connection
 from portal.sign_in.metadata import Providers, outbound_failure, owner_of
@@ -47,6 +45,7 @@ from portal.sign_in.rules import (
 from portal.trust.rules import strong_enough
 
 T = TypeVar("T")
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _OK: Final = 200
 _SERVER_ERROR: Final = 500
 
@@ -177,43 +176,39 @@ def _redeem(
     public_url: str,
 ) -> Mapping[str, Any]:
     """Exchange the code for tokens; the answer is a JSON object or a failure."""
-    with _session(providers, connection, public_url) as session:
-        session.register_compliance_hook("access_token_response", _readable)
-        try:
-            tokens: Mapping[str, Any] = session.fetch_token(
-                metadata.token_endpoint,
-                grant_type="authorization_code",
-                code=answer.code,
-                code_verifier=attempt.code_verifier,
-            )
-        except OutboundError as fault:
-            raise outbound_failure(fault) from None
-        except OAuthError as fault:
-            raise SignInFailure(token_error(fault.error)) from None
-        # OverflowError: Authlib reckons with expires_in, which may be infinite in Python's JSON.
-        except (RequestException, ValueError, TypeError, OverflowError, RecursionError):
-            raise _no_answer("the token endpoint") from None
-    return tokens
+    body: str = prepare_token_request(
+        "authorization_code",
+        redirect_uri=connection.redirect_uri(public_url),
+        code=answer.code,
+        code_verifier=attempt.code_verifier,
+    )
+    method = _basic if connection.client_auth == "client_secret_basic" else connection.client_auth
+    auth: Any = ClientAuth(connection.client_id, connection.client_secret, method)
+    url, headers, body = auth.prepare("POST", metadata.token_endpoint, dict(_FORM), body)
+    try:
+        tokens = providers.egress.post(url, owner_of(connection), headers, body)
+    except OutboundError as fault:
+        raise outbound_failure(fault) from None
+    return _tokens(tokens)
 
 
-def _readable(response: Response) -> Response:
-    """Refuse a token response that is none before Authlib reads it.
+def _tokens(answer: Received) -> Mapping[str, Any]:
+    """Return what a token endpoint answered with (RFC 6749, 5.1 and 5.2).
 
     Raises:
         SignInFailure: ``net.limit`` for a server error or something that is no JSON object;
-            ``oidc.token_endpoint`` for a plain 401 or 403.
+            ``oidc.token_endpoint`` for a plain 401 or 403, or as the provider says.
     """
-    try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
-        body = None
-    if response.status_code >= _SERVER_ERROR or not isinstance(body, dict):
-        if response.status_code in {401, 403}:
+    found = answer.object()
+    if answer.status >= _SERVER_ERROR or found is None:
+        if answer.status in {401, 403}:
             raise SignInFailure(token_error("invalid_client"))
-        raise _no_answer("the token endpoint", response.status_code)
-    if response.status_code != _OK and "error" not in body:
-        raise _no_answer("the token endpoint", response.status_code)
-    return response
+        raise _no_answer("the token endpoint", answer.status)
+    if "error" in found:
+        raise SignInFailure(token_error(found["error"]))
+    if answer.status != _OK:
+        raise _no_answer("the token endpoint", answer.status)
+    return found
 
 
 def _userinfo(
@@ -245,20 +240,6 @@ def _wishes(connection: Connection, metadata: Metadata, errand: Errand) -> dict[
     return wishes
 
 
-def _session(providers: Providers, connection: Connection, public_url: str) -> OAuth2Session:
-    """Return Authlib's session for one conversation, through the egress client alone."""
-    session = OAuth2Session(
-        client_id=connection.client_id,
-        client_secret=connection.client_secret,
-        token_endpoint_auth_method=connection.client_auth,
-        scope=" ".join(connection.scopes),
-        redirect_uri=connection.redirect_uri(public_url),
-    )
-    session.register_client_auth_method(("client_secret_basic", _basic))
-    providers.egress.guard(session, owner_of(connection))
-    return session
-
-
 def _basic(
     client: Any,
     method: str,  # noqa: ARG001 - Authlib's signature
@@ -267,9 +248,8 @@ def _basic(
     body: Any,
 ) -> tuple[str, Any, Any]:
     """Send id and secret form-encoded, as RFC 6749, 2.3.1 says and Authlib does not."""
-    headers["Authorization"] = _basic_auth_str(
-        quote_plus(client.client_id), quote_plus(client.client_secret)
-    )
+    pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
+    headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
     return uri, headers, body
 
 

@@ -97,7 +97,7 @@ DEFENCES: Final = (
     Defence(
         case="F03",
         file=HTTP,
-        old="    if response.status_code in _REDIRECTS:",
+        old="    if response.status in _REDIRECTS:",
         new="    if False:",
         tests=(f"{FETCHES}::test_f03_redirects_are_not_followed",),
     ),
@@ -117,15 +117,6 @@ DEFENCES: Final = (
         new="if not self._lock.wait(left):\n                    raise _others_wait()",
         tests=(
             "tests/sign_in/test_bulkhead.py::test_f06_who_waits_looks_again_though_nobody_leaves",
-        ),
-    ),
-    Defence(
-        case="F06",
-        file=HTTP,
-        old='    response.encoding = "utf-8-sig"\n',
-        new="",
-        tests=(
-            "tests/sign_in/test_neighbours.py::test_f06_json_is_utf_8_whatever_charset_it_claims[punycode]",
         ),
     ),
     Defence(
