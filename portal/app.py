@@ -52,11 +52,11 @@ def create_app(settings: Settings) -> Flask:
     clock.set_offset(settings.clock_offset)
     init_logs(settings)
     init_database(app, settings.database)
+    init_display(app)
     init_errors(app)
     init_limits(app)  # before the CSRF check, which refuses what counts all the same
     init_security(app)
     init_assets(app)
-    init_display(app)
     init_forms(app)
     init_guards(app, viewer.load)
     on_refusal(app, not_allowed.write_down)

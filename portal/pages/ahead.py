@@ -1,5 +1,6 @@
 """What lies ahead of a guest, in the order of its dates: for the guest and for who vouches."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -68,6 +69,12 @@ def ahead(guest: GuestView, now: datetime) -> list[Ahead]:
         ),
         key=lambda one: one.at,
     )
+
+
+def final_end(dates: Sequence[Ahead]) -> Ahead | None:
+    """Return the day on which access ends whatever anybody does; none where none is set."""
+    ends = [one for one in dates if one.what in (What.ENDS, What.CONTRACT) and one.last]
+    return ends[-1] if ends else None
 
 
 def _carried(guest: GuestView, date: Ahead) -> bool:

@@ -15,7 +15,7 @@ from portal.foundation.transaction import Tx
 from portal.guests.changes import accept_terms as note_acceptance
 from portal.guests.queries import terms_accepted
 from portal.pages.acting import act
-from portal.pages.ahead import What, ahead
+from portal.pages.ahead import What, ahead, final_end
 from portal.pages.viewer import GuestViewer, current
 from portal.sponsorship.changes.settling import settle
 from portal.trust.queries import TermsFacts, current_terms, eligible_sponsors
@@ -45,11 +45,13 @@ def standing() -> ResponseReturnValue:
             key=lambda one: (one.application, one.url),
         )
     ]
+    dates = ahead(guest, now)
     return render_template(
         "guest/standing.html",
         guest=guest,
         tiles=tiles,
-        ahead=ahead(guest, now),
+        ahead=dates,
+        final=final_end(dates),
         now=now,
         What=What,
         Against=Against,

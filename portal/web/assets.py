@@ -8,7 +8,7 @@ import gzip
 import hashlib
 import mimetypes
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from stat import S_ISREG
 from typing import Final
@@ -62,8 +62,9 @@ def _asset(path: Path) -> Asset | None:
         return None
 
 
+@cache
 def asset(name: str) -> str:
-    """Return the address of a static file, with the hash of its content."""
+    """Return the address of a static file, with the hash of its content when this process began."""
     found = _asset(files.folder("static") / name)
     if found is None:
         raise FileNotFoundError(f"there is no static file {name}")

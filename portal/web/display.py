@@ -4,12 +4,13 @@ A last day is a local date in the contract's zone and is shown so; it ends at 24
 instant is shown in UTC, by name, and a small script turns it into the viewer's own zone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from flask import Flask
+from flask.templating import Environment
 from markupsafe import Markup, escape
 
 STATES: Final = {
@@ -70,9 +71,8 @@ def instant(moment: datetime, *, only_day: bool = False) -> Markup:
     utc = moment.astimezone(UTC)
     text = long_date(utc.date()) if only_day else f"{long_date(utc.date())}, {utc:%H:%M} UTC"
     shown = "day" if only_day else "minute"
-    return Markup('<time datetime="{}" data-show="{}">{}</time>').format(
-        f"{utc:%Y-%m-%dT%H:%M:%SZ}", shown, text
-    )
+    # Nothing in it is anybody's text; ``Markup.format`` would take ten times as long.
+    return Markup(f'<time datetime="{utc:%Y-%m-%dT%H:%M:%SZ}" data-show="{shown}">{text}</time>')  # noqa: S704
 
 
 def ago(moment: datetime, now: datetime) -> str:
@@ -108,7 +108,7 @@ def lines(text: str) -> Markup:
 
 def apart(name: str) -> Markup:
     """Return a name that reorders nothing beside it, whatever the direction it is written in."""
-    return Markup("<bdi>{}</bdi>").format(name)
+    return Markup(f"<bdi>{escape(name)}</bdi>")  # noqa: S704 # the name is escaped
 
 
 def apart_list(names: Iterable[str], last: str = "and") -> Markup:
@@ -134,8 +134,21 @@ def contact(text: str) -> Markup:
     return Markup('<a href="{}">{}</a>').format(target, text)
 
 
+class Templates(Environment):
+    """Flask's environment; a template's globals are one plain mapping.
+
+    Jinja's is a ``ChainMap``, which Python walks in Python at every ``{% import %}``. None of ours
+    is set once the first page was asked for, so nothing has to shine through.
+    """
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Return what a template may name without being given it."""
+        return {**self.globals, **(d or {})}
+
+
 def init_display(app: Flask) -> None:
-    """Give the templates these words."""
+    """Give the templates these words; before anybody else gives them any."""
+    app.jinja_environment = Templates
     app.jinja_env.filters.update(
         long_date=long_date,
         city=city,

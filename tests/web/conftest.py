@@ -47,11 +47,11 @@ class Kit:
     def _make(self) -> Flask:
         app = Flask("kit", template_folder=str(files.folder("templates")), static_folder=None)
         house(app)["settings"] = self.settings
+        init_display(app)
         init_errors(app)
         init_limits(app)
         init_security(app)
         init_assets(app)
-        init_display(app)
         init_forms(app)
         init_guards(app, lambda: self.viewer)
         on_refusal(app, self.refusals.append)

@@ -99,7 +99,7 @@ class Seen(PortalForm):
 
 def init_forms(app: Flask) -> None:
     """Let the templates ask how a field looks."""
-    app.jinja_env.tests.update(group=is_group, check=is_check)
+    app.jinja_env.tests.update(group=is_group, check=is_check, hidden=is_hidden)
     app.jinja_env.filters["input_kind"] = input_kind
     app.jinja_env.globals["aria"] = aria
 
@@ -118,6 +118,11 @@ def is_group(field: Field) -> bool:
 def is_check(field: Field) -> bool:
     """Say whether a field is one check box, which stands before its label."""
     return isinstance(field, BooleanField)
+
+
+def is_hidden(field: Field) -> bool:
+    """Say whether a field is carried along, and shown to nobody."""
+    return isinstance(field, HiddenField)
 
 
 def input_kind(field: Field) -> str:
