@@ -11,10 +11,9 @@ from portal.guests.rules import Reason, State
 from portal.sponsorship.rules import (
     GuestDates,
     OpenSponsorship,
+    course,
     end_of,
     is_live,
-    outlook,
-    still_open,
 )
 
 
@@ -69,9 +68,8 @@ def access(facts: AccessFacts, now: datetime) -> AccessDecision:
         facts: read in one query.
         now: the policy clock, aware.
     """
-    standing = outlook(facts.guest, facts.sponsorships, now)
     # Settled or not, the reasons are the same: whom time suspended, nobody vouches for any more.
-    left = still_open(facts.guest, facts.sponsorships, now)
+    _, standing, left = course(facts.guest, facts.sponsorships, now)
     live = [one for one in left if is_live(one, now)]
     checks = {
         Against.PENDING: standing.state != State.PENDING,

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from psycopg import _queries
 from sqlalchemy import (
     DateTime,
     Dialect,
@@ -98,6 +99,10 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
+
+# psycopg takes a longer statement to pieces anew each time. Ours are few, and made once; the
+# longest has 6,800 characters. There is no public name for this.
+_queries.MAX_CACHED_STATEMENT_LENGTH = 8192
 Reader = Session | Connection  # whoever runs a select: the request's session, or a connection
 RESTED = 5.0  # seconds without use after which a connection may have been cut
 

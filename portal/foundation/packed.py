@@ -69,7 +69,7 @@ class _Row(TypeDecorator[tuple[Any, ...]]):
         return None if value is None else self.read(value)
 
     def read(self, value: Any) -> Any:
-        """Read it; one inside another comes as text from PostgreSQL, as a list from SQLite."""
+        """Read it, be it the text of a column or a list inside another one."""
         return self._row(_parsed(value))
 
     def _row(self, values: list[Any]) -> tuple[Any, ...]:
@@ -146,8 +146,9 @@ def _sqlite_row(element: packed, compiler: Any, **more: Any) -> str:
 
 
 @compiles(packed, "postgresql")
-def _postgresql_row(element: packed, compiler: Any, **more: Any) -> str:
-    return f"json_build_array({compiler.process(element.clauses, **more)})::text"
+def _postgresql_row(element: packed, compiler: Any, inside: bool = False, **more: Any) -> str:  # noqa: FBT001, FBT002
+    row = f"json_build_array({compiler.process(element.clauses, inside=True, **more)})"
+    return row if inside else f"{row}::text"
 
 
 @compiles(_packed_rows, "sqlite")
@@ -156,6 +157,12 @@ def _sqlite_rows(element: _packed_rows, compiler: Any, **more: Any) -> str:
 
 
 @compiles(_packed_rows, "postgresql")
-def _postgresql_rows(element: _packed_rows, compiler: Any, **more: Any) -> str:
-    rows = f"json_agg(json_build_array({compiler.process(element.clauses, **more)}))"
-    return f"coalesce({rows}, '[]')::text"
+def _postgresql_rows(
+    element: _packed_rows,
+    compiler: Any,
+    inside: bool = False,  # noqa: FBT001, FBT002
+    **more: Any,
+) -> str:
+    rows = f"json_agg(json_build_array({compiler.process(element.clauses, inside=True, **more)}))"
+    rows = f"coalesce({rows}, '[]')"
+    return rows if inside else f"{rows}::text"

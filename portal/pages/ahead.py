@@ -1,7 +1,7 @@
 """What lies ahead of a guest, in the order of its dates: for the guest and for who vouches."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -63,7 +63,14 @@ def ahead(guest: GuestView, now: datetime) -> list[Ahead]:
     last = max(ends, default=now)
     return sorted(
         (
-            replace(one, last=one.last or one.at == last, carried=_carried(guest, one))
+            Ahead(
+                one.at,
+                one.what,
+                one.zone,
+                one.sponsorship,
+                last=one.last or one.at == last,
+                carried=_carried(guest, one),
+            )
             for one in found
             if now < one.at <= last
         ),

@@ -115,4 +115,4 @@ def _terms_page(found: TermsFacts, form: TermsForm, status: int = 200) -> Respon
 def _myself() -> GuestView:
     asking = current()
     assert isinstance(asking, GuestViewer)
-    return view_of(db.session(), asking.known, clock.policy_now())
+    return view_of(asking.known, asking.session.whole, asking.decision, clock.policy_now())

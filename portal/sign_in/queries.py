@@ -5,9 +5,16 @@ from datetime import datetime, timedelta
 from hmac import compare_digest
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, String, and_, bindparam, func, lambda_stmt, select
 
-from portal.access.queries import FACTS_COLUMNS, Known, known_of, with_facts
+from portal.access.queries import (
+    FACTS_COLUMNS,
+    WHOLE_COLUMNS,
+    Known,
+    Whole,
+    known_of,
+    with_facts,
+)
 from portal.foundation.crypto import Undecryptable, decrypt, hash_token
 from portal.foundation.db import Reader, table_of
 from portal.foundation.packed import packed
@@ -31,6 +38,7 @@ class LiveSession:
 
     Attributes:
         known: the facts of its guest, read with it; nothing for an employee.
+        whole: what else the guest's own pages show.
     """
 
     id: UUID
@@ -45,6 +53,7 @@ class LiveSession:
     seen_at: datetime
     ends_at: datetime
     known: Known | None
+    whole: Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +80,13 @@ _OF_ATTEMPT = packed(*(_ATTEMPT.c[name] for name in KeptAttempt.__dataclass_fiel
 _HAS_STATE = _ATTEMPT.c.state_hash == bindparam("state_hash", type_=String)
 _BY_STATE = select(_OF_ATTEMPT).where(_HAS_STATE)
 # Found by its state alone: that it was begun at another provider must be seen (RFC 9700, 4.4).
-_CALLBACK = (
-    select(PROVIDER_COLUMN, _OF_ATTEMPT)
-    .select_from(PROVIDERS_FROM.outerjoin(_ATTEMPT, _HAS_STATE))
-    .where(*AT_ADDRESS)
+_CALLBACK = lambda_stmt(
+    lambda: (
+        select(packed(PROVIDER_COLUMN, _OF_ATTEMPT))
+        .select_from(PROVIDERS_FROM.outerjoin(_ATTEMPT, _HAS_STATE))
+        .where(*AT_ADDRESS)
+    ),
+    enable_tracking=False,
 )
 
 
@@ -88,14 +100,14 @@ def provider_and_attempt(
     database: Reader, organisation: str, provider: str, state: str
 ) -> tuple[ProviderRow, KeptAttempt | None] | None:
     """Return whose callback was called, and the attempt of the state that it brought: one read."""
-    row = database.execute(
+    row = database.scalar(
         _CALLBACK,
         {
             "organisation_slug": organisation,
             "provider_slug": provider,
             "state_hash": hash_token(state),
         },
-    ).one_or_none()
+    )
     if row is None:
         return None
     known, own = row
@@ -149,18 +161,27 @@ def check_attempt(
     )
 
 
-_OF_SESSION = tuple(name for name in LiveSession.__dataclass_fields__ if name != "known")
+_OF_SESSION = tuple(
+    name for name in LiveSession.__dataclass_fields__ if name not in {"known", "whole"}
+)
 _GUEST = table_of(Guest)
-_LIVE = (
-    select(*FACTS_COLUMNS, packed(*(_SESSION.c[name] for name in _OF_SESSION)))
-    .select_from(with_facts(_SESSION.outerjoin(_GUEST, _GUEST.c.id == _SESSION.c.guest_id)))
-    .where(
-        _SESSION.c.token_hash == bindparam("token_hash", type_=String),
-        _SESSION.c.revoked_at.is_(None),
-        _SESSION.c.ends_at > bindparam("at", type_=_SESSION.c.ends_at.type),
-        _SESSION.c.seen_at > bindparam("idle_since", type_=_SESSION.c.seen_at.type),
-        _SESSION.c.created_at <= bindparam("begun_by", type_=_SESSION.c.created_at.type),
-    )
+_LIVE = lambda_stmt(
+    lambda: (
+        select(
+            packed(
+                *FACTS_COLUMNS, packed(*(_SESSION.c[name] for name in _OF_SESSION)), *WHOLE_COLUMNS
+            )
+        )
+        .select_from(with_facts(_SESSION.outerjoin(_GUEST, _GUEST.c.id == _SESSION.c.guest_id)))
+        .where(
+            _SESSION.c.token_hash == bindparam("token_hash", type_=String),
+            _SESSION.c.revoked_at.is_(None),
+            _SESSION.c.ends_at > bindparam("at", type_=_SESSION.c.ends_at.type),
+            _SESSION.c.seen_at > bindparam("idle_since", type_=_SESSION.c.seen_at.type),
+            _SESSION.c.created_at <= bindparam("begun_by", type_=_SESSION.c.created_at.type),
+        )
+    ),
+    enable_tracking=False,
 )
 # A session from later than that began under a clock that was wrong: its limits would come too late.
 CLOCKS_APART = timedelta(minutes=5)
@@ -171,13 +192,14 @@ def live_session(
 ) -> LiveSession | None:
     """Return the session behind a cookie, if it is still alive at the protocol clock's *at*."""
     given = {"at": at, "idle_since": at - idle, "begun_by": at + CLOCKS_APART}
-    rows = database.execute(_LIVE, {"token_hash": hash_token(token), **given}).all()
+    rows = database.scalars(_LIVE, {"token_hash": hash_token(token), **given}).all()
     if not rows:
         return None
-    values = dict(zip(_OF_SESSION, rows[0][-1], strict=True))
+    *_, own, sponsorships, grants = rows[0]
+    values = dict(zip(_OF_SESSION, own, strict=True))
     values["amr"] = tuple(values["amr"] or ())
     known = None if values["guest_id"] is None else known_of(rows)
-    return LiveSession(**values, known=known)
+    return LiveSession(**values, known=known, whole=(sponsorships, grants))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 from portal.foundation import clock
 from portal.foundation.crypto import random_token
 from portal.foundation.current import settings_of
-from portal.foundation.db import db
+from portal.foundation.db import reading
 from portal.foundation.transaction import single_write
 from portal.sign_in import changes, queries
 from portal.sign_in.changes import TOUCH_EVERY, StartedSession
@@ -122,7 +122,8 @@ def _load() -> LiveSession | None:
     if token is None:
         return None
     now = clock.protocol_now()
-    live = queries.live_session(db.session(), token=token, at=now, idle=idle())
+    with reading() as connection:
+        live = queries.live_session(connection, token=token, at=now, idle=idle())
     if live is not None and now - live.seen_at >= TOUCH_EVERY:
         with single_write() as tx:
             changes.touch_session(tx, live.id, now)

@@ -152,26 +152,27 @@ def due_steps(
     Each step bears the instant at which it fell due, never the time of the sweep: so any
     schedule of sweeps ends in the same rows.
     """
-    return _run(guest, sponsorships, now)[0]
+    return course(guest, sponsorships, now)[0]
 
 
 def outlook(
     guest: GuestDates, sponsorships: Sequence[OpenSponsorship], now: datetime
 ) -> GuestDates:
     """Return how a guest stands once everything due is settled, without settling it."""
-    return _run(guest, sponsorships, now)[1]
+    return course(guest, sponsorships, now)[1]
 
 
 def still_open(
     guest: GuestDates, sponsorships: Sequence[OpenSponsorship], now: datetime
 ) -> tuple[OpenSponsorship, ...]:
     """Return the sponsorships that are still open once everything due is settled."""
-    return _run(guest, sponsorships, now)[2]
+    return course(guest, sponsorships, now)[2]
 
 
-def _run(
+def course(
     guest: GuestDates, sponsorships: Sequence[OpenSponsorship], now: datetime
 ) -> tuple[tuple[Step, ...], GuestDates, tuple[OpenSponsorship, ...]]:
+    """Return all three at once: what time has done, how the guest stands then, what is open."""
     steps: list[Step] = []
     standing = {sponsorship.id: sponsorship for sponsorship in sponsorships}
     while True:

@@ -6,6 +6,7 @@ instant is shown in UTC, by name, and a small script turns it into the viewer's 
 
 from collections.abc import Iterable, MutableMapping
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -121,6 +122,7 @@ def naming(sentence: str, *names: str) -> Markup:
     return escape(sentence).format(*map(apart, names))
 
 
+@cache
 def contact(text: str) -> Markup:
     """Return the host's own support contact as a link: mail, https or telephone, else as text."""
     if text.startswith("https://"):

@@ -63,10 +63,15 @@ class Viewer:
 Loader = Callable[[], Viewer | None]
 
 
+class _Viewers(LoginManager):  # type: ignore[misc]
+    def _session_protection_failed(self) -> bool:
+        """Our session row knows better than Flask's cookie, in which nothing of ours stands."""
+        return False
+
+
 def init_guards(app: Flask, loader: Loader) -> None:
     """Say how the viewer of a request is found."""
-    manager = LoginManager()
-    manager.session_protection = None  # the session row knows better than Flask's cookie
+    manager = _Viewers()
     manager.request_loader(lambda _request: loader())
     # Not init_app, which would also write remember cookies after each request.
     app.login_manager = manager  # type: ignore[attr-defined]

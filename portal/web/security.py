@@ -5,13 +5,15 @@ says about either is checked or ignored, and no URL is ever built from it.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, current_app, request, url_for
+from flask import Flask, Response, abort, current_app, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
+from flask_wtf.csrf import generate_csrf
 from itsdangerous import Signer, URLSafeTimedSerializer
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -127,12 +129,22 @@ def init_security(app: Flask) -> None:
     # In front of the CSRF check, which would read the form first.
     app.before_request_funcs.setdefault(None, []).insert(0, _check_request)
     app.after_request(_add_headers)
-    app.jinja_env.globals["public_url"] = public_url
+    house(app)["sign_form"] = lru_cache(maxsize=10_000)(lambda _seed: generate_csrf())
+    app.jinja_env.globals.update(public_url=public_url, csrf_token=csrf_token)
+    app.context_processor(lambda: {"csrf_token": csrf_token})  # Flask-WTF's own comes before it
     app.wsgi_app = OneHost(app.wsgi_app, settings)  # type: ignore[method-assign]
     if settings.trusted_hops:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=settings.trusted_hops, x_proto=0, x_host=0, x_port=0, x_prefix=0
         )
+
+
+def csrf_token() -> str:
+    """Return the token of this browser's forms: signed once, good as long as its seed."""
+    seed = session.get("csrf_token")
+    sign: Callable[[str], str] = house(current_app)["sign_form"]
+    token: str = sign(seed) if seed else generate_csrf()
+    return token
 
 
 def public_url(endpoint: str, **values: object) -> str:

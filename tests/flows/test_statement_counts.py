@@ -72,4 +72,4 @@ def test_the_guests_page(story):
     client.get("/me")
     with counted(story.app) as seen:
         assert client.get("/me").status_code == 200
-    assert cost(seen) == (3, 0), "\n".join(seen["statements"])
+    assert cost(seen) == (1, 0), "\n".join(seen["statements"])

@@ -10,7 +10,15 @@ from portal.access.queries.listing import (
 )
 from portal.access.queries.order import Place
 from portal.access.queries.own import SponsorGuest, SponsorGuests, count_vouched, sponsor_guests
-from portal.access.queries.views import GuestView, SponsorshipView, guest_view, view_of, views
+from portal.access.queries.views import (
+    WHOLE_COLUMNS,
+    GuestView,
+    SponsorshipView,
+    Whole,
+    guest_view,
+    view_of,
+    views,
+)
 from portal.access.queries.waiting import (
     InboxPage,
     Kind,
@@ -27,6 +35,7 @@ from portal.access.queries.waiting import (
 __all__ = [
     "FACTS_COLUMNS",
     "PAGE",
+    "WHOLE_COLUMNS",
     "GuestFilter",
     "GuestPage",
     "GuestView",
@@ -39,6 +48,7 @@ __all__ = [
     "SponsorGuests",
     "SponsorshipView",
     "Waiting",
+    "Whole",
     "count_vouched",
     "counts",
     "gather",

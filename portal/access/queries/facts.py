@@ -64,9 +64,9 @@ _FURTHER: tuple[ColumnElement[Any], ...] = (
     select(func.max(_TERMS.c.version)).scalar_subquery(),
 )
 FACTS_COLUMNS: tuple[ColumnElement[Any], ...] = (
-    packed(*_NAMED.values()).label("guest"),
-    packed(*_FURTHER).label("further"),
-    packed(*OPEN_COLUMNS).label("sponsorship"),
+    packed(*_NAMED.values()),
+    packed(*_FURTHER),
+    packed(*OPEN_COLUMNS),
 )
 
 
@@ -81,7 +81,7 @@ def with_facts(tables: FromClause) -> FromClause:
 
 
 _FACTS = (
-    select(*FACTS_COLUMNS)
+    select(packed(*FACTS_COLUMNS))
     .select_from(with_facts(_GUEST))
     .where(_GUEST.c.id.in_(bindparam("guests", expanding=True)))
 )
@@ -91,7 +91,7 @@ def gather(session: Session, guest_ids: Iterable[UUID]) -> dict[UUID, Known]:
     """Return what access depends on, for each guest: one read for as many as fit into one."""
     found: dict[UUID, list[Sequence[Any]]] = {}
     for ids in parts(guest_ids):
-        for row in session.execute(_FACTS, {"guests": ids}):
+        for row in session.scalars(_FACTS, {"guests": ids}):
             found.setdefault(row[0][0], []).append(row)
     return {guest_id: known_of(rows) for guest_id, rows in found.items()}
 

@@ -1,6 +1,7 @@
 """Guests as people and scripts read them: who they are, who vouches, what they may use now.
 
-A page of guests costs three statements, whatever their number.
+A page of guests costs three statements, whatever their number; a guest's own page none that the
+session of its request has not asked already.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,10 +16,11 @@ from sqlalchemy.orm import Session
 from portal.access.queries.facts import Known, gather
 from portal.access.rules import AccessDecision, access, usable
 from portal.foundation.db import parts, table_of
-from portal.foundation.packed import packed
+from portal.foundation.packed import packed, packed_rows
+from portal.guests.models import Guest
 from portal.guests.rules import Reason, State
 from portal.sponsorship.models import Sponsorship
-from portal.sponsorship.queries import OPEN, GrantRow, grants_of
+from portal.sponsorship.queries import OPEN, GrantRow, grants_of, standing_grants_to
 from portal.sponsorship.rules import (
     GuestDates,
     OpenSponsorship,
@@ -29,6 +31,8 @@ from portal.sponsorship.rules import (
 )
 from portal.staff.models import Staff
 from portal.trust.models import Contract
+
+Whole = tuple[Sequence[Sequence[Any]], Sequence[Sequence[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,9 +283,16 @@ def guest_view(session: Session, guest_id: UUID, now: datetime) -> GuestView | N
     return next(iter(views(session, [guest_id], now)), None)
 
 
-def view_of(session: Session, known: Known, now: datetime) -> GuestView:
-    """Return a guest whose facts are read already: the one who asks."""
-    return _views(session, [known], now)[0]
+def view_of(known: Known, whole: Whole, decision: AccessDecision, now: datetime) -> GuestView:
+    """Return a guest of whom everything is read already, and decided on: the one who asks."""
+    sponsorships, grants = whole
+    return _view(
+        known,
+        map(sponsorship_view, sponsorships),
+        [GrantRow(*one) for one in grants],
+        decision,
+        now,
+    )
 
 
 def _views(session: Session, guests: Sequence[Known], now: datetime) -> list[GuestView]:
@@ -290,20 +301,33 @@ def _views(session: Session, guests: Sequence[Known], now: datetime) -> list[Gue
     grants: dict[UUID, list[GrantRow]] = {}
     for grant in grants_of(session, ids):
         grants.setdefault(grant.guest_id, []).append(grant)
-    found = []
-    for known in guests:
-        decision = access(known.facts, now)
-        held = tuple(grants.get(known.guest_id, ()))
-        found.append(
-            GuestView(
-                **known.columns,
-                sponsorships=tuple(sponsorships.get(known.guest_id, ())),
-                grants=held,
-                usable=usable(decision, held, known.facts.sponsorships, now),
-                decision=decision,
-            )
+    return [
+        _view(
+            known,
+            sponsorships.get(known.guest_id, ()),
+            grants.get(known.guest_id, ()),
+            access(known.facts, now),
+            now,
         )
-    return found
+        for known in guests
+    ]
+
+
+def _view(
+    known: Known,
+    sponsorships: Iterable[SponsorshipView],
+    grants: Iterable[GrantRow],
+    decision: AccessDecision,
+    now: datetime,
+) -> GuestView:
+    held = tuple(grants)
+    return GuestView(
+        **known.columns,
+        sponsorships=tuple(sponsorships),
+        grants=held,
+        usable=usable(decision, held, known.facts.sponsorships, now),
+        decision=decision,
+    )
 
 
 def sponsorships_of(
@@ -320,6 +344,7 @@ def sponsorships_of(
 
 _SPONSORSHIP_FIELDS = tuple(SponsorshipView.__dataclass_fields__)
 _SPONSORSHIP, _CONTRACT, _STAFF = table_of(Sponsorship), table_of(Contract), table_of(Staff)
+_GUEST = table_of(Guest)
 _DECIDER = _STAFF.alias("decider")
 _JOINED: dict[str, ColumnElement[Any]] = {
     "sponsor": _STAFF.c.email,
@@ -332,21 +357,31 @@ _JOINED: dict[str, ColumnElement[Any]] = {
     "decided_by": _DECIDER.c.email,
     "decided_by_name": _DECIDER.c.name,
 }
-_SPONSORSHIPS = select(
-    packed(
-        *(
-            _JOINED[name] if name in _JOINED else _SPONSORSHIP.c[name]
-            for name in _SPONSORSHIP_FIELDS
-        )
-    ).label("sponsorship")
-).select_from(
+_COLUMNS = {
+    name: _JOINED[name] if name in _JOINED else _SPONSORSHIP.c[name] for name in _SPONSORSHIP_FIELDS
+}
+_FROM = (
     _SPONSORSHIP.join(_STAFF, _STAFF.c.id == _SPONSORSHIP.c.sponsor_id)
     .join(_CONTRACT, _CONTRACT.c.id == _SPONSORSHIP.c.contract_id)
     .outerjoin(_DECIDER, _DECIDER.c.id == _SPONSORSHIP.c.decided_by)
 )
+_NEWEST_FIRST = (_SPONSORSHIP.c.requested_at.desc(), _SPONSORSHIP.c.id.desc())
+_SPONSORSHIPS = select(packed(*_COLUMNS.values()).label("sponsorship")).select_from(_FROM)
 _OF_GUESTS = _SPONSORSHIPS.where(
     _SPONSORSHIP.c.guest_id.in_(bindparam("guests", expanding=True))
-).order_by(_SPONSORSHIP.c.requested_at.desc(), _SPONSORSHIP.c.id.desc())
+).order_by(*_NEWEST_FIRST)
+
+# Beside the facts of one guest, what else its own pages show: with them it is one statement.
+WHOLE_COLUMNS: tuple[ColumnElement[Any], ...] = (
+    packed_rows(
+        select(*(column.label(name) for name, column in _COLUMNS.items()))
+        .select_from(_FROM)
+        .where(_SPONSORSHIP.c.guest_id == _GUEST.c.id)
+        .order_by(*_NEWEST_FIRST)
+        .correlate(_GUEST)
+    ),
+    packed_rows(standing_grants_to(_GUEST.c.id).correlate(_GUEST)),
+)
 
 
 def sponsorships_with_names() -> Select[*tuple[Any, ...]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import String, bindparam, func, select
+from sqlalchemy import String, bindparam, func, lambda_stmt, select
 
 from portal.admission.identity import VerifiedIdentity
 from portal.admission.models import Arrival
@@ -84,29 +84,34 @@ class OpenArrival:
 
 _ARRIVAL = table_of(Arrival)
 _OWN = ("id", "identity", "next_url", "expires_at")
-_OPEN = (
-    select(
-        PROVIDER_COLUMN,
-        packed(*TERMS_COLUMNS),
-        packed(*(_ARRIVAL.c[name] for name in _OWN)),
-    )
-    .select_from(
-        PROVIDERS_FROM.join(_ARRIVAL, _ARRIVAL.c.identity_provider_id == PROVIDER_ID).join(
-            table_of(Terms), NEWEST_TERMS
+_OPEN = lambda_stmt(
+    lambda: (
+        select(
+            packed(
+                PROVIDER_COLUMN,
+                packed(*TERMS_COLUMNS),
+                packed(*(_ARRIVAL.c[name] for name in _OWN)),
+            )
         )
-    )
-    .where(
-        _ARRIVAL.c.token_hash == bindparam("token_hash", type_=String),
-        _ARRIVAL.c.used_at.is_(None),
-        _ARRIVAL.c.expires_at > bindparam("now", type_=_ARRIVAL.c.expires_at.type),
-    )
+        .select_from(
+            PROVIDERS_FROM.join(_ARRIVAL, _ARRIVAL.c.identity_provider_id == PROVIDER_ID).join(
+                table_of(Terms), NEWEST_TERMS
+            )
+        )
+        .where(
+            _ARRIVAL.c.token_hash == bindparam("token_hash", type_=String),
+            _ARRIVAL.c.used_at.is_(None),
+            _ARRIVAL.c.expires_at > bindparam("now", type_=_ARRIVAL.c.expires_at.type),
+        )
+    ),
+    enable_tracking=False,
 )
 
 
 def open_arrival(session: Reader, token: str, now: datetime) -> OpenArrival | None:
     """Return the arrival of this browser, unless it is used or over."""
     values = {"token_hash": hash_token(token), "now": now}
-    row = session.execute(_OPEN, values).one_or_none()
+    row = session.scalar(_OPEN, values)
     if row is None:
         return None
     came_through, terms, (key, identity, next_url, expires_at) = row

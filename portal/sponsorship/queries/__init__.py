@@ -5,6 +5,7 @@ from portal.sponsorship.queries.grants import (
     grants_of,
     grants_of_offer,
     grants_under,
+    standing_grants_to,
     turned_down,
     users_by_offer,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "out_of_reach",
     "row_of",
     "staff_people",
+    "standing_grants_to",
     "turned_down",
     "users_by_offer",
     "waiting_for",

@@ -1,11 +1,12 @@
 """Read what is proposed or given to guests, and what was turned down."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, Entitlement
@@ -48,38 +49,36 @@ class GrantRow:
 
 _GRANT, _OFFER = table_of(Grant), table_of(Offer)
 _ENTITLEMENT, _APPLICATION = table_of(Entitlement), table_of(Application)
-_GRANTS = (
-    select(
-        packed(
-            _GRANT.c.id,
-            _OFFER.c.organisation_id,
-            _GRANT.c.guest_id,
-            _GRANT.c.sponsorship_id,
-            _GRANT.c.offer_id,
-            _GRANT.c.entitlement_id,
-            _GRANT.c.state,
-            _GRANT.c.state_reason,
-            _GRANT.c.by_claim,
-            _GRANT.c.starts_at,
-            _GRANT.c.ended_at,
-            _OFFER.c.withdrawn_at,
-            _OFFER.c.when_claim,
-            _OFFER.c.when_value,
-            _ENTITLEMENT.c.name,
-            _APPLICATION.c.name,
-            _APPLICATION.c.slug,
-            _ENTITLEMENT.c.slug,
-            _APPLICATION.c.url,
-        )
-    )
-    .select_from(
-        _GRANT.join(_OFFER, _OFFER.c.id == _GRANT.c.offer_id)
-        .join(_ENTITLEMENT, _ENTITLEMENT.c.id == _GRANT.c.entitlement_id)
-        .join(_APPLICATION, _APPLICATION.c.id == _ENTITLEMENT.c.application_id)
-    )
-    .order_by(_APPLICATION.c.name, _ENTITLEMENT.c.name, _GRANT.c.id)
+_COLUMNS: Mapping[str, ColumnElement[Any]] = {
+    "id": _GRANT.c.id,
+    "organisation_id": _OFFER.c.organisation_id,
+    "guest_id": _GRANT.c.guest_id,
+    "sponsorship_id": _GRANT.c.sponsorship_id,
+    "offer_id": _GRANT.c.offer_id,
+    "entitlement_id": _GRANT.c.entitlement_id,
+    "state": _GRANT.c.state,
+    "state_reason": _GRANT.c.state_reason,
+    "by_claim": _GRANT.c.by_claim,
+    "starts_at": _GRANT.c.starts_at,
+    "ended_at": _GRANT.c.ended_at,
+    "offer_withdrawn_at": _OFFER.c.withdrawn_at,
+    "when_claim": _OFFER.c.when_claim,
+    "when_value": _OFFER.c.when_value,
+    "entitlement": _ENTITLEMENT.c.name,
+    "application": _APPLICATION.c.name,
+    "application_slug": _APPLICATION.c.slug,
+    "entitlement_slug": _ENTITLEMENT.c.slug,
+    "url": _APPLICATION.c.url,
+}
+_FROM = (
+    _GRANT.join(_OFFER, _OFFER.c.id == _GRANT.c.offer_id)
+    .join(_ENTITLEMENT, _ENTITLEMENT.c.id == _GRANT.c.entitlement_id)
+    .join(_APPLICATION, _APPLICATION.c.id == _ENTITLEMENT.c.application_id)
 )
-_STANDING = _GRANTS.where(_GRANT.c.state != "ended")
+_ORDER = (_APPLICATION.c.name, _ENTITLEMENT.c.name, _GRANT.c.id)
+_GRANTS = select(packed(*_COLUMNS.values())).select_from(_FROM).order_by(*_ORDER)
+_STANDS = _GRANT.c.state != "ended"
+_STANDING = _GRANTS.where(_STANDS)
 _ALL_OF_GUESTS, _OF_GUESTS = (
     query.where(_GRANT.c.guest_id.in_(bindparam("guests", expanding=True)))
     for query in (_GRANTS, _STANDING)
@@ -98,6 +97,17 @@ def grants_of(
         for ids in parts(guest_ids)
         for row in session.scalars(query, {"guests": ids})
     ]
+
+
+def standing_grants_to(guest_id: ColumnElement[UUID]) -> Select[*tuple[Any, ...]]:
+    """Return, as a sub-select of a larger statement, what stands for a guest: ``GrantRow``s."""
+    columns = [column.label(name) for name, column in _COLUMNS.items()]
+    return (
+        select(*columns)
+        .select_from(_FROM)
+        .where(_STANDS, _GRANT.c.guest_id == guest_id)
+        .order_by(*_ORDER)
+    )
 
 
 def grants_under(session: Session, sponsorship_ids: Iterable[UUID]) -> list[GrantRow]:
