@@ -111,7 +111,7 @@ def put(tx: Tx, messages: Sequence[Message]) -> None:
 
 def _insert_new(tx: Tx) -> Insert:
     """Return INSERT .. ON CONFLICT (dedupe_key) DO NOTHING in the database's own words."""
-    return _ON_POSTGRESQL if tx.session.get_bind().dialect.name == "postgresql" else _ON_SQLITE
+    return _ON_POSTGRESQL if tx.connection.dialect.name == "postgresql" else _ON_SQLITE
 
 
 _ON_POSTGRESQL, _ON_SQLITE = (

@@ -16,8 +16,9 @@ from threading import Lock
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
-from flask import Flask
+from flask import Flask, g
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
 from psycopg import _queries
 from sqlalchemy import (
     DateTime,
@@ -98,7 +99,16 @@ class Base(DeclarativeBase):
     )
 
 
-db = SQLAlchemy(model_class=Base)
+_WRITES = "portal_writes"  # in ``g`` of a request, command or job whose transaction is open
+
+
+class _Session(FlaskSession):
+    def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
+        """Work on the connection of the open transaction, if there is one."""
+        return writing_connection() or super().get_bind(*args, **kwargs)
+
+
+db = SQLAlchemy(model_class=Base, session_options={"class_": _Session})
 
 # psycopg takes a longer statement to pieces anew each time. Ours are few, and made once; the
 # longest has 6,800 characters. There is no public name for this.
@@ -107,18 +117,31 @@ Reader = Session | Connection  # whoever runs a select: the request's session, o
 RESTED = 5.0  # seconds without use after which a connection may have been cut
 
 
-WRITES = "writes"  # in the ``info`` of a session whose transaction is open
+def writing_connection() -> Connection | None:
+    """Return the connection of the transaction that is open here."""
+    found: Connection | None = g.get(_WRITES)
+    return found
+
+
+@contextmanager
+def writes_on(connection: Connection) -> Iterator[None]:
+    """Let this request's session, if it is asked for one, work on a transaction's connection."""
+    setattr(g, _WRITES, connection)
+    try:
+        yield
+    finally:
+        g.pop(_WRITES)
 
 
 def let_go() -> None:
     """Give back the connection that this request's session holds, if it has read anything.
 
     Raises:
-        RuntimeError: it writes, and what it has written would be lost without a word.
+        RuntimeError: a transaction is open, and what it has written would be lost without a word.
     """
+    if writing_connection() is not None:
+        raise RuntimeError("a transaction is open: nothing else begins in the midst of it")
     if db.session.registry.has():
-        if WRITES in db.session().info:
-            raise RuntimeError("a transaction is open: nothing else begins in the midst of it")
         db.session.rollback()
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, CursorResult, Executable, Table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from portal.foundation.db import WRITES, db, insert_into, let_go
+from portal.foundation.db import db, insert_into, let_go, writes_on
 
 _DEADLOCK = "40P01"  # PostgreSQL: deadlock_detected
 _TRIES = 3  # of a transaction that the database takes back for a deadlock
@@ -104,16 +104,19 @@ class Tx(Writer):
 
     Attributes:
         connection: its database connection, for statements about tables.
-        session: the same for mapped objects; costs more.
     """
 
     connection: Connection
-    session: Session
     now: datetime
     actor: Actor
     reference: str
     after_commit: list[Callable[[], object]] = field(default_factory=list)
     _at_end: dict[Table, list[Mapping[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def session(self) -> Session:
+        """The request's session on this connection, for mapped objects; costs more."""
+        return db.session()
 
     def execute(self, statement: Executable, values: Values | None = None) -> CursorResult[Any]:
         """Run a statement."""
@@ -163,28 +166,42 @@ def transaction(*, actor: Actor, now: datetime, reference: str | None = None) ->
         RuntimeError: the session holds changes that nobody wrote through a transaction, or a
             transaction is open already.
     """
+    _require_unchanged()
+    let_go()
+    options: dict[str, Any] = {"portal_write": True}
+    if db.engine.dialect.name == "postgresql":
+        options["isolation_level"] = "READ COMMITTED"
+    with (
+        db.engine.connect().execution_options(**options) as connection,
+        connection.begin(),
+        writes_on(connection),
+    ):
+        tx = Tx(connection, now, actor, reference or new_reference())
+        try:
+            yield tx
+            tx.write_kept()
+            _end_session(Session.commit)
+        except BaseException:
+            _end_session(Session.rollback)
+            raise
+    for hook in tx.after_commit:
+        hook()
+
+
+def _require_unchanged() -> None:
+    """Refuse to begin while the request's session holds what nobody wrote."""
+    if not db.session.registry.has():
+        return
     session: Session = db.session()
     if session.in_transaction() and (session.new or session.dirty or session.deleted):
         session.rollback()
         raise RuntimeError("rows were changed outside a transaction")
-    let_go()
-    options: dict[str, Any] = {"portal_write": True}
-    if session.get_bind().dialect.name == "postgresql":
-        options["isolation_level"] = "READ COMMITTED"
-    connection = session.connection(execution_options=options)
-    tx = Tx(connection, session, now, actor, reference or new_reference())
-    session.info[WRITES] = True
-    try:
-        yield tx
-        tx.write_kept()
-        session.commit()
-    except BaseException:
-        session.rollback()
-        raise
-    finally:
-        del session.info[WRITES]
-    for hook in tx.after_commit:
-        hook()
+
+
+def _end_session(how: Callable[[Session], None]) -> None:
+    """End what the session has in the transaction, if it was asked for; the transaction stays."""
+    if db.session.registry.has():
+        how(db.session())
 
 
 def was_deadlock(fault: BaseException) -> bool:

@@ -273,8 +273,8 @@ DEFENCES: Final = (
     Defence(
         case="L04",
         file="portal/foundation/transaction.py",
-        old="        tx.write_kept()\n        session.commit()\n",
-        new="        session.commit()\n        tx.write_kept()\n        session.commit()\n",
+        old="            tx.write_kept()\n",
+        new="            connection.connection.commit()\n            tx.write_kept()\n",
         tests=(
             "tests/audit/test_changes.py::test_l04_a_database_that_takes_no_event_takes_no_change",
         ),

@@ -60,5 +60,5 @@ def shelve(tx: Tx, name: str, shelved: Shelved) -> None:
 
 
 def _insert(tx: Tx) -> Any:
-    sqlite = tx.session.get_bind().dialect.name == "sqlite"
+    sqlite = tx.connection.dialect.name == "sqlite"
     return sqlite_insert if sqlite else postgresql_insert
