@@ -23,6 +23,7 @@ from portal.pages import (
 )
 from portal.staff.queries import who_left
 from portal.web import probes
+from portal.web.application import Application
 from portal.web.assets import init_assets
 from portal.web.display import contact, init_display
 from portal.web.errors import init_errors, on_refusal
@@ -47,16 +48,16 @@ BLUEPRINTS = (
 
 def create_app(settings: Settings) -> Flask:
     """Return the portal, wired by its settings."""
-    app = Flask("portal", template_folder=str(files.folder("templates")), static_folder=None)
+    app = Application("portal", template_folder=str(files.folder("templates")), static_folder=None)
     house(app)["settings"] = settings
     clock.set_offset(settings.clock_offset)
     init_logs(settings)
     init_database(app, settings.database)
-    init_display(app)
     init_errors(app)
     init_limits(app)  # before the CSRF check, which refuses what counts all the same
     init_security(app)
     init_assets(app)
+    init_display(app)
     init_forms(app)
     init_guards(app, viewer.load)
     on_refusal(app, not_allowed.write_down)

@@ -19,7 +19,6 @@ from portal.admission import changes as admission
 from portal.admission.changes import Arrived, LostRace, Result, SignedIn
 from portal.admission.changes.arriving import Acceptance
 from portal.admission.identity import VerifiedIdentity
-from portal.admission.queries import open_arrival
 from portal.applications.models import Application
 from portal.audit import queries as audit_queries
 from portal.audit.queries import Entry, Filter
@@ -228,15 +227,18 @@ class Scene:
         works_with: str | None = None,
     ) -> Result:
         """Say yes to the terms on the arrival page."""
-        arrival = open_arrival(self.session, arrived.token, self.now)
-        assert arrival is not None
         said = Acceptance(current_terms(self.session), why, works_with)
+
+        def accept(*, settling: bool) -> Result:
+            with self.tx() as tx:
+                arrival = admission.take_up(tx, arrived.token)
+                assert arrival is not None
+                return admission.accept(tx, arrival, HOST_DOMAINS, said, settling=settling)
+
         try:
-            with self.tx() as tx:
-                return admission.accept(tx, arrival, HOST_DOMAINS, said)
+            return accept(settling=False)
         except LostRace:
-            with self.tx() as tx:
-                return admission.accept(tx, arrival, HOST_DOMAINS, said, settling=True)
+            return accept(settling=True)
 
     def sign_in(self, partner: Partner, identity: VerifiedIdentity) -> Result:
         """Stand at the door, and accept the terms where they are asked for."""

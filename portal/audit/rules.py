@@ -151,13 +151,15 @@ def check(event: Event) -> None:
 
 def plain(value: Any) -> Any:
     """Return *value* as JSON can hold it: UUIDs as text, instants in UTC with Z, dates ISO 8601."""
+    if value is None or isinstance(value, (str, int, float)):  # nearly everything
+        return value
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, UUID):
         return str(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):  # a dict is found without asking the ABC
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         items = sorted(value) if isinstance(value, (set, frozenset)) else value

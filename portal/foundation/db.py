@@ -51,6 +51,8 @@ NAMING = {
 
 def in_utc(value: datetime) -> datetime:
     """Return an instant as the database gave it, aware: SQLite keeps UTC without a zone."""
+    if value.tzinfo is UTC:
+        return value
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 

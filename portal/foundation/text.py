@@ -191,11 +191,14 @@ def check_name(field: str, text: str, limit: int = 200) -> str:
     return name
 
 
+_CANONICAL: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
+
+
 def canonical_json(value: object) -> str:
     """Return the one JSON text of *value*: sorted keys, no white space (RFC 8785 in spirit)."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    return _CANONICAL.encode(value)
 
 
 def _lower(text: str) -> str:

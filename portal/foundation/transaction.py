@@ -119,7 +119,9 @@ class Tx(Writer):
         return db.session()
 
     def execute(self, statement: Executable, values: Values | None = None) -> CursorResult[Any]:
-        """Run a statement."""
+        """Run a statement; one row is written in half the time of a list of one."""
+        if isinstance(values, list) and len(values) == 1:
+            values = values[0]
         return self.connection.execute(statement, values)
 
     def by_time(self) -> "Tx":
@@ -138,8 +140,7 @@ class Tx(Writer):
     def write_kept(self) -> None:
         """Insert what was kept, the tables in the order in which they were first named."""
         for table, rows in self._at_end.items():
-            # One row is written in half the time of a list of one.
-            self.connection.execute(insert_into(table), rows[0] if len(rows) == 1 else rows)
+            self.execute(insert_into(table), rows)
         self._at_end.clear()
 
 

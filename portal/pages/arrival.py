@@ -14,8 +14,9 @@ from portal.foundation.current import settings_of
 from portal.foundation.db import reading
 from portal.foundation.transaction import Tx, new_reference
 from portal.pages import refusals
-from portal.pages.sessions import Overtaken, let_in
+from portal.pages.sessions import Overtaken, begin, let_in
 from portal.sign_in import session
+from portal.sign_in.changes import StartedSession
 from portal.web.forms import CheckField, NoteField, PortalForm, TextField
 from portal.web.guards import for_anyone
 
@@ -42,14 +43,61 @@ def look() -> ResponseReturnValue:
     return _page(arrival, ArrivalForm())
 
 
+class _Another(Exception):
+    """What was accepted is not what the browser holds now, or other terms count, or it is over."""
+
+
 @bp.post("/arrival")
 @for_anyone
 def accept() -> ResponseReturnValue:
     """Decide again, and make the guest."""
+    form = ArrivalForm()
+    if not form.validate_on_submit():
+        return _once_more(form)
+    hosts = frozenset(settings_of(current_app).host_domains)
+
+    def decide(
+        tx: Tx,
+        lost: bool,  # noqa: FBT001 - as ``let_in`` calls it
+    ) -> tuple[OpenArrival, Result, StartedSession | None]:
+        arrival = admission.take_up(tx, brought())
+        if arrival is None or not _is_about(form, arrival):
+            raise _Another
+        said = Acceptance(arrival.terms, form.why.data or None, form.works_with.data or None)
+        result = admission.accept(tx, arrival, hosts, said, settling=lost)
+        return arrival, result, begin(tx, result, arrival.identity, arrival.provider)
+
+    reference = new_reference()
+    try:
+        arrival, result, started = let_in(reference, decide)
+    except _Another:
+        return _once_more(form)
+    except Overtaken as failure:
+        known = _found()
+        if known is None:  # this very arrival was accepted meanwhile: a doubled click
+            return render_template("sign_in/arrival_over.html"), 410
+        return refusals.failed(failure, known.provider)
+    if isinstance(result, TurnedAway):
+        return refusals.turned_away(result, arrival.provider, reference)
+    assert isinstance(result, SignedIn)
+    assert started is not None
+    response = redirect(arrival.next_url or url_for("guest.standing"), 303)
+    session.sign_in(response, started)
+    forget(response)
+    return response
+
+
+def _is_about(form: ArrivalForm, arrival: OpenArrival) -> bool:
+    """Say whether it was this arrival, and these terms, that somebody said yes to."""
+    shown = (form.arrival.data, form.version.data)
+    return shown == (str(arrival.id), str(arrival.terms.version))
+
+
+def _once_more(form: ArrivalForm) -> ResponseReturnValue:
+    """Show the page again, and say why; or that it is over."""
     arrival = _found()
     if arrival is None:
         return render_template("sign_in/arrival_over.html"), 410
-    form, terms = ArrivalForm(), arrival.terms
     if form.arrival.data != str(arrival.id):
         other = ArrivalForm(formdata=None)  # what was typed was meant for another company, perhaps
         # A page from before an upgrade does not say whom it showed.
@@ -60,33 +108,11 @@ def accept() -> ResponseReturnValue:
         )
         other.refuse(message=f"{why} meanwhile. See whether it is you, and accept then")
         return _page(arrival, other, 409)
-    if form.version.data != str(terms.version):
+    if form.version.data != str(arrival.terms.version):
         form.terms.data = False
         form.refuse(field="", message="The terms have changed meanwhile. Read them once more")
         return _page(arrival, form, 409)
-    if not form.validate_on_submit():
-        return _page(arrival, form, 422)
-    reference = new_reference()
-    said = Acceptance(terms, form.why.data or None, form.works_with.data or None)
-    hosts = frozenset(settings_of(current_app).host_domains)
-
-    def decide(tx: Tx, lost: bool) -> Result:  # noqa: FBT001 - as ``let_in`` calls it
-        return admission.accept(tx, arrival, hosts, said, settling=lost)
-
-    try:
-        result, started = let_in(arrival.identity, arrival.provider, reference, decide)
-    except Overtaken as failure:
-        if _found() is None:  # this very arrival was accepted meanwhile: a doubled click
-            return render_template("sign_in/arrival_over.html"), 410
-        return refusals.failed(failure, arrival.provider)
-    if isinstance(result, TurnedAway):
-        return refusals.turned_away(result, arrival.provider, reference)
-    assert isinstance(result, SignedIn)
-    assert started is not None
-    response = redirect(arrival.next_url or url_for("guest.standing"), 303)
-    session.sign_in(response, started)
-    forget(response)
-    return response
+    return _page(arrival, form, 422)
 
 
 def open_page(arrived: Arrived) -> Response:

@@ -58,42 +58,34 @@ def _was_race(fault: Exception) -> bool:
     return isinstance(fault, LostRace | IntegrityError) or was_deadlock(fault)
 
 
-def let_in(
-    identity: VerifiedIdentity,
-    row: ProviderRow,
-    reference: str,
-    decide: Callable[[Tx, bool], Result],
-) -> tuple[Result, StartedSession | None]:
+def let_in(reference: str, decide: Callable[[Tx, bool], T]) -> T:
     """Run the transaction of a sign-in, once more for each race that it loses.
 
     Args:
-        identity: who stands at the door.
-        row: through which provider.
         reference: the correlation id.
         decide: decides and carries out; told whether a race was lost, so that it settles first.
-
-    Returns:
-        What came of it, and the session of whoever is in.
 
     Raises:
         Overtaken: lost every time.
     """
     actor = Actor.anonymous(request.remote_addr)
 
-    def carry_out(lost: bool) -> tuple[Result, StartedSession | None]:  # noqa: FBT001 - see above
+    def carry_out(lost: bool) -> T:  # noqa: FBT001 - see above
         with transaction(actor=actor, now=clock.policy_now(), reference=reference) as tx:
-            result = decide(tx, lost)
-            if isinstance(result, SignedIn):
-                return result, _begin(tx, result, identity, row)
-            return result, None
+            return decide(tx, lost)
 
     return once_more(carry_out)
 
 
-def _begin(
-    tx: Tx, admitted: SignedIn, identity: VerifiedIdentity, row: ProviderRow
-) -> StartedSession:
-    """Begin a guest's session, never past the end of access; what the browser had before ends."""
+def begin(
+    tx: Tx, admitted: Result, identity: VerifiedIdentity, row: ProviderRow
+) -> StartedSession | None:
+    """Begin the session of a guest who is in, never past the end of access; nobody else's.
+
+    What the browser had before ends.
+    """
+    if not isinstance(admitted, SignedIn):
+        return None
     at = clock.protocol_now()
     # The two clocks differ in development only; the session lives by the real one.
     latest_end = at + (admitted.until - tx.now) if admitted.until else None

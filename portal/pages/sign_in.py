@@ -15,10 +15,11 @@ from portal.foundation.text import canonical_email, domain_of
 from portal.foundation.transaction import Tx, new_reference
 from portal.pages import arrival, refusals, trial
 from portal.pages.acting import act
-from portal.pages.sessions import Overtaken, let_in
+from portal.pages.sessions import Overtaken, begin, let_in
 from portal.pages.viewer import session_ended
 from portal.sign_in import changes, session
 from portal.sign_in.attempt import Errand, OpenAttempt, Purpose
+from portal.sign_in.changes import StartedSession
 from portal.sign_in.connection import Connection, partner_connection
 from portal.sign_in.journey import begin_at, brought_state, come_back, leave, new_attempt
 from portal.sign_in.queries import provider_and_attempt
@@ -150,13 +151,15 @@ def _admit(
 ) -> ResponseReturnValue:
     hosts = frozenset(settings_of(current_app).host_domains)
 
-    def decide(tx: Tx, _lost: bool) -> Result:  # noqa: FBT001 - it settles whatever is due anyway
+    # It settles whatever is due anyway, be a race lost or not.
+    def decide(tx: Tx, _lost: bool) -> tuple[Result, StartedSession | None]:  # noqa: FBT001
         changes.use_up(tx, attempt.id, clock.protocol_now())
-        return admission.knock(tx, identity, row, hosts, attempt.next_url)
+        result = admission.knock(tx, identity, row, hosts, attempt.next_url)
+        return result, begin(tx, result, identity, row)
 
     reference = new_reference()
     try:
-        result, started = let_in(identity, row, reference, decide)
+        result, started = let_in(reference, decide)
     except Overtaken as failure:
         failure.attempt_id = attempt.id
         raise

@@ -4,14 +4,13 @@ A last day is a local date in the contract's zone and is shown so; it ends at 24
 instant is shown in UTC, by name, and a small script turns it into the viewer's own zone.
 """
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from flask import Flask
-from flask.templating import Environment
 from markupsafe import Markup, escape
 
 STATES: Final = {
@@ -136,21 +135,8 @@ def contact(text: str) -> Markup:
     return Markup('<a href="{}">{}</a>').format(target, text)
 
 
-class Templates(Environment):
-    """Flask's environment; a template's globals are one plain mapping.
-
-    Jinja's is a ``ChainMap``, which Python walks in Python at every ``{% import %}``. None of ours
-    is set once the first page was asked for, so nothing has to shine through.
-    """
-
-    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
-        """Return what a template may name without being given it."""
-        return {**self.globals, **(d or {})}
-
-
 def init_display(app: Flask) -> None:
-    """Give the templates these words; before anybody else gives them any."""
-    app.jinja_environment = Templates
+    """Give the templates these words."""
     app.jinja_env.filters.update(
         long_date=long_date,
         city=city,

@@ -5,6 +5,7 @@ colleagues behind one address take nothing from each other. What may be guessed 
 limit beside it. An IPv6 client is known by its /64, since it has all of it to itself.
 """
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -45,13 +46,14 @@ class Counters:
     def __init__(self, url: str | None) -> None:
         """Count in the Redis of a URL, if there is one."""
         self._own = FixedWindowRateLimiter(MemoryStorage())
-        self._shared = None if url is None else FixedWindowRateLimiter(_redis(url))
+        self._url = url
+        self._threads = threading.local()
         self._away_until: float | None = None  # on a clock that nobody sets
 
     @property
     def degraded(self) -> bool:
         """Whether it counts in memory, and halves what is allowed."""
-        return self._shared is None or self._away_until is not None
+        return self._url is None or self._away_until is not None
 
     def wait(self, limits: str, *who: str) -> int | None:
         """Count a request.
@@ -64,9 +66,9 @@ class Counters:
             The seconds until the next one is let through, where this one is too many; else None.
         """
         now, tick = clock.protocol_now(), time.monotonic()
-        if self._shared and self._is_asked(tick):
+        if self._url is not None and self._is_asked(tick):
             try:
-                found = _wait(self._shared, allowed(limits), who, now)
+                found = _wait(self._shared(self._url), allowed(limits), who, now)
             except RedisError as error:
                 log.warning("limits.degraded", error=str(error))
                 self._away_until = tick + _ASK_AGAIN
@@ -74,6 +76,13 @@ class Counters:
                 self._away_until = None
                 return found
         return _wait(self._own, halved(limits), who, now)
+
+    def _shared(self, url: str) -> FixedWindowRateLimiter:
+        """Return this thread's: a pool looks at a connection twice each time that it lends it."""
+        if not hasattr(self._threads, "limiter"):
+            self._threads.limiter = FixedWindowRateLimiter(_redis(url))
+        made: FixedWindowRateLimiter = self._threads.limiter
+        return made
 
     def _is_asked(self, tick: float) -> bool:
         away_until = self._away_until  # read once: another thread may clear it
@@ -182,4 +191,6 @@ def _redis(url: str) -> RedisStorage:
         socket_timeout=1,
         retry=Retry(NoBackoff(), 1),  # once, for a connection that was closed meanwhile
     )
-    return RedisStorage("redis://", connection_pool=pool, key_prefix="portal")
+    return RedisStorage(
+        "redis://", connection_pool=pool, key_prefix="portal", single_connection_client=True
+    )

@@ -5,13 +5,13 @@ says about either is checked or ignored, and no URL is ever built from it.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, current_app, request, session, url_for
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Request, Response, abort, current_app, request, session, url_for
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import generate_csrf
 from itsdangerous import Signer, URLSafeTimedSerializer
@@ -45,16 +45,39 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_MOST_KEPT: Final = 10_000  # cookies, and tokens, in one process
+_SEED_LIFE: Final = 3600.0  # seconds: a cookie is good for 31 days, looked at once an hour
 HSTS: Final = "max-age=31536000; includeSubDomains"
+
+T = TypeVar("T")
 
 # SHA-1 is what both take if nothing is said (ASVS 11.4.1). Flask-WTF lets nobody say it.
 Signer.default_digest_method = staticmethod(hashlib.sha256)
 
 
 class FormCookie(SecureCookieSessionInterface):
-    """Flask's signed cookie, with SHA-256."""
+    """Flask's signed cookie, with SHA-256; what was verified once is remembered for a while.
+
+    Somebody who looks at ten pages sends the same cookie ten times. Remembered are those with the
+    seed of the forms alone, which nobody changes in place.
+    """
 
     digest_method = staticmethod(hashlib.sha256)
+
+    def __init__(self) -> None:
+        self._seeds: dict[str, tuple[str, float]] = {}  # of a cookie: its seed, until when
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Read the cookie; an empty one where it is missing, too old or not ours."""
+        cookie = request.cookies.get(self.get_cookie_name(app), "")
+        seed, until = self._seeds.get(cookie, ("", 0.0))
+        if time.monotonic() < until:
+            return self.session_class({"csrf_token": seed})
+        found = super().open_session(app, request)
+        kept = {} if found is None else dict(found)
+        if kept.keys() == {"csrf_token"} and isinstance(kept["csrf_token"], str):
+            _keep(self._seeds, cookie, (kept["csrf_token"], time.monotonic() + _SEED_LIFE))
+        return found
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         """Return the one of an application, made once: every request reads its cookie."""
@@ -129,7 +152,7 @@ def init_security(app: Flask) -> None:
     # In front of the CSRF check, which would read the form first.
     app.before_request_funcs.setdefault(None, []).insert(0, _check_request)
     app.after_request(_add_headers)
-    house(app)["sign_form"] = lru_cache(maxsize=10_000)(lambda _seed: generate_csrf())
+    house(app)["form_tokens"] = {}
     app.jinja_env.globals.update(public_url=public_url, csrf_token=csrf_token)
     app.context_processor(lambda: {"csrf_token": csrf_token})  # Flask-WTF's own comes before it
     app.wsgi_app = OneHost(app.wsgi_app, settings)  # type: ignore[method-assign]
@@ -141,10 +164,19 @@ def init_security(app: Flask) -> None:
 
 def csrf_token() -> str:
     """Return the token of this browser's forms: signed once, good as long as its seed."""
-    seed = session.get("csrf_token")
-    sign: Callable[[str], str] = house(current_app)["sign_form"]
-    token: str = sign(seed) if seed else generate_csrf()
+    signed: dict[str, str] = house(current_app)["form_tokens"]
+    token = signed.get(session.get("csrf_token", ""))
+    if token is None:
+        token = str(generate_csrf())
+        _keep(signed, session["csrf_token"], token)
     return token
+
+
+def _keep(among: dict[str, T], name: str, value: T) -> None:
+    """Remember something; begin anew where that is too much."""
+    if len(among) >= _MOST_KEPT:
+        among.clear()
+    among[name] = value
 
 
 def public_url(endpoint: str, **values: object) -> str:
@@ -181,9 +213,7 @@ def here(default: str = "/") -> str:
 
 def _check_request() -> None:
     """Refuse what no page of ours sends: NUL in an address, a form of very many fields."""
-    if "\0" in request.path or "\0" in "".join(
-        f"{k}{v}" for k, v in request.args.items(multi=True)
-    ):
+    if "\0" in request.path or b"%00" in request.query_string or b"\0" in request.query_string:
         abort(400)
     if request.method == "POST" and sum(1 for _ in request.form.items(multi=True)) > MOST_FIELDS:
         raise RequestEntityTooLarge

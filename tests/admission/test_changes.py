@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from portal.admission import changes as admission
-from portal.admission.changes import Arrived, LostRace, SignedIn
+from portal.admission.changes import Arrived, SignedIn
 from portal.admission.changes.arriving import Acceptance
 from portal.admission.models import Arrival
 from portal.admission.queries import open_arrival
@@ -215,8 +215,8 @@ class TestArrival:
         assert replace(arrival.identity, claims={"sub": "jane"}) == scene.identity(acme)
         scene.accept(acme, arrived)
         assert open_arrival(scene.session, arrived.token, scene.now) is None
-        with pytest.raises(LostRace), scene.tx() as tx:
-            admission.accept(tx, arrival, HOST_DOMAINS, acceptance(scene))
+        with scene.tx() as tx:
+            assert admission.take_up(tx, arrived.token) is None
 
     def test_lasts_thirty_minutes(self, scene: Scene, acme: Partner):
         arrived = scene.knock(acme, scene.identity(acme))
@@ -226,6 +226,20 @@ class TestArrival:
         scene.later(microseconds=1)
         assert open_arrival(scene.session, arrived.token, scene.now) is None
         assert open_arrival(scene.session, "another token", scene.now) is None
+
+    def test_is_taken_up_as_it_was_shown_and_no_later(self, scene: Scene, acme: Partner):
+        """What is taken up is what the page showed; nothing of it is left for another browser."""
+        arrived = scene.knock(acme, scene.identity(acme))
+        assert isinstance(arrived, Arrived)
+        shown = open_arrival(scene.session, arrived.token, scene.now)
+        scene.later(minutes=30)
+        with scene.tx() as tx:
+            assert admission.take_up(tx, arrived.token) is None
+            assert admission.take_up(tx, "another token") is None
+        scene.later(microseconds=-1)
+        with scene.tx() as tx:
+            assert admission.take_up(tx, arrived.token) == shown
+            assert admission.take_up(tx, arrived.token) is None
 
     def test_is_encrypted_and_purged_to_a_count(self, scene: Scene, acme: Partner):
         for subject in ("one", "two", "three"):

@@ -11,12 +11,11 @@ from sqlalchemy import select
 from portal.admission import changes as admission
 from portal.admission.changes import Arrived, Result, SignedIn, TurnedAway
 from portal.admission.changes.arriving import Acceptance
-from portal.admission.queries import open_arrival
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.transaction import Tx, new_reference, single_write
 from portal.guests.rules import State
-from portal.pages.sessions import Overtaken, let_in
+from portal.pages.sessions import Overtaken, begin, let_in
 from portal.sign_in import changes
 from portal.sign_in.attempt import Errand, NewAttempt
 from portal.sign_in.models import Session
@@ -48,24 +47,27 @@ def come_in(scene: Scene, partner: Partner, subject: str) -> str:
 
     def knock(tx: Tx, _lost: bool) -> Result:
         changes.use_up(tx, begun.id, clock.protocol_now())
-        return admission.knock(tx, identity, row, HOST_DOMAINS)
+        result = admission.knock(tx, identity, row, HOST_DOMAINS)
+        begin(tx, result, identity, row)
+        return result
+
+    def accept(tx: Tx, lost: bool) -> Result | None:
+        arrival = admission.take_up(tx, arrived.token)
+        if arrival is None:
+            return None
+        said = Acceptance(arrival.terms, None, None)
+        result = admission.accept(tx, arrival, HOST_DOMAINS, said, settling=lost)
+        begin(tx, result, arrival.identity, arrival.provider)
+        return result
 
     try:
-        result, _ = let_in(identity, row, new_reference(), knock)
-        if not isinstance(result, Arrived):
-            return type(result).__name__
-        arrival = open_arrival(scene.session, result.token, scene.now)
-        if arrival is None:
-            return LATE
-        said = Acceptance(arrival.terms, None, None)
-
-        def accept(tx: Tx, lost: bool) -> Result:
-            return admission.accept(tx, arrival, HOST_DOMAINS, said, settling=lost)
-
-        result, _ = let_in(identity, arrival.provider, new_reference(), accept)
+        arrived = let_in(new_reference(), knock)
+        if not isinstance(arrived, Arrived):
+            return type(arrived).__name__
+        result = let_in(new_reference(), accept)
     except (changes.AttemptUsed, Overtaken):
         return LATE
-    return type(result).__name__
+    return LATE if result is None else type(result).__name__
 
 
 def turn_off(scene: Scene, partner: Partner, number: int) -> None:

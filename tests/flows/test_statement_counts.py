@@ -61,7 +61,7 @@ def test_a_first_sign_in(story):
     client = story.browser()
     with counted(story.app) as seen:
         assert story.arrive(client).location == "/me"
-    assert cost(seen) == (20, 3), "\n".join(seen["statements"])
+    assert cost(seen) == (18, 3), "\n".join(seen["statements"])
 
 
 def test_the_guests_page(story):

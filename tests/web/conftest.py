@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from portal.foundation import files
 from portal.foundation.current import house
 from portal.foundation.settings import Settings
+from portal.web.application import Application
 from portal.web.assets import init_assets
 from portal.web.display import contact, init_display
 from portal.web.errors import Refusal, init_errors, on_refusal
@@ -45,13 +46,13 @@ class Kit:
         self.app = self._make()
 
     def _make(self) -> Flask:
-        app = Flask("kit", template_folder=str(files.folder("templates")), static_folder=None)
+        app = Application("kit", template_folder=str(files.folder("templates")), static_folder=None)
         house(app)["settings"] = self.settings
-        init_display(app)
         init_errors(app)
         init_limits(app)
         init_security(app)
         init_assets(app)
+        init_display(app)
         init_forms(app)
         init_guards(app, lambda: self.viewer)
         on_refusal(app, self.refusals.append)

@@ -4,6 +4,7 @@ from portal.admission.changes.arriving import (
     accept,
     close_arrivals,
     delete_expired,
+    take_up,
     turn_around,
 )
 from portal.admission.changes.door import knock, trial
@@ -19,6 +20,7 @@ __all__ = [
     "close_arrivals",
     "delete_expired",
     "knock",
+    "take_up",
     "trial",
     "turn_around",
 ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, lambda_stmt, literal_column, select, update
 
 from portal.admission.changes.known import clear_the_way
 from portal.admission.changes.refreshing import refresh, take_over, until_of
@@ -14,11 +14,13 @@ from portal.admission.changes.results import Arrived, LostRace, Result, SignedIn
 from portal.admission.identity import SAY_LEFT_OUT, VerifiedIdentity
 from portal.admission.models import Arrival
 from portal.admission.queries import Door, OpenArrival, gather, sealed
+from portal.admission.queries.arrivals import ARRIVAL_COLUMNS, arrival_of
 from portal.admission.rules import Outcome, decide
 from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.foundation.crypto import hash_token, random_token
 from portal.foundation.db import table_of, uuid7
+from portal.foundation.packed import packed, told
 from portal.foundation.transaction import Tx
 from portal.guests import changes as guest_changes
 from portal.guests.changes import Move, NewGuest
@@ -33,7 +35,10 @@ from portal.sponsorship.rules import (
     latest_last_day,
     who_is_asked,
 )
+from portal.trust.models import Terms
 from portal.trust.queries import ProviderRow, TermsFacts, policy_for
+from portal.trust.queries.offers import NEWEST_TERMS, TERMS_COLUMNS
+from portal.trust.queries.providers import PROVIDER_COLUMN, PROVIDER_ID, PROVIDERS_FROM
 from portal.trust.rules import EffectivePolicy, proposals
 
 LIFE = timedelta(minutes=30)
@@ -109,7 +114,7 @@ def accept(
 
     Args:
         tx: everything stands or falls with it.
-        arrival: still open when it was read.
+        arrival: taken up in this transaction.
         host_domains: the host's own domains.
         said: on the arrival page.
         settling: the plain way was lost: lock and settle whoever is known or in the way first.
@@ -118,7 +123,6 @@ def accept(
         LostRace: it is no plain arrival, or another request was faster: once more, *settling*.
     """
     identity, provider = arrival.identity, arrival.provider
-    _use_up(tx, arrival.id)
     if settling:
         return _accept_settling(tx, identity, provider, host_domains, said)
     # The place is taken before anything is counted: who arrives at the same moment waits here.
@@ -282,16 +286,36 @@ def _note_ignored(
 
 
 _ARRIVAL = table_of(Arrival)
-_USE_UP = (
-    update(_ARRIVAL)
-    .where(_ARRIVAL.c.id == bindparam("arrival"), _ARRIVAL.c.used_at.is_(None))
-    .values(used_at=bindparam("at"))
+# What is used up is told by the same statement, with its provider and the terms that count now.
+_TAKE_UP = lambda_stmt(
+    lambda: (
+        update(_ARRIVAL)
+        .where(
+            _ARRIVAL.c.token_hash == bindparam("held"),
+            _ARRIVAL.c.used_at.is_(None),
+            _ARRIVAL.c.expires_at > bindparam("at"),
+        )
+        .values(used_at=bindparam("at"))
+        .returning(
+            told(
+                select(packed(PROVIDER_COLUMN, packed(*TERMS_COLUMNS)))
+                .select_from(PROVIDERS_FROM.join(table_of(Terms), NEWEST_TERMS))
+                .where(literal_column("arrival.identity_provider_id") == PROVIDER_ID)
+            ),
+            packed(*ARRIVAL_COLUMNS),
+        )
+    ),
+    enable_tracking=False,
 )
 
 
-def _use_up(tx: Tx, arrival_id: UUID) -> None:
-    if tx.execute(_USE_UP, {"arrival": arrival_id, "at": tx.now}).rowcount != 1:
-        raise LostRace
+def take_up(tx: Tx, token: str) -> OpenArrival | None:
+    """Use up the arrival of this browser; nothing where it is used or over."""
+    row = tx.execute(_TAKE_UP, {"held": hash_token(token), "at": tx.now}).one_or_none()
+    if row is None:
+        return None
+    (came_through, terms), own = tuple(row)
+    return arrival_of(came_through, terms, own)
 
 
 _TURN_AROUND = (

@@ -1,8 +1,10 @@
 """Arrivals: people whose identity is verified and who have not accepted the terms yet."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import String, bindparam, func, lambda_stmt, select
@@ -83,14 +85,14 @@ class OpenArrival:
 
 
 _ARRIVAL = table_of(Arrival)
-_OWN = ("id", "identity", "next_url", "expires_at")
+ARRIVAL_COLUMNS = tuple(_ARRIVAL.c[name] for name in ("id", "identity", "next_url", "expires_at"))
 _OPEN = lambda_stmt(
     lambda: (
         select(
             packed(
                 PROVIDER_COLUMN,
                 packed(*TERMS_COLUMNS),
-                packed(*(_ARRIVAL.c[name] for name in _OWN)),
+                packed(*ARRIVAL_COLUMNS),
             )
         )
         .select_from(
@@ -112,9 +114,14 @@ def open_arrival(session: Reader, token: str, now: datetime) -> OpenArrival | No
     """Return the arrival of this browser, unless it is used or over."""
     values = {"token_hash": hash_token(token), "now": now}
     row = session.scalar(_OPEN, values)
-    if row is None:
-        return None
-    came_through, terms, (key, identity, next_url, expires_at) = row
+    return None if row is None else arrival_of(*row)
+
+
+def arrival_of(
+    came_through: Sequence[Any], terms: Sequence[Any], own: Sequence[Any]
+) -> OpenArrival | None:
+    """Return an arrival of its provider's, its terms' and its own columns."""
+    key, identity, next_url, expires_at = own
     try:
         known, returning = unsealed(identity)
     except Undecryptable:  # its key is gone from the settings: the person signs in once more

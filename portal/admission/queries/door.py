@@ -1,7 +1,7 @@
 """What the portal knows of an identity that stands at the door.
 
-One statement says who it is and whether the door is open; a second, for whoever is not known or was
-removed, what a new person needs: a place, an address of their own, somebody to ask.
+One statement says who it is and whether the door is open; for whoever is not known or was removed
+also what a new person needs: a place, an address of their own, somebody to ask.
 """
 
 from dataclasses import dataclass, replace
@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     and_,
     bindparam,
+    case,
     exists,
     func,
     lambda_stmt,
@@ -91,7 +92,6 @@ _GUEST, _IDENTITY, _GRANT = table_of(Guest), table_of(FederatedIdentity), table_
 _DOMAIN, _STAFF, _TERMS = table_of(Domain), table_of(Staff), table_of(Terms)
 _OTHER = _GUEST.alias("other_guest")
 _EMAIL: ColumnElement[str | None] = bindparam("email", type_=String)
-_OWN_GUEST: ColumnElement[UUID | None] = bindparam("own_guest", type_=_GUEST.c.id.type)
 
 _CLAIMS_CHOSE = exists().where(
     _GRANT.c.guest_id == _GUEST.c.id, _GRANT.c.by_claim, _GRANT.c.state != "ended"
@@ -127,16 +127,7 @@ _FROM = (
 )
 _TABLES = with_open(with_running_contract(_FROM, _ORGANISATION.c.id), _GUEST.c.id)
 _AT = (_ORGANISATION.c.id == bindparam("organisation"), _PROVIDER.c.id == bindparam("provider"))
-# Each of these is one statement for ever: found by its own name, and not by its thousand parts.
-_DOOR = lambda_stmt(
-    lambda: select(packed(*_WHO)).select_from(_TABLES).where(*_AT), enable_tracking=False
-)
 
-_ADDRESS_TAKEN = exists().where(
-    _OTHER.c.email == _EMAIL,
-    or_(_OTHER.c.state != State.REMOVED, _OTHER.c.tombstone),
-    or_(_OWN_GUEST.is_(None), _OTHER.c.id != _OWN_GUEST),
-)
 _ARRIVED = (
     select(func.count())
     .select_from(_OTHER)
@@ -148,26 +139,50 @@ _ARRIVED = (
     )
     .correlate(_ORGANISATION)
 )
-_PLACE: tuple[ColumnElement[Any], ...] = (
-    packed(
-        _ORGANISATION.c.seats + _ORGANISATION.c.waiting, _ADDRESS_TAKEN, _ARRIVED.scalar_subquery()
-    ),
-    packed_rows(deciders_for(_ORGANISATION.c.id).correlate(_ORGANISATION)),
-    packed_rows(standing_offers_to(_ORGANISATION.c.id).correlate(_ORGANISATION)),
+
+
+def _place(own_guest: ColumnElement[UUID | None]) -> packed:
+    """Return what whoever is new or was removed needs: a place, their address, whom to ask."""
+    address_taken = exists().where(
+        _OTHER.c.email == _EMAIL,
+        or_(_OTHER.c.state != State.REMOVED, _OTHER.c.tombstone),
+        or_(own_guest.is_(None), _OTHER.c.id != own_guest),
+    )
+    return packed(
+        packed(
+            _ORGANISATION.c.seats + _ORGANISATION.c.waiting,
+            address_taken,
+            _ARRIVED.scalar_subquery(),
+        ),
+        packed_rows(deciders_for(_ORGANISATION.c.id).correlate(_ORGANISATION)),
+        packed_rows(standing_offers_to(_ORGANISATION.c.id).correlate(_ORGANISATION)),
+    )
+
+
+# Nothing of it is looked up for a guest who is one.
+_PLACE_IF_WANTED: ColumnElement[Any] = case(
+    (or_(_GUEST.c.id.is_(None), _GUEST.c.state == State.REMOVED), _place(_GUEST.c.id))
 )
-_ARRIVING = lambda_stmt(
-    lambda: select(packed(*_PLACE)).where(_ORGANISATION.c.id == bindparam("organisation")),
+# Each of these is one statement for ever: found by its own name, and not by its thousand parts.
+_DOOR = lambda_stmt(
+    lambda: select(packed(*_WHO, _PLACE_IF_WANTED)).select_from(_TABLES).where(*_AT),
     enable_tracking=False,
 )
 _NEW = lambda_stmt(
     lambda: (
-        select(packed(*_WHO, *_PLACE, POLICY_COLUMN))
+        select(packed(*_WHO, _PLACE_IF_WANTED, POLICY_COLUMN))
         .select_from(with_policy(_TABLES, _ORGANISATION.c.id))
         .where(*_AT)
     ),
     enable_tracking=False,
 )
-_NO_PLACE_WANTED = [(0, False, 0), (), ()]
+_PLACE = lambda_stmt(
+    lambda: select(_place(bindparam("own_guest", type_=_GUEST.c.id.type))).where(
+        _ORGANISATION.c.id == bindparam("organisation")
+    ),
+    enable_tracking=False,
+)
+_NO_PLACE_WANTED = (0, False, 0), (), ()
 
 
 def gather(
@@ -188,8 +203,8 @@ def gather(
             again here, since the conversation with it may have taken seconds.
         host_domains: the host's own domains, canonical.
         now: the policy clock.
-        new: it was nobody known a moment ago: read at once what an arrival needs, and the policy,
-            which may have changed while its place was waited for.
+        new: a guest is about to be made: read the policy again, which may have changed while its
+            place was waited for.
     """
     values = {
         "organisation": provider.organisation_id,
@@ -199,22 +214,21 @@ def gather(
         "subject": identity.subject,
         "email": identity.email,
         "now": now,
+        "hour_ago": now - HOUR,
+        "hour_ahead": now + HOUR,
     }
-    hours = {"hour_ago": now - HOUR, "hour_ahead": now + HOUR}
-    of_place = values | {"own_guest": None, **hours}
-    rows = (reader.scalars(_NEW, of_place) if new else reader.scalars(_DOOR, values)).all()
-    who, domains, contract_values, guest_values, _, *place = rows[0]
-    if new:
-        provider = replace(provider, policy=policy_of(place.pop()))
+    rows = reader.scalars(_NEW if new else _DOOR, values).all()
+    who, domains, contract_values, guest_values, _, place, *policy = rows[0]
+    if policy:
+        provider = replace(provider, policy=policy_of(*policy))
     state, provider_state, address_of_staff, terms_current, claims_chose, *came = who
     guest = None if guest_values[0] is None else row_of(guest_values)
     standing = tuple(one for row in rows if (one := open_in(row[len(_WHO) - 1])) is not None)
     known = None if guest is None else outlook(dates_of(guest), standing, now)
     if known is not None and known.state != State.REMOVED:
         place = _NO_PLACE_WANTED
-    elif guest is not None or not new:
-        own = guest.id if guest else None
-        place = [*reader.scalars(_ARRIVING, of_place | {"own_guest": own}).one()]
+    elif guest is not None and place is None:  # gone by the dates, which nobody carried out yet
+        place = reader.scalars(_PLACE, values | {"own_guest": guest.id}).one()
     (places, address_taken, arrived), deciders, offers = place
     contract = contract_of(contract_values)
     facts = AdmissionFacts(

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, literal_column, select, update
+from sqlalchemy import bindparam, insert, lambda_stmt, literal_column, select, update
 
 from portal.foundation.crypto import encrypt, hash_token
 from portal.foundation.db import table_of, uuid7
@@ -45,22 +45,27 @@ _USE_UP = (
 
 
 # Whoever may leave is found and remembered by one statement, which tells of the provider as well.
-_BEGIN_AT = (
-    insert(_ATTEMPT)
-    .from_select(
-        [*_OF_SIGN_IN, "identity_provider_id"],
-        select(*(bindparam(name, type_=_ATTEMPT.c[name].type) for name in _OF_SIGN_IN), PROVIDER_ID)
-        .select_from(PROVIDERS)
-        .where(*AT_ADDRESS, ENABLED),
-        include_defaults=False,
-    )
-    .returning(
-        told(
-            select(PROVIDER_COLUMN)
-            .select_from(PROVIDERS_FROM)
-            .where(literal_column("sign_in_attempt.identity_provider_id") == PROVIDER_ID)
+_BEGIN_AT = lambda_stmt(
+    lambda: (
+        insert(_ATTEMPT)
+        .from_select(
+            [*_OF_SIGN_IN, "identity_provider_id"],
+            select(
+                *(bindparam(name, type_=_ATTEMPT.c[name].type) for name in _OF_SIGN_IN), PROVIDER_ID
+            )
+            .select_from(PROVIDERS)
+            .where(*AT_ADDRESS, ENABLED),
+            include_defaults=False,
         )
-    )
+        .returning(
+            told(
+                select(PROVIDER_COLUMN)
+                .select_from(PROVIDERS_FROM)
+                .where(literal_column("sign_in_attempt.identity_provider_id") == PROVIDER_ID)
+            )
+        )
+    ),
+    enable_tracking=False,
 )
 
 

@@ -5,10 +5,18 @@ from typing import Any, ClassVar
 
 from flask import Flask, request
 from flask_wtf import FlaskForm
+from flask_wtf.csrf import _FlaskFormCSRF
 from wtforms import BooleanField, Field, HiddenField, RadioField, SelectField, TextAreaField
 
 from portal.foundation.refused import Refused
 from portal.web.forms.fields import ChecksField
+from portal.web.security import csrf_token
+
+
+class _Token(_FlaskFormCSRF):  # type: ignore[misc]
+    def generate_csrf_token(self, csrf_token_field: Any) -> str:  # noqa: ARG002
+        """Return the token that every form of this browser has."""
+        return csrf_token()
 
 
 class PortalForm(FlaskForm):  # type: ignore[misc]
@@ -19,6 +27,8 @@ class PortalForm(FlaskForm):  # type: ignore[misc]
 
     class Meta:
         """What a form is read from."""
+
+        csrf_class = _Token
 
         def wrap_formdata(self, _form: Any, formdata: Any) -> Any:
             """Return what was typed: a file or a JSON value in place of a text is nothing typed."""

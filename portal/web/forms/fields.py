@@ -28,6 +28,7 @@ from portal.foundation.text import (
     clean_lines,
     clean_name,
 )
+from portal.web.forms.widgets import Area, Box, Line
 
 NAME_LIMIT: Final = 120
 NOTE_LIMIT: Final = 1000
@@ -89,6 +90,8 @@ class _Cleaned:
 class TextField(_Cleaned, StringField):
     """One line: a name, a reference, a title."""
 
+    widget = Line()
+
     def __init__(
         self,
         label: str,
@@ -132,6 +135,8 @@ class EmailField(TextField):
 class NoteField(_Cleaned, TextAreaField):
     """Several lines: a reason, a note, the terms of use."""
 
+    widget = Area()
+
     def __init__(
         self, label: str, required: str | None = None, *, limit: int = NOTE_LIMIT, **kwargs: Any
     ) -> None:
@@ -146,6 +151,8 @@ class NoteField(_Cleaned, TextAreaField):
 
 class LinesField(_Cleaned, TextAreaField):
     """A list, one entry a line (commas may separate too); its data is a tuple without doubles."""
+
+    widget = Area()
 
     def __init__(
         self,
@@ -299,6 +306,8 @@ class ChecksField(_Offers, SelectMultipleField):
 
 class CheckField(BooleanField):
     """Yes or no."""
+
+    widget = Box()
 
     def __init__(self, label: str, required: str | None = None, **kwargs: Any) -> None:
         super().__init__(label, [Needed(required)] if required else [], **kwargs)
