@@ -37,6 +37,7 @@ TIDY: Final = "portal.sign_in.jobs.tidy"
 ALLOWED_JOBS: Final = frozenset({SWEEP, DRAIN, TIDY})
 
 QUEUE_NAME: Final = "portal"
+_KEY: Final = f"{Queue.redis_queue_namespace_prefix}{QUEUE_NAME}"  # the list of the ids
 JOB_SECONDS: Final = {SWEEP: 900, TIDY: 900, DRAIN: 300}  # a sweep may wait behind slow mail
 _LOOK_AT: Final = 100  # ids: more wait there only where somebody else wrote them
 _MOST_ARGUMENT: Final = 64  # characters; arguments are ids
@@ -171,10 +172,10 @@ def enqueue(redis: "Redis", name: str) -> bool:
     The queue itself says so, by the ids: a worker that took a job and died with it leaves nothing
     behind that would keep the next one out. Two that ask at once may put one each; no job minds.
     """
-    queue, begins = queue_of(redis), f"{name.rpartition('.')[2]}-"
-    waiting = cast("list[bytes]", redis.lrange(queue.key, 0, _LOOK_AT))
+    begins = f"{name.rpartition('.')[2]}-"
+    waiting = cast("list[bytes]", redis.lrange(_KEY, 0, _LOOK_AT))
     if not any(id_.startswith(begins.encode()) for id_ in waiting):
-        queue.enqueue(
+        queue_of(redis).enqueue(
             name,
             job_id=f"{begins}{uuid4().hex}",
             job_timeout=JOB_SECONDS[name],

@@ -47,6 +47,10 @@ HEADERS: Final = {
 }
 _MOST_KEPT: Final = 10_000  # cookies, and tokens, in one process
 _SEED_LIFE: Final = 3600.0  # seconds: a cookie is good for 31 days, looked at once an hour
+# What may be kept says so itself; everything else tells of a person.
+_ADDED: Final = tuple(
+    (name, name.lower(), value) for name, value in {**HEADERS, "Cache-Control": "no-store"}.items()
+)
 HSTS: Final = "max-age=31536000; includeSubDomains"
 
 T = TypeVar("T")
@@ -221,9 +225,7 @@ def _check_request() -> None:
 
 def _add_headers(response: Response) -> Response:
     given = {name.lower() for name, _ in response.headers}
-    # What may be kept says so itself; everything else tells of a person.
-    wanted = {**HEADERS, "Cache-Control": "no-store"}
-    response.headers.extend((n, v) for n, v in wanted.items() if n.lower() not in given)
+    response.headers.extend([(n, v) for n, low, v in _ADDED if low not in given])
     if settings_of(current_app).https:
         response.headers["Strict-Transport-Security"] = HSTS
     return response

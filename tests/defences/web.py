@@ -202,8 +202,8 @@ DEFENCES: Final = (
     Defence(
         case="W12",
         file=SECURITY,
-        old='    wanted = {**HEADERS, "Cache-Control": "no-store"}\n',
-        new="    wanted = HEADERS\n",
+        old='{**HEADERS, "Cache-Control": "no-store"}.items()',
+        new="HEADERS.items()",
         tests=(
             f"{WEB}::test_w12_headers_on_every_page",
             f"{APP}::test_w12_headers_on_every_route[sqlite]",
