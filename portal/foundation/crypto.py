@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -39,6 +40,8 @@ class Vault:
     def __init__(self, secret_keys: Sequence[str]) -> None:
         fernets = [Fernet(base64.urlsafe_b64encode(derive(key, _AT_REST))) for key in secret_keys]
         self._first, self._fernet = fernets[0], MultiFernet(fernets)
+        # What every sign-in asks for again; the keys that open it lie in the same memory.
+        self.decrypt_often = lru_cache(maxsize=256)(self.decrypt)
 
     def encrypt(self, text: str) -> str:
         """Return *text* encrypted and authenticated, as URL-safe ASCII."""
@@ -96,6 +99,15 @@ def decrypt(text: str) -> str:
         Undecryptable: no key opens it.
     """
     return vault().decrypt(text)
+
+
+def decrypt_often(text: str) -> str:
+    """Return what `encrypt` was given, and remember it: for what is used at every sign-in.
+
+    Raises:
+        Undecryptable: no key opens it.
+    """
+    return vault().decrypt_often(text)
 
 
 def random_token() -> str:

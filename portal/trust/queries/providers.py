@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, String, bindparam, select
 
-from portal.foundation.crypto import decrypt
+from portal.foundation.crypto import decrypt_often
 from portal.foundation.db import Reader, table_of
 from portal.foundation.packed import packed, packed_rows
 from portal.trust.models import IdentityProvider, Offer, Organisation
@@ -64,7 +64,7 @@ class ProviderRow:
     @property
     def client_secret(self) -> str:
         """The client secret, decrypted; never shown, logged or represented."""
-        return decrypt(self.secret)
+        return decrypt_often(self.secret)
 
     @property
     def endpoint_hosts(self) -> tuple[str, ...]:
