@@ -126,8 +126,8 @@ DEFENCES: Final = (
     Defence(
         case="J04",
         file=QUEUES,
-        old='    waiting = cast("list[bytes]", redis.lrange(queue.key, 0, _LOOK_AT))\n',
-        new="    waiting = [] if redis.set(queue.key + name, 1, nx=True, ex=60) else [begins.encode()]\n",
+        old='    waiting = cast("list[bytes]", redis.lrange(_KEY, 0, _LOOK_AT))\n',
+        new="    waiting = [] if redis.set(_KEY + name, 1, nx=True, ex=60) else [begins.encode()]\n",
         tests=(f"{QTESTS}::test_j04_a_worker_that_died_with_a_job_in_hand_holds_up_no_other",),
     ),
     Defence(
@@ -141,7 +141,7 @@ DEFENCES: Final = (
         case="J07",
         file="portal/guests/changes.py",
         old="    _update(tx, rows)\n    record(tx, events)\n",
-        new="    _update(tx, rows)\n    tx.session.commit()\n    record(tx, events)\n",
+        new="    _update(tx, rows)\n    tx.connection.connection.commit()\n    record(tx, events)\n",
         tests=(
             f"{SWEEPS}::test_j07_a_worker_killed_at_row_500_of_1000[postgresql]",
             f"{SWEEPS}::test_j07_the_database_restarts_at_row_500_of_1000[postgresql]",
