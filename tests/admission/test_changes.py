@@ -9,7 +9,7 @@ from portal.admission import changes as admission
 from portal.admission.changes import Arrived, SignedIn
 from portal.admission.changes.arriving import Acceptance
 from portal.admission.models import Arrival
-from portal.admission.queries import open_arrival
+from portal.admission.queries import gather, open_arrival
 from portal.admission.rules import Outcome, Refusal
 from portal.guests.rules import LAPSES_AFTER, Reason, State
 from portal.sponsorship.rules import Standing
@@ -355,3 +355,20 @@ def test_a_pending_person_sees_where_they_stand(scene: Scene, acme: Partner):
     assert isinstance(scene.knock(acme, scene.identity(acme)), SignedIn)
     assert scene.row(jane) == replace(before, last_sign_in_at=scene.now)
     assert len(scene.mails("sponsor.request")) == 1
+
+
+def test_a_limit_raised_at_this_moment_lets_nobody_past_it(scene: Scene, acme: Partner):
+    """Who arrived is counted up to the limit that was read first: that many may be more."""
+    for number in range(3):
+        scene.guest(acme, f"guest {number}")
+    identity = scene.identity(acme, "late")
+    now_known = scene.provider_row(acme, identity)
+    before = replace(now_known, policy=replace(now_known.policy, most_new_per_hour=1))
+    with scene.tx() as tx:
+        exact, capped = (
+            gather(tx.connection, identity, row, HOST_DOMAINS, tx.now, new=True).facts
+            for row in (now_known, before)
+        )
+    assert exact.arrived_last_hour == 3
+    assert capped.most_new_per_hour == exact.most_new_per_hour > 3
+    assert capped.arrived_last_hour >= capped.most_new_per_hour

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     String,
     and_,
     bindparam,
@@ -128,16 +129,18 @@ _FROM = (
 _TABLES = with_open(with_running_contract(_FROM, _ORGANISATION.c.id), _GUEST.c.id)
 _AT = (_ORGANISATION.c.id == bindparam("organisation"), _PROVIDER.c.id == bindparam("provider"))
 
+# Counted no further than it matters: else a plan that is kept reckons with a share of all guests.
 _ARRIVED = (
-    select(func.count())
-    .select_from(_OTHER)
+    select(_OTHER.c.id)
     .where(
         _OTHER.c.organisation_id == _ORGANISATION.c.id,
         _OTHER.c.arrived_at > bindparam("hour_ago", type_=_GUEST.c.arrived_at.type),
         # Whoever arrived while a clock was ahead does not shut the door until it gets there.
         _OTHER.c.arrived_at < bindparam("hour_ahead", type_=_GUEST.c.arrived_at.type),
     )
+    .limit(bindparam("count_to", type_=Integer))
     .correlate(_ORGANISATION)
+    .subquery()
 )
 
 
@@ -152,7 +155,7 @@ def _place(own_guest: ColumnElement[UUID | None]) -> packed:
         packed(
             _ORGANISATION.c.seats + _ORGANISATION.c.waiting,
             address_taken,
-            _ARRIVED.scalar_subquery(),
+            select(func.count()).select_from(_ARRIVED).scalar_subquery(),
         ),
         packed_rows(deciders_for(_ORGANISATION.c.id).correlate(_ORGANISATION)),
         packed_rows(standing_offers_to(_ORGANISATION.c.id).correlate(_ORGANISATION)),
@@ -216,6 +219,7 @@ def gather(
         "now": now,
         "hour_ago": now - HOUR,
         "hour_ahead": now + HOUR,
+        "count_to": provider.policy.most_new_per_hour + 1,
     }
     rows = reader.scalars(_NEW if new else _DOOR, values).all()
     who, domains, contract_values, guest_values, _, place, *policy = rows[0]
@@ -230,6 +234,8 @@ def gather(
     elif guest is not None and place is None:  # gone by the dates, which nobody carried out yet
         place = reader.scalars(_PLACE, values | {"own_guest": guest.id}).one()
     (places, address_taken, arrived), deciders, offers = place
+    if arrived == values["count_to"]:  # and more, perhaps: than a limit that was raised just now
+        arrived = max(arrived, provider.policy.most_new_per_hour)
     contract = contract_of(contract_values)
     facts = AdmissionFacts(
         organisation_active=state == "active",

@@ -31,8 +31,10 @@ from portal.trust.models import Contract
 from portal.trust.queries.sponsors import IN_ORDER, MAY_DECIDE, NAMED, STAFF, WITH_STAFF
 
 OPEN = (Standing.REQUESTED, Standing.ACTIVE)
-# As words of the statement: it need not be written anew for each list of parameters.
+# As words of the statement: it need not be written anew for each list of parameters, and the
+# database sees how rare the one is and how common the other, whatever plan it keeps.
 _OPEN: tuple[ColumnElement[str], ...] = tuple(literal_column(f"'{one}'") for one in OPEN)
+_REQUESTED, _ACTIVE = _OPEN
 
 _SPONSORSHIP, _CONTRACT, _GUEST = table_of(Sponsorship), table_of(Contract), table_of(Guest)
 _ITS_CONTRACT = _CONTRACT.alias("sponsorship_contract")
@@ -107,8 +109,8 @@ def _is_due(
 
 def _awaiting(sponsorship: Any) -> ColumnElement[bool]:
     return or_(
-        sponsorship.c.state == Standing.REQUESTED,
-        and_(sponsorship.c.state == Standing.ACTIVE, sponsorship.c.approve_by.is_not(None)),
+        sponsorship.c.state == _REQUESTED,
+        and_(sponsorship.c.state == _ACTIVE, sponsorship.c.approve_by.is_not(None)),
     )
 
 
