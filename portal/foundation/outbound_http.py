@@ -214,13 +214,12 @@ class Egress:
             OutboundError: with its code.
         """
         answer = self.get(url, owner, headers)
+        plain = answer.status == HTTPStatus.OK
+        if plain and (found := answer.object()) is not None:
+            return found
+        said = "no JSON object" if plain else f"status {answer.status}"
         host = self.check_url(url, owner).host
-        if answer.status != HTTPStatus.OK:
-            raise OutboundError("net.limit", f"{host} answered with status {answer.status}")
-        found = answer.object()
-        if found is None:
-            raise OutboundError("net.limit", f"{host} answered with no JSON object")
-        return found
+        raise OutboundError("net.limit", f"{host} answered with {said}")
 
     def _send(
         self, method: str, url: str, owner: Owner, headers: Mapping[str, str], body: bytes | None

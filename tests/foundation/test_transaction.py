@@ -67,6 +67,22 @@ def test_nothing_begins_in_the_midst_of_a_transaction(database, begin):
     assert kept() == 1
 
 
+def test_a_session_reads_what_is_written_and_ends_nothing(database):
+    """It works on the transaction's own connection; a stray commit of it lets nothing stand."""
+
+    def broken_off() -> None:
+        with transaction(actor=ANONYMOUS, now=clock.policy_now()) as tx:
+            tx.insert(SHELF, row())
+            assert tx.session.scalar(select(func.count()).select_from(SHELF)) == 1
+            assert db.engine.pool.checkedout() == 1
+            tx.session.commit()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        broken_off()
+    assert kept() == 0
+
+
 def test_nothing_that_may_be_null_has_a_default():
     """An INSERT leaves out what is None: with a default it would become something else."""
     may_be_null = [

@@ -32,6 +32,7 @@ from portal.sponsorship.rules import (
 from portal.staff.models import Staff
 from portal.trust.models import Contract
 
+# What ``WHOLE_COLUMNS`` brings, not yet made anything of: sponsorships, newest first, and grants.
 Whole = tuple[Sequence[Sequence[Any]], Sequence[Sequence[Any]]]
 
 
