@@ -12,7 +12,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Insert,
     String,
     Text,
     bindparam,
@@ -21,7 +20,6 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.audit.changes import record
 from portal.audit.rules import Event, plain
@@ -105,19 +103,8 @@ def put(tx: Tx, messages: Sequence[Message]) -> None:
                 "created_at": tx.now,
             }
         )
-    tx.execute(_insert_new(tx), rows)
+    tx.insert_at_end(table_of(Outbox), rows, once_by="dedupe_key")
     _wake_after(tx)
-
-
-def _insert_new(tx: Tx) -> Insert:
-    """Return INSERT .. ON CONFLICT (dedupe_key) DO NOTHING in the database's own words."""
-    return _ON_POSTGRESQL if tx.connection.dialect.name == "postgresql" else _ON_SQLITE
-
-
-_ON_POSTGRESQL, _ON_SQLITE = (
-    insert(table_of(Outbox)).on_conflict_do_nothing(index_elements=["dedupe_key"])
-    for insert in (postgresql.insert, sqlite.insert)
-)
 
 
 def _sealed(message: Message) -> dict[str, Any]:
@@ -248,6 +235,7 @@ def withdraw(tx: Tx, message: Claimed) -> None:
 
 def withdraw_unsent(tx: Tx, keys: Collection[str], reason: str) -> None:
     """Withdraw what was put under these keys and is not sent: it would say what holds no more."""
+    tx.write_kept()
     _withdraw(tx, Outbox.dedupe_key.in_(keys), Outbox.state != State.SENT, reason=reason)
 
 

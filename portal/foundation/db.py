@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
 from threading import Lock
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -24,14 +23,12 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
-    Insert,
     MetaData,
     Table,
     Text,
     TypeDecorator,
     Uuid,
     event,
-    insert,
 )
 from sqlalchemy.engine import Connection, ExceptionContext
 from sqlalchemy.exc import DisconnectionError
@@ -158,12 +155,6 @@ def reading() -> Iterator[Connection]:
 def table_of(model: type[Base]) -> Table:
     """Return a model's table, for Core statements: they cost a third less than ORM flushes."""
     return cast("Table", model.__table__)
-
-
-@cache
-def insert_into(table: Table) -> Insert:
-    """Return the one INSERT into a table: made once, its cache key is made once too."""
-    return insert(table)
 
 
 T = TypeVar("T")

@@ -10,6 +10,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -137,16 +138,21 @@ def connect(settings: Settings) -> "Redis":
 
 
 def connection() -> "Redis":
-    """Return the connection of the running application.
+    """Return this thread's connection of the running application.
+
+    One for all of them would take a socket from its pool, and look at it twice, at every question.
+    What was connected before a fork is the parent's.
 
     Raises:
-        ConnectionError: there is no queue yet.
+        ConnectionError: there is no queue yet, or it does not answer.
     """
     drawer = house(current_app)
-    if "redis" not in drawer:
-        drawer["redis"] = connect(drawer["settings"])
-    kept: Redis = drawer["redis"]
-    return kept
+    threads = drawer.setdefault("redis", threading.local())
+    if getattr(threads, "process", None) != os.getpid():
+        threads.redis = connect(drawer["settings"]).client()  # type: ignore[no-untyped-call]
+        threads.process = os.getpid()
+    own: Redis = threads.redis
+    return own
 
 
 def wake(name: str) -> bool:

@@ -20,7 +20,8 @@ from sqlalchemy import Connection, CursorResult, Executable, Table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from portal.foundation.db import db, insert_into, let_go, writes_on
+from portal.foundation.db import db, let_go, writes_on
+from portal.foundation.inserts import Into, insert_all, insert_into
 
 _DEADLOCK = "40P01"  # PostgreSQL: deadlock_detected
 _TRIES = 3  # of a transaction that the database takes back for a deadlock
@@ -111,7 +112,7 @@ class Tx(Writer):
     actor: Actor
     reference: str
     after_commit: list[Callable[[], object]] = field(default_factory=list)
-    _at_end: dict[Table, list[Mapping[str, Any]]] = field(default_factory=dict)
+    _at_end: dict[Into, list[Mapping[str, Any]]] = field(default_factory=dict)
 
     @property
     def session(self) -> Session:
@@ -128,9 +129,19 @@ class Tx(Writer):
         """Return this transaction for what time has done by itself, whoever came across it."""
         return self if self.actor.kind == "system" else replace(self, actor=_TIME)
 
-    def insert_at_end(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Keep rows for one INSERT a table just before the commit; they fail or stand with it."""
-        self._at_end.setdefault(table, []).extend(rows)
+    def insert_at_end(
+        self, table: Table, rows: Sequence[Mapping[str, Any]], *, once_by: str | None = None
+    ) -> None:
+        """Keep rows for just before the commit, with all others; they fail or stand with it.
+
+        Nobody finds them until then: whoever reads them in this transaction calls ``write_kept``.
+
+        Args:
+            table: into which.
+            rows: each names every column that has no default in the database.
+            once_by: a unique column; a row whose value is there already is left alone.
+        """
+        self._at_end.setdefault(Into(table, once_by), []).extend(rows)
 
     @property
     def idle(self) -> bool:
@@ -138,10 +149,10 @@ class Tx(Writer):
         return not self._at_end
 
     def write_kept(self) -> None:
-        """Insert what was kept, the tables in the order in which they were first named."""
-        for table, rows in self._at_end.items():
-            self.execute(insert_into(table), rows)
-        self._at_end.clear()
+        """Insert what was kept so far."""
+        insert_all(self.connection, self._at_end)
+        for rows in self._at_end.values():
+            rows.clear()  # the tables stay named: something has changed here
 
 
 def new_reference() -> str:

@@ -148,12 +148,12 @@ def create(
         "issuer": new.issuer,
         "identity_provider_id": new.identity_provider_id,
     }
-    tx.insert(table_of(Guest), {"id": guest_id, **owned, **personal})
-    tx.insert(table_of(FederatedIdentity), {"id": identity_id, **identity, "subject": new.subject})
-    tx.insert(
-        table_of(TermsAcceptance),
-        {"guest_id": guest_id, "terms_id": new.terms_id, "accepted_at": tx.now},
+    accepted = {"guest_id": guest_id, "terms_id": new.terms_id, "accepted_at": tx.now}
+    tx.insert_at_end(table_of(Guest), [{"id": guest_id, **owned, **personal}])
+    tx.insert_at_end(
+        table_of(FederatedIdentity), [{"id": identity_id, **identity, "subject": new.subject}]
     )
+    tx.insert_at_end(table_of(TermsAcceptance), [accepted])
     record(
         tx,
         [

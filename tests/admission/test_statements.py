@@ -36,7 +36,8 @@ def test_a_first_sign_in(scene: Scene):
         arrival = admission.take_up(tx, arrived.token)
         assert arrival is not None
         admission.accept(tx, arrival, HOST_DOMAINS, said)
-    assert len(sent) == 11, "\n".join(sent)
+    inserts = 1 if tx.connection.dialect.name == "postgresql" else 8  # one, or one a table
+    assert len(sent) == 3 + inserts, "\n".join(sent)
 
 
 def test_a_returning_sign_in(scene: Scene):

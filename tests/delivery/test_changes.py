@@ -87,12 +87,12 @@ def test_a_message_is_put_with_its_change(database, woken):
 
 
 def test_many_messages_are_one_insert_and_one_wake_up(database, woken, statements):
-    """A sweep's batch is one statement."""
+    """However often something is put in a transaction."""
     with writing() as tx:
         changes.put(tx, [message(dedupe_key=f"a:{at}") for at in range(150)])
         changes.put(tx, [message(dedupe_key=f"b:{at}") for at in range(150)])
     inserts = [one for one, _ in statements if one.startswith("INSERT")]
-    assert len(inserts) == 2
+    assert len(inserts) == 1
     assert len(rows()) == 300
     assert woken == [queues.DRAIN]
 

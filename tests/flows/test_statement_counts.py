@@ -41,6 +41,12 @@ def cost(seen: dict[str, list[str]]) -> tuple[int, int]:
     return len(seen["statements"]), len(seen["commits"])
 
 
+def on_postgresql(app) -> bool:
+    """Say whether what a transaction inserts goes by one statement; on SQLite it is one a table."""
+    with app.app_context():
+        return db.engine.dialect.name == "postgresql"
+
+
 def test_a_returning_sign_in(story):
     """Start and callback of somebody who is known: two commits."""
     story.arrive(story.browser())
@@ -48,7 +54,8 @@ def test_a_returning_sign_in(story):
     client = story.browser()
     with counted(story.app) as seen:
         assert story.knock(client).location == "/me"
-    assert cost(seen) == (7, 2), "\n".join(seen["statements"])
+    inserts = 1 if on_postgresql(story.app) else 2
+    assert cost(seen) == (5 + inserts, 2), "\n".join(seen["statements"])
 
 
 def test_a_first_sign_in(story):
@@ -61,7 +68,8 @@ def test_a_first_sign_in(story):
     client = story.browser()
     with counted(story.app) as seen:
         assert story.arrive(client).location == "/me"
-    assert cost(seen) == (18, 3), "\n".join(seen["statements"])
+    inserts = 1 if on_postgresql(story.app) else 9
+    assert cost(seen) == (9 + inserts, 3), "\n".join(seen["statements"])
 
 
 def test_the_guests_page(story):

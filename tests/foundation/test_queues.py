@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,24 @@ def test_what_is_put_into_the_queue_is_json(settings, context):
     import zlib
 
     assert json.loads(zlib.decompress(raw)) == [DRAIN, None, [], {}]
+
+
+def test_a_connection_is_of_one_thread_and_of_one_process(context):
+    """Two that spoke on one socket would read each other's answers."""
+    own = queues.connection()
+    assert queues.connection() is own
+
+    def in_a_thread():
+        with context.app_context():
+            return queues.connection()
+
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(in_a_thread).result() is not own
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if queues.connection() is not own else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert own.ping()
 
 
 def test_waking_never_raises(settings):

@@ -21,7 +21,7 @@ from portal.sponsorship.models import Sponsorship
 from tests.replay import folded, kept
 from tests.scene import Partner, Scene, statements
 
-BATCH_COST = 12
+BATCH_COST = {"sqlite": 12, "postgresql": 11}  # mails and events are one statement there
 
 
 @pytest.fixture
@@ -280,7 +280,7 @@ def test_a_batch_costs_the_same_whatever_its_size(scene: Scene):
         counts.append(len(sent))
     # Lock, two reads of what is open; end it; its grants: read, end; the end, the state, the
     # seats; lock again; two reads of names; mails; events.
-    assert counts == [BATCH_COST, BATCH_COST]
+    assert counts == 2 * [BATCH_COST[db.engine.dialect.name]]
 
 
 def test_finding_nothing_costs_one_read_a_kind(scene: Scene, acme: Partner):

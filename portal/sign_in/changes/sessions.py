@@ -77,23 +77,25 @@ def start_session(
         token=random_token(),
         ends_at=min(filter(None, (at + new.life, new.latest_end))),
     )
-    tx.insert(
+    tx.insert_at_end(
         table_of(Session),
-        {
-            "id": started.id,
-            "token_hash": hash_token(started.token),
-            "guest_id": new.guest_id,
-            "staff_id": new.staff_id,
-            "identity_provider_id": new.identity_provider_id,
-            "guest_epoch": new.guest_epoch,
-            "sid": new.sid,
-            "acr": new.acr,
-            "amr": list(new.amr),
-            "break_glass": new.break_glass,
-            "created_at": at,
-            "seen_at": at,
-            "ends_at": started.ends_at,
-        },
+        [
+            {
+                "id": started.id,
+                "token_hash": hash_token(started.token),
+                "guest_id": new.guest_id,
+                "staff_id": new.staff_id,
+                "identity_provider_id": new.identity_provider_id,
+                "guest_epoch": new.guest_epoch,
+                "sid": new.sid,
+                "acr": new.acr,
+                "amr": list(new.amr),
+                "break_glass": new.break_glass,
+                "created_at": at,
+                "seen_at": at,
+                "ends_at": started.ends_at,
+            }
+        ],
     )
     return started
 

@@ -102,6 +102,7 @@ def decide(
     writing.change_grants(tx, "grant.given", [(grant, started) for grant in begin])
     ended = {"state": "ended", "state_reason": NOT_CHOSEN, "ended_at": tx.now}
     writing.change_grants(tx, "grant.ended", [(grant, ended) for grant in end])
+    tx.write_kept()  # whoever decides once more, or tells of it, reads what was given
 
 
 def follow_claims(

@@ -184,6 +184,7 @@ def vouch(tx: Tx, guest_id: UUID, staff_id: UUID, last_day: date, chosen: Collec
             **review_columns(review_after(policy, tx.now, expires_at)),
         },
     )
+    tx.write_kept()
     fresh = get(tx.session, sponsorship_id)
     assert fresh is not None
     grants.decide(tx, fresh, kept_offers(tx, guest.organisation_id), chosen)

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, update
 
 from portal.audit.changes import record
 from portal.audit.rules import Event
-from portal.foundation.db import insert_into, table_of
+from portal.foundation.db import table_of
 from portal.foundation.transaction import Tx
 from portal.guests.rules import family
 from portal.sponsorship.models import Grant, Sponsorship
@@ -30,7 +30,7 @@ class Change:
 
 def add(tx: Tx, event: str, sponsorship_id: UUID, values: Mapping[str, Any]) -> None:
     """Insert a sponsorship; *values* holds every column but the id and the version."""
-    tx.insert(table_of(Sponsorship), {"id": sponsorship_id, "version": 1, **values})
+    tx.insert_at_end(table_of(Sponsorship), [{"id": sponsorship_id, "version": 1, **values}])
     owned = {name: value for name, value in values.items() if name not in PERSONAL}
     personal = {name: values[name] for name in PERSONAL}
     record(
@@ -90,7 +90,7 @@ def add_grants(
     """Insert grants; each holds every column."""
     if not grants:
         return
-    tx.execute(insert_into(table_of(Grant)), list(grants))
+    tx.insert_at_end(table_of(Grant), grants)
     record(
         tx,
         [
