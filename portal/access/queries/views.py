@@ -7,6 +7,7 @@ session of its request has not asked already.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -36,7 +37,7 @@ from portal.trust.models import Contract
 Whole = tuple[Sequence[Sequence[Any]], Sequence[Sequence[Any]]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SponsorshipView:
     """A sponsorship with the names of who vouches and who decided, and its contract."""
 
@@ -70,7 +71,7 @@ class SponsorshipView:
     why: str | None
     works_with: str | None
 
-    @property
+    @cached_property
     def open(self) -> OpenSponsorship | None:
         """What the rules need of it, while it is requested or active."""
         if self.state not in OPEN:
@@ -93,7 +94,7 @@ class SponsorshipView:
             self.state == Standing.ACTIVE and self.approve_by is not None
         )
 
-    @property
+    @cached_property
     def end(self) -> tuple[datetime, Reason]:
         """The first instant at which it no longer carries access, and why."""
         one = self.open
