@@ -28,7 +28,7 @@ def add_application(tx: Tx, *, slug: str, name: str, url: str) -> UUID:
         "url": check_url(url),
         "created_at": tx.now,
     }
-    taken = Refused("slug", f"There is an application {slug} already: choose another slug")
+    taken = Refused("slug", f"There is an application {slug} already: choose another short name")
     application_id, sets = add_unique(tx, Application, values, taken)
     record(tx, [Event("application.added", sets=sets)])
     return application_id
@@ -82,7 +82,7 @@ def add_entitlement(tx: Tx, application_id: UUID, *, slug: str, name: str) -> UU
     }
     application = tx.session.get_one(Application, application_id)
     taken = Refused(
-        "slug", f"{application.name} has an entitlement {slug} already: choose another slug"
+        "slug", f"{application.name} has an entitlement {slug} already: choose another short name"
     )
     entitlement_id, sets = add_unique(tx, Entitlement, values, taken)
     record(tx, [Event("entitlement.added", sets=sets)])

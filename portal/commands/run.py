@@ -159,7 +159,8 @@ def gunicorn(settings: Settings) -> list[str]:
         "worker-tmp-dir": str(shm) if shm.is_dir() and os.access(shm, os.W_OK) else "",
     }
     arguments = [f"--{name}={value}" for name, value in options.items() if value]
-    switches = ["--preload", "--no-control-socket"]
+    # No header stands for a part of the address: SCRIPT_NAME could, from a proxy on this machine.
+    switches = ["--preload", "--no-control-socket", "--forwarder-headers="]
     return python("gunicorn", *arguments, *switches, "portal.app:from_environment()")
 
 

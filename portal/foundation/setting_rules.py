@@ -130,7 +130,8 @@ def proxy_fault(url: str) -> str | None:
 def bind_fault(value: str) -> str | None:
     """An address with a port, or a socket."""
     if value.startswith("unix:/"):
-        return None
+        # Its folder may be made by whoever starts the web server, and not be there for the others.
+        return "name the socket's file, as in unix:/run/portal/web" if value.endswith("/") else None
     host, _, port = value.rpartition(":")
     if ":" in host and not (host.startswith("[") and host.endswith("]")):
         return "write an IPv6 address in brackets, as in [::1]:8000"

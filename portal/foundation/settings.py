@@ -254,8 +254,11 @@ class Settings(BaseSettings):
     @classmethod
     def _with_issuer(cls, value: str, info: ValidationInfo) -> str:
         # A refused issuer is not in `data`: its own line is enough.
-        if info.data.get("host_oidc_issuer") and not value:
+        issuer = info.data.get("host_oidc_issuer", value)
+        if issuer and not value:
             raise ValueError("is needed with PORTAL_HOST_OIDC_ISSUER")
+        if value and not issuer:
+            raise ValueError("is of no use without PORTAL_HOST_OIDC_ISSUER")
         return value
 
     @field_validator("host_oidc_admin_value")

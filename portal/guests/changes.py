@@ -111,8 +111,8 @@ def create(
 ) -> UUID:
     """Create a guest with its federated identity and its yes to the terms, in a place it took.
 
-    Raises:
-        IntegrityError: the identity exists already (a lost race: decide once more).
+    Where the identity exists already, the transaction's end raises IntegrityError: a lost race, to
+    be decided once more.
     """
     require_transition(None, state)
     guest_id, identity_id = uuid7(), uuid7()

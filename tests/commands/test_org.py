@@ -127,7 +127,7 @@ def test_a_taken_slug_and_a_held_domain_are_named(shell: Shell, add_acme: Add):
     words = ["--name", "B", "--contract-reference", "C", "--contract-start", "2026-01-01",
              "--open-ended", "--time-zone", "UTC", "--sponsor", "sam@host.example"]  # fmt: skip
     taken = shell.refused("org", "add", "acme", "--domain", "b.example", *words)
-    assert taken == "SLUG: There is an organisation acme already: choose another slug"
+    assert taken == "SLUG: There is an organisation acme already: choose another short name"
     held = shell.refused("org", "add", "beta", "--domain", "ACME.example", *words)
     assert held == "--domain: acme.example is already held by Acme"
 

@@ -84,12 +84,16 @@ def test_init_writes_what_is_read_again(folder: Path, name: str):
     assert (found.host_name, found.data_dir) == (name, home / "var")
 
 
-@given(secret=st.text(st.sampled_from(SIGNS + "{}ax") | st.characters(categories=("L", "N", "S"))))
+ANY_SIGNS = st.sampled_from(SIGNS + "{}ax") | st.characters(categories=("L", "N", "S"))
+
+
+@given(secret=st.text(ANY_SIGNS, min_size=1))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_first_file_says_any_secret(folder: Path, secret: str):
     """What others chose has any signs, and a file that says another is found out late."""
     file = folder / "portal.env"
     values = {"env": "development", "public_url": "http://localhost", "secret_keys": SECRET}
+    values |= {"host_oidc_issuer": "https://id.host.example", "host_oidc_client_id": "portal"}
     told = first_settings({**values, "host_oidc_client_secret": secret})
     file.write_text(told, encoding="utf-8")
     assert Settings.checked(file).host_oidc_client_secret == secret
@@ -257,9 +261,10 @@ def test_upgrading_twice_is_upgrading_once(ready: Path):
     assert first[1].startswith("The database is up to date (")
 
 
-def _status(url: str) -> int:
+def _status(url: str, **headers: str) -> int:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        asked = urllib.request.Request(url, headers=headers)
+        with urllib.request.urlopen(asked, timeout=5) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -303,6 +308,20 @@ def test_up_runs_all_of_it_and_leaves_nothing(tmp_path: Path):
         portal.process.wait()
         _, alive = psutil.wait_procs(family, timeout=20)
         assert alive == []
+
+
+@pytest.mark.processes
+def test_w10_a_header_is_no_part_of_the_address(ready: Path, monkeypatch, tmp_path: Path):
+    """Some proxies hand on what a client calls ``SCRIPT_NAME``: it is nobody's word to us."""
+    assert portal("db", "upgrade")[0] == 0
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    variables = {name: value for name, value in os.environ.items() if name.startswith("PORTAL_")}
+    variables |= {"PORTAL_PUBLIC_URL": address, "PORTAL_BIND": f"127.0.0.1:{port}"}
+    with started("web", variables=variables, folder=tmp_path):
+        wait_until(lambda: _status(f"{address}/healthz") == 200, "the web server")
+        for prefix in ("/evil", "/healthz"):
+            assert _status(f"{address}/healthz", SCRIPT_NAME=prefix) == 200
 
 
 def _part(process: psutil.Process) -> str:

@@ -71,9 +71,13 @@ def lines(**values: object) -> list[str]:
         ({"smtp_url": "smtp://u:hush%C3%A4@h"}, "PORTAL_SMTP_URL: choose a user and a password"),
         ({"smtp_url": "smtp://u:hush\u00e4@h"}, "PORTAL_SMTP_URL: choose a user and a password"),
         ({"bind": "8000"}, "PORTAL_BIND: write address and port"),
+        ({"bind": "unix:/"}, "PORTAL_BIND: name the socket's file"),
+        ({"bind": "unix:/run/portal/"}, "PORTAL_BIND: name the socket's file"),
         ({"bind": "::1:8000"}, "PORTAL_BIND: write an IPv6 address in brackets"),
         ({"egress_private_hosts": "https://idp"}, "PORTAL_EGRESS_PRIVATE_HOSTS: 'https://idp' is"),
         ({"host_oidc_issuer": "http://idp.example.org"}, "PORTAL_HOST_OIDC_ISSUER: use https"),
+        ({"host_oidc_client_id": "p"}, "PORTAL_HOST_OIDC_CLIENT_ID: is of no use without"),
+        ({"host_oidc_client_secret": "hush"}, "PORTAL_HOST_OIDC_CLIENT_SECRET: is of no use"),
         ({"host_oidc_role_claim": "groups"}, "PORTAL_HOST_OIDC_ROLE_CLAIM and at least one"),
     ],
 )

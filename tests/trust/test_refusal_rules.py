@@ -64,7 +64,7 @@ REFUSALS: list[tuple[Callable[[], object], str, str]] = [
     (
         partial(check_slug, "new"),
         "slug",
-        "new is an address of a page here: choose another slug",
+        "new is an address of a page here: choose another short name",
     ),
     (partial(check_name, "first_name", ""), "first_name", "Enter the first name"),
     (partial(check_name, "name", "x" * 201), "name", "Use 200 characters or fewer"),

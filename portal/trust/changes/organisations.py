@@ -45,7 +45,7 @@ def add_organisation(tx: Tx, *, slug: str, name: str, unlisted: bool = False) ->
         "later_told_at": None,
         "created_at": tx.now,
     }
-    taken = Refused("slug", f"There is an organisation {slug} already: choose another slug")
+    taken = Refused("slug", f"There is an organisation {slug} already: choose another short name")
     organisation_id, sets = add_unique(tx, Organisation, values, taken)
     record(tx, [Event("organisation.added", organisation_id=organisation_id, sets=sets)])
     return organisation_id

@@ -118,7 +118,8 @@ def add_identity_provider(
         "created_at": tx.now,
     }
     taken = Refused(
-        "slug", f"This organisation has an identity provider {slug} already: choose another slug"
+        "slug",
+        f"This organisation has an identity provider {slug} already: choose another short name",
     )
     provider_id, sets = add_unique(tx, IdentityProvider, values, taken)
     _require_apart(tx, organisation_id, settings, provider_id)

@@ -55,7 +55,7 @@ def check_slug(text: str) -> str:
             "or digit",
         )
     if slug in NOT_FREE:
-        raise Refused("slug", f"{slug} is an address of a page here: choose another slug")
+        raise Refused("slug", f"{slug} is an address of a page here: choose another short name")
     return slug
 
 
