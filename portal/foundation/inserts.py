@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Insert, Table, TextClause, insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from portal.foundation.db import Base, JsonText
+from portal.foundation.db import MOST_AT_ONCE, Base, JsonText, parts
 from portal.foundation.text import canonical_json
 
 Row = Mapping[str, Any]
@@ -58,11 +58,20 @@ def insert_all(connection: Connection, kept: Mapping[Into, Sequence[Row]]) -> No
             raise ValueError("rows kept for one table name different columns")
     if not named:
         return
-    if connection.dialect.name != "postgresql":
-        # Keys are checked at each INSERT here: whoever is pointed at comes first.
-        for into in sorted(named, key=lambda one: _order()[one.table]):
-            connection.execute(_into_sqlite(into), list(named[into]))
+    on_postgresql = connection.dialect.name == "postgresql"
+    if on_postgresql and sum(map(len, named.values())) <= MOST_AT_ONCE:
+        _insert_together(connection, named)
         return
+    # Keys are checked at the end of each statement: whoever is pointed at comes first.
+    for into in sorted(named, key=lambda into: _order()[into.table]):
+        for part in parts(named[into]):
+            if on_postgresql:
+                _insert_together(connection, {into: part})
+            else:
+                connection.execute(_into_sqlite(into), part)
+
+
+def _insert_together(connection: Connection, named: Mapping[Into, Sequence[Row]]) -> None:
     shape = tuple((into, tuple(rows[0])) for into, rows in named.items())
     texts = [_as_json(into.table, rows) for into, rows in named.items()]
     connection.execute(_together(shape), {f"rows_{n}": one for n, one in enumerate(texts)})
@@ -84,8 +93,7 @@ def _into_sqlite(into: Into) -> Insert:
 def _together(shape: Sequence[tuple[Into, Sequence[str]]]) -> TextClause:
     """Return one statement for targets and the columns that are named in each.
 
-    Keys are checked at its end, so the order of the tables is all the same; rows of one table are
-    inserted in their order.
+    The order of the tables is all the same to it; rows of one table are inserted in their order.
     """
     *before, last = (_insert(n, into, names) for n, (into, names) in enumerate(shape))
     if before:

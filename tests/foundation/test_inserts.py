@@ -10,9 +10,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from portal.audit.models import AuditEvent, AuditPersonal
 from portal.delivery.models import Outbox
 from portal.foundation import clock
-from portal.foundation.db import db, table_of, uuid7
+from portal.foundation.db import MOST_AT_ONCE, db, table_of, uuid7
 from portal.foundation.inserts import Into, insert_all
 from portal.foundation.transaction import ANONYMOUS, transaction
+from tests.scene import statements
 
 ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 NOW = clock.policy_now()
@@ -101,6 +102,17 @@ def test_whoever_points_at_a_row_may_be_named_first(database):
     row = event()
     keep((AuditPersonal, [personal(row)]), (AuditEvent, [row]))
     assert read(AuditPersonal, AuditPersonal.event_id) == [(row["id"],)]
+
+
+def test_very_many_rows_go_in_parts(database):
+    """What a decision about everybody writes is no one text of a hundred megabytes."""
+    rows = [event(data={"n": n}) for n in range(MOST_AT_ONCE + 1)]
+    with statements() as sent:
+        keep((AuditPersonal, [personal(row) for row in rows]), (AuditEvent, rows))
+    found = db.session.scalars(select(AuditEvent.data).order_by(AuditEvent.seq)).all()
+    assert [one["n"] for one in found] == list(range(MOST_AT_ONCE + 1))
+    assert len(read(AuditPersonal, AuditPersonal.event_id)) == MOST_AT_ONCE + 1
+    assert len(sent) == 4
 
 
 def test_a_known_value_is_left_alone(database):
