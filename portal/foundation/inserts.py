@@ -7,7 +7,7 @@ SQLite lives in this process: it takes one INSERT a table.
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,10 +15,11 @@ from uuid import UUID
 from sqlalchemy import Connection, Insert, Table, TextClause, insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from portal.foundation.db import MOST_AT_ONCE, Base, JsonText, parts
+from portal.foundation.db import Base, JsonText, parts
 from portal.foundation.text import canonical_json
 
 Row = Mapping[str, Any]
+MOST_TOGETHER = 2000  # rows of a statement: of larger ones the server needs many times their size
 _QUOTE = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]
 
 
@@ -59,12 +60,12 @@ def insert_all(connection: Connection, kept: Mapping[Into, Sequence[Row]]) -> No
     if not named:
         return
     on_postgresql = connection.dialect.name == "postgresql"
-    if on_postgresql and sum(map(len, named.values())) <= MOST_AT_ONCE:
+    if on_postgresql and sum(map(len, named.values())) <= MOST_TOGETHER:
         _insert_together(connection, named)
         return
     # Keys are checked at the end of each statement: whoever is pointed at comes first.
     for into in sorted(named, key=lambda into: _order()[into.table]):
-        for part in parts(named[into]):
+        for part in parts(named[into], MOST_TOGETHER):
             if on_postgresql:
                 _insert_together(connection, {into: part})
             else:
@@ -134,9 +135,11 @@ def _texts(table: Table) -> frozenset[str]:
 def _plain(value: object) -> str:
     if isinstance(value, UUID):
         return str(value)
-    if isinstance(value, datetime) and value.tzinfo is None:
-        raise ValueError("a naive datetime cannot be stored: give it a zone")
-    if isinstance(value, date):  # a datetime is one
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime cannot be stored: give it a zone")
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} is kept in no column")
 

@@ -21,7 +21,10 @@ from uuid import uuid4
 import structlog
 from flask import current_app
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry
 from rq import Queue
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
@@ -125,8 +128,12 @@ def redis_url(settings: Settings) -> str | None:
         return None
 
 
-def connect(settings: Settings) -> "Redis":
+def connect(settings: Settings, *, own: bool = False) -> "Redis":
     """Return a connection that gives up soon: no page waits for the queue.
+
+    Args:
+        settings: say where the queue is.
+        own: one socket, for one thread that keeps it; else each question takes one from a pool.
 
     Raises:
         ConnectionError: there is no queue yet.
@@ -134,7 +141,15 @@ def connect(settings: Settings) -> "Redis":
     url = redis_url(settings)
     if url is None:
         raise ConnectionError("there is no queue: set PORTAL_REDIS_URL, or start `portal up`")
-    return Redis.from_url(url, socket_connect_timeout=1, socket_timeout=2)
+    # Once more where the server closed the connection meanwhile; not where it does not answer.
+    retry = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
+    return Redis.from_url(
+        url,
+        socket_connect_timeout=1,
+        socket_timeout=2,
+        retry=retry,
+        single_connection_client=own,
+    )
 
 
 def connection() -> "Redis":
@@ -149,7 +164,7 @@ def connection() -> "Redis":
     drawer = house(current_app)
     threads = drawer.setdefault("redis", threading.local())
     if getattr(threads, "process", None) != os.getpid():
-        threads.redis = connect(drawer["settings"]).client()  # type: ignore[no-untyped-call]
+        threads.redis = connect(drawer["settings"], own=True)
         threads.process = os.getpid()
     own: Redis = threads.redis
     return own

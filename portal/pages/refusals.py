@@ -79,7 +79,8 @@ def failed(failure: SignInFailure, row: ProviderRow | None) -> ResponseReturnVal
 
 def _took(failure: SignInFailure, row: ProviderRow | None) -> str | None:
     """Return what it took to fail so: nothing, a sign-in that was begun, or a provider's answer."""
-    if failure.attempt_id is None:
+    begun = failure.attempt_id is not None or failure.reason is SignInReason.TOKEN_ENDPOINT
+    if not begun:
         return None
     if anybody_can_cause(failure.reason):
         return BEGUN

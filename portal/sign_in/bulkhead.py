@@ -1,8 +1,8 @@
 """A slow identity provider must not hold every thread of the portal.
 
 A provider that answers serves however many people come at once, a few at a time: whoever comes
-next waits for a moment. One that lets callers wait, or has just timed out, gets fewer of them; the
-others are told at once.
+next waits for a moment. One that lets callers wait, or has just let one wait in vain, gets fewer of
+them; the others are told at once.
 """
 
 import time
@@ -18,7 +18,7 @@ MOST_WAIT: Final = 2.0  # seconds for a place among MOST_AT_ONCE, in one process
 LOOK_AGAIN: Final = 0.1  # seconds: that the others have turned slow is told by nobody's leaving
 SLOW_AFTER: Final = 1.0  # seconds that a conversation goes on
 MOST_SLOW: Final = 3  # slow conversations with one provider, in one process
-MISTRUST: Final = 30.0  # seconds after one that failed for want of an answer
+MISTRUST: Final = 30.0  # seconds after one that waited for an answer in vain
 MOST_MISTRUSTED: Final = 2  # conversations at once in that time
 MOST_KNOWN: Final = 1024  # providers remembered
 _WANT_OF_ANSWER: Final = frozenset({SignInReason.NET_LIMIT, SignInReason.NET_UNREACHABLE})
@@ -44,7 +44,8 @@ class Bulkhead:
         try:
             yield
         except SignInFailure as failure:
-            if failure.reason in _WANT_OF_ANSWER:
+            # An answer that came soon and is none holds nobody up; a made-up code may cause it.
+            if failure.reason in _WANT_OF_ANSWER and self._clock() - began > SLOW_AFTER:
                 self._mistrust(provider)
             raise
         else:

@@ -56,8 +56,12 @@ def keep_browser_secret(response: Response, secret: str) -> None:
         max_age=_BROWSER_LIFE,
         secure=https,
         httponly=True,
-        samesite="None" if https else "Lax",
+        samesite=_same_site(https=https),
     )
+
+
+def _same_site(*, https: bool) -> str:
+    return "None" if https else "Lax"
 
 
 def session_token() -> str | None:
@@ -83,14 +87,19 @@ def give(response: Response, token: str) -> None:
 
 
 def sign_out(response: Response) -> None:
-    """Take the session cookie from the browser (``changes.end_session`` ends the row)."""
+    """Take both cookies from the browser (``changes.end_session`` ends the session's row).
+
+    A sign-in that is open in another tab ends with its secret: whoever sits there next is not let
+    in as the one before.
+    """
     flask.session.clear()
-    response.delete_cookie(
-        cookie_names()[1],
-        secure=settings_of(current_app).https,
-        httponly=True,
-        samesite="Lax",
-    )
+    https = settings_of(current_app).https
+    of_attempts, of_session = cookie_names()
+    response.delete_cookie(of_session, secure=https, httponly=True, samesite="Lax")
+    if browser_secret() is not None:
+        response.delete_cookie(
+            of_attempts, secure=https, httponly=True, samesite=_same_site(https=https)
+        )
     # Not the cookies: that would reach other applications under the host's domain.
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
 

@@ -37,7 +37,7 @@ def test_a_first_sign_in(scene: Scene):
         assert arrival is not None
         admission.accept(tx, arrival, HOST_DOMAINS, said)
     inserts = 1 if tx.connection.dialect.name == "postgresql" else 8  # one, or one a table
-    assert len(sent) == 3 + inserts, "\n".join(sent)
+    assert len(sent) == 4 + inserts, "\n".join(sent)
 
 
 def test_a_returning_sign_in(scene: Scene):

@@ -55,7 +55,7 @@ _LAST_DAY: Final = (
     nasty.Nasty("2027-03-02"),  # a day after the contract
 )
 _DECIDED: Final = "came later, and nothing of it was saved"
-_OVERTAKEN: Final = "Something was decided meanwhile"
+_OVERTAKEN: Final = "Something has changed meanwhile"
 
 
 def _seen(prefix: str) -> dict[str, Values]:
@@ -91,7 +91,7 @@ SPONSOR: Final = (
         "/hand-over",
         {"hand-to": nasty.CHOICE, **_seen("hand")},
         {"hand-to": "{irene}"},
-        again="Somebody was quicker",
+        again="Something has changed meanwhile",
         foreign={"hand-to": ("otto", "petra", "jonas")},
         elsewhere=(f"/sponsor/decisions{_MISSING}/hand-over",),
     ),
@@ -166,7 +166,7 @@ SPONSOR: Final = (
         "jonas",
         "/sponsor/guests/{lena}",
         "/vouch",
-        {"vouch-last_day": _LAST_DAY, "vouch-may_use": nasty.CHOICES},
+        {"vouch-last_day": _LAST_DAY, "vouch-may_use": nasty.CHOICES, **_seen("vouch")},
         {"vouch-last_day": "2027-01-31"},
         again="vouch",
         foreign={"vouch-may_use": ("globex_offer",)},

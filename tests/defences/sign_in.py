@@ -217,8 +217,15 @@ DEFENCES: Final = (
     Defence(
         case="O19",
         file=TOKEN,
-        old="return isinstance(value, str) and 1 <= len(value) <= 255 and value.isprintable()",
-        new="return value is not None",
+        old="    return value.isprintable() and not value.isspace()",
+        new="    return not value.isspace()",
+        tests=(f"{CASES}::test_o19_subject",),
+    ),
+    Defence(
+        case="O19",
+        file=TOKEN,
+        old="    return value.isprintable() and not value.isspace()",
+        new="    return value.isprintable()",
         tests=(f"{CASES}::test_o19_subject",),
     ),
     Defence(

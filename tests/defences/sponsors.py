@@ -20,6 +20,7 @@ REVIEWING: Final = "tests/sponsorship/test_reviewing.py"
 PROPOSALS: Final = (
     "tests/pages/test_sponsor_proposals.py::test_i08_an_approval_of_what_was_not_seen_is_stale"
 )
+PERSON: Final = "tests/pages/test_sponsor_proposals.py::test_i08_somebody_else_than_was_seen"
 CASES: Final = "tests/pages/test_sponsor_cases.py"
 
 DEFENCES: Final = (
@@ -135,6 +136,27 @@ DEFENCES: Final = (
         old="    if overtaken(was, _proposed(tx.session, sponsorship_id), given):",
         new="    if False:",
         tests=(f"{PROPOSALS}[first-sqlite-something new]",),
+    ),
+    Defence(
+        case="I08",
+        file=RIGHTS,
+        old="    if person != _portrait(tx.session, row.guest_id):",
+        new="    if False:",
+        tests=(f"{PERSON}_to_approve[first-sqlite-the name]",),
+    ),
+    Defence(
+        case="I08",
+        file=RIGHTS,
+        old="    if seen is not None and seen != portrait(row):",
+        new="    if False:",
+        tests=(f"{PERSON}_to_vouch_for[first-sqlite]",),
+    ),
+    Defence(
+        case="I08",
+        file=RIGHTS,
+        old='    return portrait(guest) if guest else ""',
+        new='    return ""',
+        tests=(f"{PERSON}_to_keep[first-sqlite]",),
     ),
     Defence(
         case="I13",

@@ -79,6 +79,13 @@ DEFENCES: Final = (
     ),
     Defence(
         case="W04",
+        file="portal/sign_in/session.py",
+        old="    if browser_secret() is not None:",
+        new="    if False:",
+        tests=(f"{JOURNEY}::test_w04_signing_out_ends_what_is_open_in_another_tab[sqlite]",),
+    ),
+    Defence(
+        case="W04",
         file="portal/pages/viewer.py",
         old="dead = {Against.REMOVED, Against.IDENTITY_PROVIDER_DISABLED}",
         new="dead = {Against.IDENTITY_PROVIDER_DISABLED}",

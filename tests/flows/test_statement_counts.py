@@ -69,7 +69,7 @@ def test_a_first_sign_in(story):
     with counted(story.app) as seen:
         assert story.arrive(client).location == "/me"
     inserts = 1 if on_postgresql(story.app) else 9
-    assert cost(seen) == (9 + inserts, 3), "\n".join(seen["statements"])
+    assert cost(seen) == (10 + inserts, 3), "\n".join(seen["statements"])
 
 
 def test_the_guests_page(story):

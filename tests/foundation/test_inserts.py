@@ -10,8 +10,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from portal.audit.models import AuditEvent, AuditPersonal
 from portal.delivery.models import Outbox
 from portal.foundation import clock
-from portal.foundation.db import MOST_AT_ONCE, db, table_of, uuid7
-from portal.foundation.inserts import Into, insert_all
+from portal.foundation.db import db, table_of, uuid7
+from portal.foundation.inserts import MOST_TOGETHER, Into, insert_all
 from portal.foundation.transaction import ANONYMOUS, transaction
 from tests.scene import statements
 
@@ -106,12 +106,12 @@ def test_whoever_points_at_a_row_may_be_named_first(database):
 
 def test_very_many_rows_go_in_parts(database):
     """What a decision about everybody writes is no one text of a hundred megabytes."""
-    rows = [event(data={"n": n}) for n in range(MOST_AT_ONCE + 1)]
+    rows = [event(data={"n": n}) for n in range(MOST_TOGETHER + 1)]
     with statements() as sent:
         keep((AuditPersonal, [personal(row) for row in rows]), (AuditEvent, rows))
     found = db.session.scalars(select(AuditEvent.data).order_by(AuditEvent.seq)).all()
-    assert [one["n"] for one in found] == list(range(MOST_AT_ONCE + 1))
-    assert len(read(AuditPersonal, AuditPersonal.event_id)) == MOST_AT_ONCE + 1
+    assert [one["n"] for one in found] == list(range(MOST_TOGETHER + 1))
+    assert len(read(AuditPersonal, AuditPersonal.event_id)) == MOST_TOGETHER + 1
     assert len(sent) == 4
 
 

@@ -8,7 +8,9 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,8 @@ from portal.foundation.queues import (
     wake,
 )
 from portal.foundation.settings import Settings
+from tests.infra.ports import free_port, wait_until
+from tests.infra.queue import server_binary
 
 # A worker as RQ is, which is asked to perform a job and says so for ever.
 TAKES_A_JOB = """
@@ -212,6 +216,45 @@ def test_a_connection_is_of_one_thread_and_of_one_process(context):
         os._exit(0 if queues.connection() is not own else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert own.ping()
+
+
+@contextmanager
+def redis_on(port: int) -> Iterator[None]:
+    """Run a server at a port of loopback."""
+    command = [server_binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        client = Redis(port=port)
+        wait_until(lambda: _answers(client), "the queue")
+        yield
+        server.terminate()
+
+
+def _answers(client: Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except RedisError:
+        return False
+
+
+@pytest.mark.processes
+def test_j01_a_queue_that_was_away_for_a_moment_is_told(tmp_path: Path):
+    """The connection that a thread keeps is made anew when the server has closed it."""
+    port = free_port()
+    app = Flask("queue")
+    house(app)["settings"] = Settings.checked(
+        None,
+        env="development",
+        public_url="https://guests.host.example",
+        secret_keys="fzQ7x2Lk9mVb4Rt1Yp8Wc3Nd6Hs5Jg0A",
+        data_dir=tmp_path,
+        redis_url=f"redis://127.0.0.1:{port}",
+    )
+    with app.app_context():
+        for _ in range(2):
+            with redis_on(port):
+                assert wake(DRAIN)
+                assert queues.connection().ping()
+        assert not wake(DRAIN)
 
 
 def test_waking_never_raises(settings):

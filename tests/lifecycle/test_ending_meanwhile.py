@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from portal.admission.changes import Arrived, arriving
+from portal.admission.changes import Arrived, arriving, refreshing
 from portal.guests.changes import lock_places
 from portal.guests.queries import lock
 from portal.guests.rules import State
@@ -18,7 +19,7 @@ from portal.lifecycle.changes import (
     hand_over_lost,
     withdraw_offer,
 )
-from portal.sponsorship.changes import deciding, grants
+from portal.sponsorship.changes import deciding, grants, requesting
 from portal.sponsorship.queries import open_by_sponsor
 from portal.staff.changes import remove
 from portal.staff.models import Staff
@@ -134,6 +135,63 @@ def test_what_a_sponsor_gives_at_this_moment_ends_with_its_offer(scene: Scene, m
     assert [(one.state, one.state_reason) for one in scene.grants(jane)] == [
         ("ended", "offer_withdrawn")
     ]
+    assert folded(scene.session) == kept(scene.session)
+
+
+def withdrawn_beside(scene: Scene, offer: UUID, module: Any, monkeypatch):
+    """Have an offer withdrawn at the moment at which *module* puts a message, and wait for that.
+
+    Returns:
+        How to wait for its end: how many grants ended with it.
+    """
+    ended: list[int] = []
+    put = module.put
+
+    def withdraw() -> None:
+        with Scene(now=scene.now).tx() as tx:
+            ended.append(withdraw_offer(tx, offer))
+
+    other, faults = beside(withdraw)
+
+    def then(*arguments: Any) -> None:
+        other.start()
+        wait_until(somebody_waits, "the withdrawal waits")
+        put(*arguments)
+
+    def end() -> int:
+        other.join(20)
+        assert faults == []
+        return ended[0]
+
+    monkeypatch.setattr(module, "put", then)
+    return end
+
+
+@pytest.mark.parametrize("approval", ["at-once", "first"])
+def test_an_offer_is_withdrawn_while_somebody_arrives(scene: Scene, monkeypatch, approval: str):
+    """They are proposed it, or given it at once, and are the last: it ends with the offer."""
+    acme = scene.partner(approval=approval)
+    wiki = scene.offer(acme, default=True)
+    arrived = scene.knock(acme, scene.identity(acme))
+    assert isinstance(arrived, Arrived)
+    end = withdrawn_beside(scene, wiki, requesting, monkeypatch)
+    scene.accept(acme, arrived)
+    assert end() == 1
+    jane = scene.find(acme).id
+    assert [one.state_reason for one in scene.grants(jane)] == ["offer_withdrawn"]
+    assert folded(scene.session) == kept(scene.session)
+
+
+def test_an_offer_is_withdrawn_while_a_claim_proposes_it(scene: Scene, monkeypatch):
+    """So it is where a known guest's company begins to say what chooses it."""
+    acme = scene.partner()
+    wiki = scene.offer(acme, when=("department", "Sales"))
+    jane = scene.active(acme)
+    end = withdrawn_beside(scene, wiki, refreshing, monkeypatch)
+    claims = {"sub": "jane", "department": "Sales"}
+    scene.sign_in(acme, scene.identity(acme, claims=claims))
+    assert end() == 1
+    assert [one.state_reason for one in scene.grants(jane)] == ["offer_withdrawn"]
     assert folded(scene.session) == kept(scene.session)
 
 

@@ -162,7 +162,7 @@ def test_a_form_overtaken_by_a_colleague_changes_nothing(stage: Stage):
         token = token_of(stage.client, guest_page)
         answer = stage.client.post(f"{stage.page}/{path}", data={**form, "csrf_token": token})
         assert answer.status_code == 409, path
-        assert "decided meanwhile" in answer.text
+        assert "changed meanwhile" in answer.text
         assert stage.scene.event_names() == before
     assert stage.scene.sponsorship(stage.jane).last_day.isoformat() == today_in(20)
 

@@ -88,7 +88,7 @@ def test_who_waits_for_a_place_is_told_once_it_is_slow() -> None:
 
 
 def test_bulkhead_mistrusts_for_a_while() -> None:
-    """After a failure two may try; after thirty seconds, or a success, everybody."""
+    """After one that waited in vain two may try; after thirty seconds, or a success, everybody."""
     now = [0.0]
     bulkhead = Bulkhead(clock=lambda: now[0])
     gone = SignInFailure(Failure(R.NET_LIMIT, "slow"))
@@ -102,10 +102,15 @@ def test_bulkhead_mistrusts_for_a_while() -> None:
                 held.append(one)
         except SignInFailure:
             pass
+        now[0] += waits
         for one in held:
             one.__exit__(SignInFailure, gone, None)
         return len(held)
 
+    waits = SLOW_AFTER
+    assert most() == MOST_AT_ONCE
+    assert most() == MOST_AT_ONCE  # an answer that came soon, however useless
+    waits += 0.1
     assert most() == MOST_AT_ONCE
     assert most() == 2
     now[0] += MISTRUST

@@ -157,6 +157,17 @@ def test_o16_double_click(door: Door, hostile: HostileProvider, codes_last: bool
     assert sessions() == 1
 
 
+@pytest.mark.parametrize("error", ["invalid_grant", "invalid_request", "code_already_used"])
+def test_o16_a_code_that_is_used_spoils_nothing(door: Door, hostile: HostileProvider, error: str):
+    """By whatever name: the doubled callback must not end the attempt of the first."""
+    browser = door.browser()
+    path = leave(browser)
+    with hostile.lying(token_error=error):
+        assert get(browser, path).status_code == 403
+    assert get(browser, path).status_code == 303
+    assert sessions() == 1
+
+
 def test_many_tabs(door: Door) -> None:
     """Thirty open attempts in one browser: one small cookie, and each of them works."""
     browser = door.browser()
@@ -239,6 +250,16 @@ def test_w04_sign_out_ends_copies(door: Door) -> None:
     out = browser.post("/out", base_url=PUBLIC_URL)
     assert out.headers["Clear-Site-Data"] == '"cache", "storage"'
     assert get(browser, "/who").status_code == get(copy, "/who").status_code == 401
+
+
+def test_w04_signing_out_ends_what_is_open_in_another_tab(door: Door) -> None:
+    """Whoever sits there next, and finishes it, is not let in as the one who signed out."""
+    browser = signed_in(door)
+    path = leave(browser)
+    browser.post("/out", base_url=PUBLIC_URL)
+    assert get(browser, path).text == "oidc.state"
+    assert sessions() == 1
+    assert get(browser, leave(browser)).status_code == 303
 
 
 def test_w05_idle_and_absolute_limits(door: Door) -> None:

@@ -272,7 +272,8 @@ def test_o17_clocks_may_differ_by_a_minute(walk: Walk, hostile: HostileProvider)
 
 
 @pytest.mark.parametrize(
-    "subject", [GONE, None, "", ["a"], 7, True, {"a": 1}, "x" * 256, "a\0b", "a\nb", "a\u202eb"]
+    "subject",
+    [GONE, None, "", " ", "   ", ["a"], 7, True, {"a": 1}, "x" * 256, "a\0b", "a\nb", "a\u202eb"],
 )
 def test_o19_subject(walk: Walk, hostile: HostileProvider, subject: Any) -> None:
     """A subject is 1 to 255 printable characters."""

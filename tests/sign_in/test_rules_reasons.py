@@ -117,7 +117,8 @@ def test_a_code_that_nobody_knows_any_more_wants_a_look():
 def test_which_failures_may_be_tried_again(reason: SignInReason):
     """A doubled callback, and trouble on the way."""
     failure = SignInFailure(Failure(reason, "x"))
-    assert failure.may_be_retried is (reason is R.STATE or reason.value.startswith("net."))
+    again = reason in {R.STATE, R.TOKEN_ENDPOINT} or reason.value.startswith("net.")
+    assert failure.may_be_retried is again
 
 
 def test_what_a_failure_carries():

@@ -335,6 +335,8 @@ def test_userinfo_is_of_the_same_person(userinfo: object, subject: object, expec
         ("x" * 255, True),
         ("a b", True),
         ("", False),
+        (" ", False),
+        ("    ", False),
         ("x" * 256, False),
         ("a\n", False),
         ("\ud800", False),

@@ -154,7 +154,7 @@ class TestProviders:
         assert queries.connection_for(db.session, "acme", "other") is None
         assert [one.slug for one in queries.providers(db.session)] == ["id"]
         assert queries.providers(db.session, partner.id) == queries.providers(db.session)
-        standing = queries.standing_offers(db.session, partner.id)
+        standing = queries.offers(db.session, partner.id)
         assert [(one.application_name, one.entitlement_name) for one in standing] == [
             ("Wiki", "Read")
         ]

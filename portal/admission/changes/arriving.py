@@ -36,7 +36,7 @@ from portal.sponsorship.rules import (
     who_is_asked,
 )
 from portal.trust.models import Terms
-from portal.trust.queries import ProviderRow, TermsFacts, policy_for
+from portal.trust.queries import ProviderRow, TermsFacts, kept_offers, policy_for
 from portal.trust.queries.offers import NEWEST_TERMS, TERMS_COLUMNS
 from portal.trust.queries.providers import PROVIDER_COLUMN, PROVIDER_ID, PROVIDERS_FROM
 from portal.trust.rules import EffectivePolicy, proposals
@@ -259,7 +259,7 @@ def _request(
         policy=door.policy,
         sponsor_id=sponsor_id,
         sponsor_email=able[sponsor_id].email,
-        proposals=proposals(door.offers, identity.claims),
+        proposals=proposals(kept_offers(tx, provider.organisation_id), identity.claims),
         at_once=at_once,
         why=said.why,
         works_with=said.works_with,

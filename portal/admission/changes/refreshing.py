@@ -26,7 +26,7 @@ from portal.sponsorship.changes.telling import display_name
 from portal.sponsorship.queries import grants_under, open_rows, staff_people
 from portal.sponsorship.rules import GuestDates, OpenSponsorship
 from portal.staff.queries import admins
-from portal.trust.queries import ProviderRow, eligible_sponsors, standing_offers
+from portal.trust.queries import ProviderRow, eligible_sponsors, kept_offers
 from portal.trust.rules import Proposal, proposals
 
 
@@ -199,7 +199,7 @@ def _follow_claims(
     tx: Tx, identity: VerifiedIdentity, provider: ProviderRow, guest: GuestRow
 ) -> None:
     """End what a claim chose and no longer says; propose what it says now."""
-    offers = standing_offers(tx.session, guest.organisation_id)
+    offers = kept_offers(tx, guest.organisation_id)  # whoever withdraws one waits
     said = proposals(offers, identity.claims)
     rows = open_rows(tx.session, [guest.id])
     standing = grants_under(tx.session, [row.id for row in rows])

@@ -45,9 +45,8 @@ from portal.staff.models import Staff
 from portal.trust.models import Domain, IdentityProvider, Organisation, Terms
 from portal.trust.queries import ProviderRow
 from portal.trust.queries.contracts import CONTRACT_COLUMNS, contract_of, with_running_contract
-from portal.trust.queries.offers import offers_of, standing_offers_to
 from portal.trust.queries.policies import POLICY_COLUMN, policy_of, with_policy
-from portal.trust.rules import ContractFacts, EffectivePolicy, OfferFacts
+from portal.trust.rules import ContractFacts, EffectivePolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,6 @@ class Door:
         policy: the one that counted for the organisation when this request began; for whoever is
             new, the one that counts now.
         deciders: who may decide for the organisation; read for whoever arrives.
-        offers: what stands offered to the organisation; read for whoever arrives.
     """
 
     facts: AdmissionFacts
@@ -85,7 +83,6 @@ class Door:
     claims_chose: bool
     terms_current: int
     deciders: tuple[Decider, ...]
-    offers: tuple[OfferFacts, ...]
 
 
 _ORGANISATION, _PROVIDER = table_of(Organisation), table_of(IdentityProvider)
@@ -158,7 +155,6 @@ def _place(own_guest: ColumnElement[UUID | None]) -> packed:
             select(func.count()).select_from(_ARRIVED).scalar_subquery(),
         ),
         packed_rows(deciders_for(_ORGANISATION.c.id).correlate(_ORGANISATION)),
-        packed_rows(standing_offers_to(_ORGANISATION.c.id).correlate(_ORGANISATION)),
     )
 
 
@@ -185,7 +181,7 @@ _PLACE = lambda_stmt(
     ),
     enable_tracking=False,
 )
-_NO_PLACE_WANTED = (0, False, 0), (), ()
+_NO_PLACE_WANTED = (0, False, 0), ()
 
 
 def gather(
@@ -233,7 +229,7 @@ def gather(
         place = _NO_PLACE_WANTED
     elif guest is not None and place is None:  # gone by the dates, which nobody carried out yet
         place = reader.scalars(_PLACE, values | {"own_guest": guest.id}).one()
-    (places, address_taken, arrived), deciders, offers = place
+    (places, address_taken, arrived), deciders = place
     if arrived == values["count_to"]:  # and more, perhaps: than a limit that was raised just now
         arrived = max(arrived, provider.policy.most_new_per_hour)
     contract = contract_of(contract_values)
@@ -270,5 +266,4 @@ def gather(
         claims_chose=claims_chose,
         terms_current=terms_current or 0,
         deciders=deciders_of(deciders),
-        offers=offers_of(offers),
     )

@@ -17,7 +17,7 @@ from portal.foundation.db import db
 from portal.foundation.transaction import Tx
 from portal.pages.acting import UNCHANGED, try_act
 from portal.pages.admin.forms import ApplicationEditForm, ApplicationForm, EntitlementForm
-from portal.pages.admin.seen import require_seen, seen_of
+from portal.pages.seen import require_seen, seen_of
 from portal.web.display import naming
 from portal.web.guards import for_admin
 

@@ -25,7 +25,7 @@ from portal.pages import refusals
 from portal.pages.acting import UNCHANGED, act, try_act
 from portal.pages.admin.forms import NewProviderForm, ProviderFields, ProviderForm, SecretForm
 from portal.pages.admin.organisations import wanted
-from portal.pages.admin.seen import require_seen, seen_of
+from portal.pages.seen import require_seen, seen_of
 from portal.pages.sign_in import connect
 from portal.sign_in.attempt import Errand, Purpose
 from portal.sign_in.changes import end_sessions_of_provider, end_weak_sessions

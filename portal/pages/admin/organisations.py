@@ -19,7 +19,7 @@ from portal.lifecycle.queries import guests_by_contract, guests_under_contract
 from portal.pages.acting import UNCHANGED, need, try_act
 from portal.pages.admin.forms import DetailsForm, EndForm, OrganisationForm, ReasonForm
 from portal.pages.admin.named import sponsors_to_choose
-from portal.pages.admin.seen import require_seen, seen_of
+from portal.pages.seen import require_seen, seen_of
 from portal.sponsorship.queries import users_by_offer
 from portal.trust import changes
 from portal.trust.queries import (

@@ -7,7 +7,7 @@ from portal.foundation.db import db
 from portal.foundation.transaction import Tx
 from portal.pages.acting import try_act
 from portal.pages.admin.forms import TermsForm
-from portal.pages.admin.seen import require_seen, seen_of
+from portal.pages.seen import require_seen, seen_of
 from portal.trust import changes
 from portal.trust.queries import current_terms, terms_history
 from portal.web.guards import for_admin, me

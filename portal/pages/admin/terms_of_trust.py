@@ -22,7 +22,7 @@ from portal.pages.admin.forms import (
 )
 from portal.pages.admin.named import sponsors_to_choose
 from portal.pages.admin.organisations import passed_on, wanted
-from portal.pages.admin.seen import require_seen, seen_of
+from portal.pages.seen import require_seen, seen_of
 from portal.sign_in.changes import end_weak_sessions
 from portal.trust import changes
 from portal.trust.queries import (

@@ -113,7 +113,7 @@ class Question:
             prefix="approve-",
             **given(
                 sent=sent == "approve",
-                seen=proposed_to(db.session(), sponsorship.id),
+                seen=proposed_to(db.session(), guest, sponsorship.id),
                 may_use=ticked,
             ),
         )

@@ -16,6 +16,7 @@ from portal.foundation.db import db
 from portal.foundation.transaction import Actor
 from portal.guests.rules import State
 from portal.pages.ahead import What, ahead
+from portal.pages.seen import portrait
 from portal.pages.sponsor.forms import (
     ChooseForm,
     ExtendForm,
@@ -191,7 +192,10 @@ class Desk:
             for grant in grants_of(self.guest, one)
             if grant.state == "active" and not grant.by_claim
         ]
-        form = VouchForm(prefix="vouch-", **given(sent=self._sent == "vouch", may_use=ticked))
+        form = VouchForm(
+            prefix="vouch-",
+            **given(sent=self._sent == "vouch", seen=portrait(self.guest), may_use=ticked),
+        )
         if self.contract is not None:
             bound(form, self.contract, self.organisation, self.now)
         offered(form, self.organisation, [])

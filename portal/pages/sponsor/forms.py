@@ -103,11 +103,11 @@ def _label(offer: OfferRow, grant: GrantRow | None) -> Markup:
 
 
 class ApproveForm(LastDayForm, MayUseForm, Seen):
-    """Vouch for somebody until a day, for some of what is offered; holds what was proposed."""
+    """Vouch for somebody until a day, for some of what is offered; holds who is proposed what."""
 
 
-class VouchForm(LastDayForm, MayUseForm):
-    """Vouch for somebody of one's own accord."""
+class VouchForm(LastDayForm, MayUseForm, Seen):
+    """Vouch for somebody of one's own accord; holds who was shown."""
 
 
 class ExtendForm(LastDayForm, Seen):

@@ -18,7 +18,7 @@ from portal.pages.sponsor.decisions import counts
 from portal.pages.sponsor.desk import Desk
 from portal.pages.sponsor.forms import FindForm
 from portal.pages.sponsor.paging import after, before, going_on
-from portal.pages.sponsor.rights import decide, theirs
+from portal.pages.sponsor.rights import Stale, decide, require_person, theirs
 from portal.sponsorship.changes import people
 from portal.sponsorship.changes.bounds import require_decider
 from portal.sponsorship.changes.requesting import vouch as vouch_for
@@ -132,6 +132,7 @@ def vouch(guest_id: UUID) -> ResponseReturnValue:
     form = desk.vouch
 
     def change(tx: Tx, staff_id: UUID) -> None:
+        require_person(tx, guest, form.seen.data, staff_id)
         vouch_for(tx, guest_id, staff_id, form.day, form.chosen)
 
     def done(_: None) -> str:
@@ -175,6 +176,8 @@ def _answered(
         # What is about the guest is said on top: the form may be gone with what it was about.
         (desk.plain if refused.field == "guest" else form).refuse(refused)
         return desk.page(_status(refused))
+    except Stale:
+        return Desk(*theirs(desk.guest.id)).page(409, overtaken=True)
     flash(done(result))
     return redirect(url_for("sponsor_guests.one", guest_id=desk.guest.id), 303)
 

@@ -11,11 +11,13 @@ from portal.access.queries import GuestView, SponsorshipView, guest_view
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.transaction import Tx
+from portal.guests import queries as guests
 from portal.pages.acting import act
+from portal.pages.seen import portrait
 from portal.pages.sponsor.forms import fingerprint
 from portal.pages.viewer import StaffViewer, current
 from portal.sponsorship.changes import deciding
-from portal.sponsorship.changes.bounds import BeyondLimit, NotYours, Oneself
+from portal.sponsorship.changes.bounds import BeyondLimit, NotYours, Oneself, require_decider
 from portal.sponsorship.queries import get, grants_under
 from portal.sponsorship.rules import overtaken
 from portal.trust.queries import (
@@ -108,8 +110,15 @@ def decide(change: Callable[[Tx, UUID], T]) -> T:
 def seen_of(session: Session, sponsorship_id: UUID) -> str:
     """Return what a form must have seen of a sponsorship to be about it still."""
     known = get(session, sponsorship_id)
-    version = known.version if known else 0
-    return fingerprint(version, grants_under(session, [sponsorship_id]))
+    if known is None:
+        return ""
+    person = _portrait(session, known.guest_id)
+    return f"{person}|{fingerprint(known.version, grants_under(session, [sponsorship_id]))}"
+
+
+def _portrait(session: Session, guest_id: UUID) -> str:
+    guest = guests.get(session, guest_id)
+    return portrait(guest) if guest else ""
 
 
 def require_seen(
@@ -117,7 +126,8 @@ def require_seen(
 ) -> None:
     """Refuse a form that somebody else's decision, or its own first copy, has overtaken.
 
-    Whoever decides at this moment is waited for, and only then it is held against what stands.
+    So has the company's word of who the guest is, if that has changed. Whoever decides at this
+    moment is waited for, and only then it is held against what stands.
 
     Raises:
         NotYours: the employee may not decide for this organisation.
@@ -128,9 +138,9 @@ def require_seen(
         raise Stale
 
 
-def proposed_to(session: Session, sponsorship_id: UUID) -> str:
-    """Return what stands proposed or given under a sponsorship, as its form carries it."""
-    return ",".join(sorted(_proposed(session, sponsorship_id)))
+def proposed_to(session: Session, guest: GuestView, sponsorship_id: UUID) -> str:
+    """Return who is proposed what under a sponsorship, as its form carries it."""
+    return f"{portrait(guest)}:{','.join(sorted(_proposed(session, sponsorship_id)))}"
 
 
 def _proposed(session: Session, sponsorship_id: UUID) -> set[str]:
@@ -150,6 +160,22 @@ def require_proposed(
     row = get(tx.session, sponsorship_id)
     if seen is None or row is None or not row.awaits_decision:
         return
-    was, given = set(seen.split(",")) - {""}, {str(one) for one in chosen}
+    person, _, offers = seen.partition(":")
+    was, given = set(offers.split(",")) - {""}, {str(one) for one in chosen}
+    if person != _portrait(tx.session, row.guest_id):
+        raise Stale
     if overtaken(was, _proposed(tx.session, sponsorship_id), given):
+        raise Stale
+
+
+def require_person(tx: Tx, guest: GuestView, seen: str | None, staff_id: UUID) -> None:
+    """Refuse to vouch for a guest of whom the company says something else than the form showed.
+
+    Raises:
+        NotYours: the employee may not decide for this organisation.
+        Stale: so it does.
+    """
+    require_decider(tx, guest.organisation_id, staff_id)
+    (row,) = guests.lock(tx, [guest.id])
+    if seen is not None and seen != portrait(row):
         raise Stale

@@ -141,9 +141,11 @@ class SignInFailure(Exception):
     def may_be_retried(self) -> bool:
         """Return whether reloading the callback may still lead to a sign-in.
 
-        A doubled callback that finds its code redeemed must not spoil the one that redeemed it.
+        A doubled callback that finds its code redeemed must not spoil the one that redeemed it,
+        by whatever name its provider calls that.
         """
-        return self.reason is SignInReason.STATE or self.reason.startswith("net.")
+        spent = (SignInReason.STATE, SignInReason.TOKEN_ENDPOINT)
+        return self.reason in spent or self.reason.startswith("net.")
 
     @property
     def reason(self) -> SignInReason:

@@ -143,8 +143,13 @@ def check_userinfo(userinfo: object, subject: object) -> Failure | None:
 
 
 def is_subject(value: object) -> bool:
-    """Return whether a value can know a person: 1 to 255 printable characters (Core 2: sub)."""
-    return isinstance(value, str) and 1 <= len(value) <= 255 and value.isprintable()  # noqa: PLR2004
+    """Return whether a value can know a person: 1 to 255 printable characters (Core 2: sub).
+
+    White space alone is what a broken template makes of everybody.
+    """
+    if not isinstance(value, str) or not 1 <= len(value) <= 255:  # noqa: PLR2004
+        return False
+    return value.isprintable() and not value.isspace()
 
 
 def number(value: object) -> float | None:

@@ -16,7 +16,6 @@ from portal.trust.queries.offers import (
     current_terms,
     kept_offers,
     offers,
-    standing_offers,
     terms_history,
 )
 from portal.trust.queries.opening import what_is_missing
@@ -108,7 +107,6 @@ __all__ = [
     "running_contract",
     "running_contracts",
     "sponsors",
-    "standing_offers",
     "terms_history",
     "what_is_missing",
     "without_sponsor",

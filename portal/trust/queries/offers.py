@@ -1,12 +1,11 @@
 """What an organisation's people may be given, and the terms that they accept."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, bindparam, func, lambda_stmt, select
 from sqlalchemy.orm import Session
 
 from portal.applications.models import Application, Entitlement
@@ -71,32 +70,14 @@ def offers(session: Session, organisation_id: UUID) -> list[OfferRow]:
     ]
 
 
-def standing_offers(session: Session, organisation_id: UUID) -> list[OfferFacts]:
-    """Return what the decisions need of the offers that stand."""
-    rows = session.execute(_STANDING, {"organisation": organisation_id})
-    return [OfferFacts(*row) for row in rows]
-
-
-def kept_offers(tx: Tx, organisation_id: UUID) -> list[OfferFacts]:
-    """Return the offers that stand, which nobody withdraws until the commit."""
-    kept = _STANDING.with_for_update(read=True, key_share=True, of=_OFFER)
-    rows = tx.session.execute(kept, {"organisation": organisation_id})
-    return [OfferFacts(*row) for row in rows]
-
-
-# -- as a part of a larger read -------------------------------------------------------------------
-
 _OFFER, _ENTITLEMENT, _APPLICATION = table_of(Offer), table_of(Entitlement), table_of(Application)
-
-
-def standing_offers_to(organisation_id: ColumnElement[UUID]) -> Select[*tuple[Any, ...]]:
-    """Return the select of an organisation's standing offers, also for ``packed_rows``."""
-    return (
+_KEPT = lambda_stmt(
+    lambda: (
         select(
             _OFFER.c.id,
             _OFFER.c.entitlement_id,
-            _APPLICATION.c.name.label("application_name"),
-            _ENTITLEMENT.c.name.label("entitlement_name"),
+            _APPLICATION.c.name,
+            _ENTITLEMENT.c.name,
             _OFFER.c.is_default,
             _OFFER.c.when_claim,
             _OFFER.c.when_value,
@@ -106,17 +87,24 @@ def standing_offers_to(organisation_id: ColumnElement[UUID]) -> Select[*tuple[An
                 _APPLICATION, _APPLICATION.c.id == _ENTITLEMENT.c.application_id
             )
         )
-        .where(_OFFER.c.organisation_id == organisation_id, _OFFER.c.withdrawn_at.is_(None))
+        .where(
+            _OFFER.c.organisation_id == bindparam("organisation"), _OFFER.c.withdrawn_at.is_(None)
+        )
         .order_by(_APPLICATION.c.name, _ENTITLEMENT.c.name, _OFFER.c.id)
-    )
+        .with_for_update(read=True, key_share=True, of=_OFFER)
+    ),
+    enable_tracking=False,
+)
 
 
-_STANDING = standing_offers_to(bindparam("organisation", type_=_OFFER.c.organisation_id.type))
+def kept_offers(tx: Tx, organisation_id: UUID) -> list[OfferFacts]:
+    """Return the offers that stand, which nobody withdraws until the commit.
 
-
-def offers_of(rows: Sequence[Sequence[Any]]) -> tuple[OfferFacts, ...]:
-    """Return the offers that ``standing_offers_to`` brought through ``packed_rows``."""
-    return tuple(OfferFacts(*row) for row in rows)
+    Whoever gives or proposes one reads them so: an offer that is withdrawn takes with it what was
+    given before, and after it nothing is.
+    """
+    rows = tx.execute(_KEPT, {"organisation": organisation_id})
+    return [OfferFacts(*tuple(row)) for row in rows]
 
 
 TERMS_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
