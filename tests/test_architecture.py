@@ -39,6 +39,64 @@ RULES = [
 ]
 
 
+# The house's own idiom: a table under a name of its own, the verbs of its transaction, helpers.
+WRITES_PEOPLE = [
+    "_GUEST = table_of(Guest)\nupdate(_GUEST).values(state='removed')",
+    "_GUEST = table_of(Guest)\nDOOR = update(_GUEST).where(_GUEST.c.id == bindparam('id'))",
+    "_LOG, _GRANT = table_of(AuditEvent), table_of(Grant)\ninsert(_GRANT)",
+    "(_A, (_B, _C)) = table_of(Guest), PAIR\ndef f(tx): tx.execute(delete(_A))",
+    "def f(tx):\n again = table = table_of(Guest)\n other = again\n tx.execute(update(other))",
+    "def f(tx):\n for one in (Outbox, Grant): tx.execute(delete(one))",
+    "def f(tx):\n if (table := table_of(Guest)) is not None: tx.execute(update(table))",
+    "def f(tx): return [tx.execute(delete(one)) for one in (table_of(Outbox), table_of(Guest))]",
+    "TABLES = {'guest': table_of(Guest)}\nupdate(TABLES['guest'])",
+    "_GUEST = aliased(Guest)\nupdate(_GUEST)",
+    "tx.insert_at_end(table_of(Guest), [row])",
+    "tx.insert_at_end(table=table_of(Guest), rows=[row])",
+    "tx.insert(table_of(Sponsorship), row)",
+    "tx.execute(insert_into(table_of(Grant)), rows)",
+    "insert_all(connection, {Into(table_of(Guest)): rows})",
+    "tx.session.bulk_update_mappings(Guest, rows)",
+    "add(tx, Guest, values)",
+    "rows.add_unique(tx, Sponsorship, values, taken)",
+    "from portal.guests.models import Guest as G\nupdate(G).values(x=1)",
+    "from portal.guests.models import Guest as G\n_G = table_of(G)\ndelete(_G)",
+    "from portal.guests.models import Guest as G\nsession.add(G(email=''))",
+    "from portal.guests import models\nupdate(models.Guest)",
+    "from portal.guests import models\nsession.add(models.Guest())",
+    "from portal.access.queries.facts import _GUEST\nupdate(_GUEST)",
+    "from portal.access.queries.facts import _GUEST as people\nupdate(people)",
+    "from sqlalchemy import update as change\nchange(Guest)",
+    "edit(tx, row, {'state': 'removed'})",
+    "edit(tx, row, dict(state='removed'))",
+    "edit(tx, row, {**values, 'state': 'removed'})",
+    "def f(tx, row):\n values = {}\n values['state'] = 'removed'\n edit(tx, row, values)",
+    "def f(tx, row):\n values = {}\n values |= {'state': 'removed'}\n edit(tx, row, values)",
+    "def f(tx, row):\n values = {}\n values.update(state='x')\n edit(tx, row, values)",
+    "def f(tx, row):\n new = {'state': 'x'}\n edit(tx, row, values={**new})",
+    "from portal.foundation.rows import edit as put\nput(tx, row, {'state': 'removed'})",
+    "guest_changes.write(tx, 'guest.reckoned', row, {'state': 'removed'})",
+    "writing.change_grants(tx, 'grant.ended', [(row, {'state': 'ended'})])",
+    "def f(tx, table): tx.execute(update(table).values(state='removed'))",
+    "def f(tx, statement): tx.execute(statement, {'state': 'removed'})",
+    "row.state, row.state_reason = 'ended', 'x'",
+]
+SETS_A_GUEST = [
+    "edit(tx, guest, {'state': 'active'})",
+    "guest_changes.write_unmoved(tx, 'guest.reckoned', row, {'state': 'active'})",
+    "Move(row, State.REMOVED, reason, tx.now, {'state': 'active'})",
+    "guest.state, x = 'active', 1",
+]
+REWRITES_THE_LOG = [
+    "_LOG = table_of(AuditEvent)\ndelete(_LOG)",
+    "_LOG, _SEEN = table_of(AuditEvent), table_of(AuditPersonal)\nupdate(_LOG)",
+    "from portal.audit.models import AuditEvent as Event\ndelete(Event)",
+    "from portal.audit.queries import _AUDIT_EVENT\ndelete(_AUDIT_EVENT)",
+    "from sqlalchemy import delete as forget\nforget(AuditEvent)",
+    "tx.session.bulk_update_mappings(AuditEvent, rows)",
+]
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_the_house_keeps_the_rule(rule: Callable[[str, str], list[str]]):
     """No module of the portal breaks it."""
@@ -120,6 +178,9 @@ def test_the_sources_are_there():
             "update(Sponsorship).values(state='ended')",
         ),
         (house_rules.state_writes, "guests/changes_more.py", "update(Guest)"),
+        *((house_rules.state_writes, "lifecycle/changes.py", source) for source in WRITES_PEOPLE),
+        *((house_rules.state_writes, "sponsorship/changes/x.py", one) for one in SETS_A_GUEST),
+        *((house_rules.audit_rewrites, "audit/changes.py", one) for one in REWRITES_THE_LOG),
         (house_rules.audit_rewrites, "audit/changes.py", "session.execute(delete(AuditEvent))"),
         (house_rules.audit_rewrites, "audit/changes.py", "AuditEvent.__table__.update()"),
         (house_rules.audit_rewrites, "lifecycle/jobs.py", "text('DELETE FROM audit_event')"),
@@ -152,10 +213,26 @@ def test_a_broken_rule_is_seen(rule: Callable[[str, str], list[str]], path: str,
         (house_rules.state_writes, "sponsorship/changes.py", "row.state = 'ended'\ninsert(Grant)"),
         (house_rules.state_writes, "delivery/changes.py", "update(Outbox).values(state='sent')"),
         (house_rules.state_writes, "trust/changes.py", "provider.state = 'enabled'"),
+        (house_rules.state_writes, "trust/changes.py", "edit(tx, row, {'state': 'enabled'})"),
+        (house_rules.state_writes, "guests/changes.py", "tx.insert_at_end(table_of(Guest), [row])"),
+        (house_rules.state_writes, "guests/changes.py", "_G = table_of(Guest)\nupdate(_G)"),
+        (house_rules.state_writes, "lifecycle/changes.py", "tx.insert(table_of(SweepRun), row)"),
+        (house_rules.state_writes, "access/queries.py", "values['state'] = State(values['state'])"),
+        (house_rules.state_writes, "pages/x.py", "out.write(json.dumps({'state': one.state}))"),
+        (
+            house_rules.state_writes,
+            "lifecycle/changes.py",
+            "_GUEST = table_of(Guest)\nids = list(tx.execute(select(_GUEST.c.id)))\ndelete(ids)",
+        ),
+        (
+            house_rules.state_writes,
+            "lifecycle/changes.py",
+            "def f():\n table = table_of(Guest)\ndef g(table): update(table)",
+        ),
         (
             house_rules.audit_rewrites,
             "audit/changes.py",
-            "insert(AuditEvent)\ndelete(AuditPersonal)",
+            "insert(AuditEvent)\n_SEEN = table_of(AuditPersonal)\ndelete(_SEEN)",
         ),
         (house_rules.audit_rewrites, "audit/models.py", "'BEFORE UPDATE ON audit_event'"),
         (
@@ -184,13 +261,15 @@ def test_a_writing_get_is_seen_through_calls():
             + view.format("imported", "run()")
             + view.format("reading", "helpers.read()")
             + view.format("both", "_write()").replace("bp.get('/both')", "bp.route('/both')")
+            + "from portal.foundation.transaction import transaction as begin\n"
+            + view.format("renamed", "\n with begin() as tx: pass")
             + "@bp.post('/p')\n@for_anyone\ndef posting(): _write()\n"
             + "def _write():\n with transaction() as tx: pass\n"
         ),
         "web/helpers.py": "def write():\n with transaction(): pass\ndef read(): return 1\n",
         "lifecycle/jobs.py": "def sweep(): batch()\ndef batch():\n with transaction(): pass\n",
     }
-    expected = {"direct", "helper", "module", "imported", "both"}
+    expected = {"direct", "helper", "module", "imported", "both", "renamed"}
     assert house_rules.writing_gets(sources) == {f"pages.a.{name}" for name in expected}
     helped = house_rules.writing_gets(sources, "pages.a._write")
     assert helped == {f"pages.a.{name}" for name in expected - {"helper", "both"}}

@@ -7,8 +7,18 @@ that it goes red. Paths are relative to ``portal/``, with slashes.
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
-from typing import Final
+from typing import Final, TypeGuard
+
+from tests.infra.house_names import (
+    Function,
+    carries,
+    functions,
+    last_name,
+    nodes,
+    original,
+    parsed,
+    tables_in,
+)
 
 GUARDS: Final = {"for_anyone", "for_signed_in", "for_guest", "for_sponsor", "for_admin"}
 MOST_LINES: Final = 400
@@ -19,7 +29,23 @@ OWNERS: Final = {
 }
 # Rooms that know guests: what they call "state" may be a guest's, so they may not assign one.
 ABOVE_GUESTS: Final = ("sponsorship", "access", "admission", "sign_in", "lifecycle")
-_WRITES: Final = {"update", "insert", "delete"}
+# What writes to a table, and where it stands among the arguments.
+_WRITES: Final = {
+    "update": 0,
+    "insert": 0,
+    "delete": 0,
+    "insert_at_end": 0,
+    "insert_into": 0,
+    "Into": 0,
+    "bulk_insert_mappings": 0,
+    "bulk_update_mappings": 0,
+    "add": 1,  # of foundation/rows
+    "add_unique": 1,
+}
+# What sets the columns that it is given by their names; the first are about guests alone.
+_SETS_GUESTS: Final = {"write", "write_unmoved", "Move"}
+_SETS: Final = {"edit", "values", "execute", "add_grants", "change_grants", *_SETS_GUESTS, *_WRITES}
+_REWRITES: Final = {"update", "delete", "bulk_update_mappings"}
 _METHODS: Final = {"get", "post", "put", "patch", "delete", "route"}
 _CLOCKS: Final = {"now", "utcnow", "today"}
 # The database's clock, and the operating system's: neither is the policy clock nor injected.
@@ -36,8 +62,6 @@ _AUDIT_SQL: Final = re.compile(
     r"\b(update|delete\s+from|truncate(\s+table)?)\s+\W?audit_event\b", re.IGNORECASE
 )
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-
 
 def commits(path: str, source: str) -> list[str]:
     """Only ``foundation/transaction.py`` commits."""
@@ -50,7 +74,7 @@ def commits(path: str, source: str) -> list[str]:
         and (
             call.func.attr == "commit"
             # `with session.begin():` commits as well.
-            or (call.func.attr == "begin" and _last_name(call.func.value) in _CONNECTED)
+            or (call.func.attr == "begin" and last_name(call.func.value) in _CONNECTED)
         )
     ]
 
@@ -59,55 +83,58 @@ def clocks(path: str, source: str) -> list[str]:
     """Only ``foundation/clock.py`` reads the clock."""
     if path == "foundation/clock.py":
         return []
-    tree = _parsed(source)
+    tree = parsed(source)
     classes = {"datetime", "date"}
-    for node in _nodes(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "datetime":
             classes |= {one.asname for one in node.names if one.asname and one.name in classes}
     return [
         f"{path}:{node.lineno}: reads the clock; take the time from foundation.clock"
-        for node in _nodes(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.Attribute)
         and (
-            (node.attr in _CLOCKS and _last_name(node.value) in classes)
-            or (path != _IDS and node.attr in _OTHER_CLOCKS.get(_last_name(node.value) or "", ()))
+            (node.attr in _CLOCKS and last_name(node.value) in classes)
+            or (path != _IDS and node.attr in _OTHER_CLOCKS.get(last_name(node.value) or "", ()))
         )
     ]
 
 
 def state_writes(path: str, source: str) -> list[str]:
     """One writer for a guest, one for a sponsorship and its grants."""
-    tree = _parsed(source)
-    found = []
-    for node in _nodes(tree):
-        if isinstance(node, ast.Call):
-            found += [
-                f"{path}:{node.lineno}: writes {table}; call {OWNERS[table]}"
-                for table in _written(tree, node)
-                if not _within(path, OWNERS[table])
-            ]
-            if _sets_state(node):
-                found.append(f"{path}:{node.lineno}: assigns a state; call the room's changes")
-        elif isinstance(node, ast.Constant) and _STATE_SQL.search(str(node.value)):
-            found.append(f"{path}:{node.lineno}: writes people by SQL text")
-        elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            found += [
-                f"{path}:{node.lineno}: assigns a state; call the room's changes"
-                for target in targets
-                if _is_state(target) and not _may_assign_state(path, target)
-            ]
-    return found
+    tree = parsed(source)
+    found = {}
+    for node in nodes(tree):
+        for complaint in _state_written(path, tree, node):
+            assert isinstance(node, ast.stmt | ast.expr)
+            found.setdefault(node.lineno, f"{path}:{node.lineno}: {complaint}")
+    return list(found.values())
+
+
+def _state_written(path: str, tree: ast.Module, node: ast.AST) -> Iterator[str]:
+    assigns = "assigns a state; call the room's changes"
+    if isinstance(node, ast.Call):
+        for table in sorted(_written(tree, node)):
+            if not _within(path, OWNERS[table]):
+                yield f"writes {table}; call {OWNERS[table]}"
+        if _sets_state(node) or _hands_over_state(path, tree, node):
+            yield assigns
+    elif isinstance(node, ast.Constant) and _STATE_SQL.search(str(node.value)):
+        yield "writes people by SQL text"
+    elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for target in (one for part in targets for one in _elements(part)):
+            if _is_state(target) and not _may_assign_state(path, target.value):
+                yield assigns
 
 
 def audit_rewrites(path: str, source: str) -> list[str]:
     """No audit event is ever updated or deleted."""
-    tree = _parsed(source)
+    tree = parsed(source)
     found = []
-    for node in _nodes(tree):
-        if isinstance(node, ast.Call) and (verb := _verb(node)) in {"update", "delete"}:
-            if "AuditEvent" in _names_in(tree, node):
-                found.append(f"{path}:{node.lineno}: {verb}s audit events")
+    for node in nodes(tree):
+        if isinstance(node, ast.Call) and (verb := _verb(tree, node)) in _REWRITES:
+            if "AuditEvent" in _tables(tree, node):
+                found.append(f"{path}:{node.lineno}: rewrites audit events ({verb})")
         elif isinstance(node, ast.Constant) and _AUDIT_SQL.search(str(node.value)):
             found.append(f"{path}:{node.lineno}: rewrites audit_event by SQL text")
     return found
@@ -115,12 +142,12 @@ def audit_rewrites(path: str, source: str) -> list[str]:
 
 def guards(path: str, source: str) -> list[str]:
     """Every route has exactly one guard, below the route, where it guards what is routed."""
-    tree = _parsed(source)
+    tree = parsed(source)
     found = []
-    for function in _functions(tree):
+    for function in functions(tree):
         plain = [one.func if isinstance(one, ast.Call) else one for one in function.decorator_list]
         routed = [at for at, one in enumerate(function.decorator_list) if _route(one)]
-        guarded = [at for at, name in enumerate(map(_last_name, plain)) if name in GUARDS]
+        guarded = [at for at, name in enumerate(map(last_name, plain)) if name in GUARDS]
         where = f"{path}:{function.lineno}: {function.name}"
         if routed and len(guarded) != 1:
             found.append(f"{where} has {len(guarded)} guards")
@@ -172,11 +199,11 @@ class _Module:
     """A module's functions, and what its names mean."""
 
     def __init__(self, path: str, source: str) -> None:
-        tree = _parsed(source)
+        tree = parsed(source)
         self.path = path
-        self.functions = {function.name: function for function in _functions(tree)}
+        self.functions = {function.name: function for function in functions(tree)}
         self.imports: dict[str, str] = {}
-        for node in _nodes(tree):
+        for node in nodes(tree):
             if (
                 isinstance(node, ast.ImportFrom)
                 and node.module
@@ -193,8 +220,8 @@ def _opens(
         return False
     seen.add((module.path, function.name))
     for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
-        name = _last_name(call.func)
-        if name in {"transaction", "single_write"}:
+        name = last_name(call.func) or ""
+        if module.imports.get(name, name).rpartition(".")[2] in {"transaction", "single_write"}:
             return True
         target = _target(modules, module, call.func)
         if target is not None and _opens(modules, *target, seen):
@@ -238,7 +265,7 @@ def _answers_get(function: Function) -> bool:
         if not _route(one):
             continue
         assert isinstance(one, ast.Call)
-        verb = _last_name(one.func)
+        verb = last_name(one.func)
         if verb == "get":
             return True
         if verb == "route":
@@ -259,62 +286,61 @@ def _route(decorator: ast.expr) -> bool:
 
 def _written(tree: ast.Module, call: ast.Call) -> set[str]:
     """Return which of the owned tables a call writes."""
-    if isinstance(call.func, ast.Name) and call.func.id in OWNERS:
-        return {call.func.id}  # a new object
-    return _names_in(tree, call) & OWNERS.keys() if _verb(call) in _WRITES else set()
+    made = original(tree, call.func)
+    if made in OWNERS:
+        return {made}  # a new object
+    return _tables(tree, call) & OWNERS.keys() if _verb(tree, call) in _WRITES else set()
 
 
-def _verb(call: ast.Call) -> str | None:
-    """Return the verb of ``update(T)``, ``sa.update(T)`` or ``T.__table__.update()``."""
-    name = _last_name(call.func)
-    return name if name in _WRITES else None
+def _verb(tree: ast.Module, call: ast.Call) -> str | None:
+    """Return the verb of ``update(T)``, ``sa.update(T)``, ``T.__table__.update()`` and others."""
+    return original(tree, call.func)
 
 
-def _names_in(tree: ast.Module, call: ast.Call) -> set[str]:
-    """Return the table names in the arguments, or the receiver, of a writing call.
-
-    A name that was assigned (``table = Guest.__table__``) counts as what it was assigned from.
-    """
-    whole: list[ast.expr] = [*call.args[:1]]
+def _tables(tree: ast.Module, call: ast.Call) -> set[str]:
+    """Return the models whose tables a writing call names, or is called on."""
+    at = _WRITES[_verb(tree, call) or ""]
+    parts = [*call.args[at : at + 1]]
+    parts += [word.value for word in call.keywords if word.arg in {"table", "model", "mapper"}]
     if isinstance(call.func, ast.Attribute):
-        whole.append(call.func.value)
-    names = {node.id for part in whole for node in ast.walk(part) if isinstance(node, ast.Name)}
-    function = next(
-        (one for one in _functions(tree) if one.lineno <= call.lineno <= (one.end_lineno or 0)),
-        tree,
-    )
-    for node in (*tree.body, *ast.walk(function)):
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(isinstance(target, ast.Name) and target.id in names for target in targets):
-                names |= {
-                    inner.value.id
-                    for inner in ast.walk(node.value)
-                    if isinstance(inner, ast.Attribute)
-                    and inner.attr == "__table__"
-                    and isinstance(inner.value, ast.Name)
-                }
-    return names
+        parts.append(call.func.value)
+    return {name for part in parts for name in tables_in(tree, part, call.lineno)}
 
 
-def _is_state(target: ast.expr) -> bool:
+def _elements(target: ast.expr) -> list[ast.expr]:
+    whole = isinstance(target, ast.Tuple | ast.List)
+    return [one for part in target.elts for one in _elements(part)] if whole else [target]
+
+
+def _is_state(target: ast.expr) -> TypeGuard[ast.Attribute]:
     return isinstance(target, ast.Attribute) and target.attr == "state"
+
+
+def _hands_over_state(path: str, tree: ast.Module, call: ast.Call) -> bool:
+    """Whether a call gives a helper a state to set which this file may not assign."""
+    verb = _verb(tree, call)
+    by_word = verb == "values" and any(word.arg == "state" for word in call.keywords)
+    if verb not in _SETS or not (by_word or carries(tree, call, "state")):
+        return False
+    if verb in _SETS_GUESTS:
+        return not _within(path, "guests/changes")
+    whose = call.args[1] if verb == "edit" and len(call.args) > 1 else ast.Name("row")
+    return not _may_assign_state(path, whose)
 
 
 def _sets_state(call: ast.Call) -> bool:
     """Whether a call is ``setattr(row, "state", ...)``."""
-    if _last_name(call.func) != "setattr" or len(call.args) < 2:
+    if last_name(call.func) != "setattr" or len(call.args) < 2:
         return False
     name = call.args[1]
     return isinstance(name, ast.Constant) and name.value == "state"
 
 
-def _may_assign_state(path: str, target: ast.expr) -> bool:
-    """Whether this file may assign this ``.state``: its own room's changes, and no guest's."""
-    assert isinstance(target, ast.Attribute)
+def _may_assign_state(path: str, whose: ast.expr) -> bool:
+    """Whether this file may assign the state of this: its own room's changes, and no guest's."""
     if _within(path, "guests/changes"):
         return True
-    if "guest" in ast.unparse(target.value).lower():
+    if "guest" in ast.unparse(whose).lower():
         return False
     if _within(path, "sponsorship/changes"):
         return True
@@ -327,25 +353,5 @@ def _within(path: str, module: str) -> bool:
     return path == f"{module}.py" or path.startswith(f"{module}/")
 
 
-@cache
-def _parsed(source: str) -> ast.Module:
-    return ast.parse(source)
-
-
-@cache
-def _nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
-    return tuple(ast.walk(tree))
-
-
-def _last_name(node: ast.expr) -> str | None:
-    if isinstance(node, ast.Name):
-        return node.id
-    return node.attr if isinstance(node, ast.Attribute) else None
-
-
-def _functions(tree: ast.Module) -> list[Function]:
-    return [node for node in _nodes(tree) if isinstance(node, Function)]
-
-
 def _calls(source: str) -> Iterator[ast.Call]:
-    return (node for node in _nodes(_parsed(source)) if isinstance(node, ast.Call))
+    return (node for node in nodes(parsed(source)) if isinstance(node, ast.Call))
