@@ -1,15 +1,12 @@
 """An employee comes back from the host's own provider with something else than before."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from threading import Thread
 from uuid import UUID
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
 
-from portal.app import create_app
 from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.refused import Refused
@@ -20,13 +17,12 @@ from portal.pages.staff_sign_in import LINK
 from portal.sign_in import changes as sessions
 from portal.staff import changes
 from portal.staff.changes import people
-from portal.staff.models import Staff, StaffLink
 from portal.staff.queries import listed
 from tests.factories import PUBLIC_URL
+from tests.flows.staff_cases import ROLES, bind, link_of_ben
 from tests.flows.story import START, Story, refused, trusting
 from tests.flows.test_meanwhile import waiting
-from tests.hostile.provider import CLIENT_ID, CLIENT_SECRET, HostileProvider
-from tests.infra.client import PortalClient
+from tests.hostile.provider import HostileProvider
 from tests.infra.ports import wait_until
 from tests.pages.inside import Inside
 from tests.pages.stage import token_of
@@ -35,47 +31,6 @@ from tests.racing import beside
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def own() -> Iterator[HostileProvider]:
-    """The host's own provider."""
-    provider = HostileProvider(host="127.0.0.3")
-    yield provider
-    provider.close()
-
-
-@pytest.fixture
-def house(make_settings, own: HostileProvider, request: pytest.FixtureRequest) -> Iterator[Flask]:
-    app = create_app(
-        make_settings(
-            host_oidc_issuer=own.issuer,
-            host_oidc_client_id=CLIENT_ID,
-            host_oidc_client_secret=CLIENT_SECRET,
-            **getattr(request, "param", {}),
-        )
-    )
-    app.testing = True
-    app.test_client_class = type("Client", (PortalClient,), {"public_url": PUBLIC_URL})
-    yield app
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
-
-
-@pytest.fixture
-def scene(house: Flask) -> Inside:
-    return Inside(house)
-
-
-def bind(scene: Inside, staff_id: UUID, own: HostileProvider) -> None:
-    """Let the employee be who signs in at the host's provider."""
-
-    def change(tx) -> None:
-        person = {"issuer": own.issuer, "subject": str(own.person["sub"])}
-        tx.session.execute(update(Staff).where(Staff.id == staff_id).values(person))
-
-    scene.run(change, by=staff_id)
 
 
 def come(house: Flask, own: HostileProvider, email: str) -> None:
@@ -125,19 +80,6 @@ def test_i07_a_new_address_takes_along_whom_it_must(
     assert {scene.row(one).state for one in (jane, john)} == {State.ACTIVE}
     told = [mail.payload for mail in scene.mails() if mail.kind.startswith("sponsor.handed_over")]
     assert [payload.get("count", 1) for payload in told] == ([len(gone)] if gone else [])
-
-
-def link_of_ben(scene: Inside, own: HostileProvider) -> str:
-    """Put Ben in beforehand; return the path of the link that binds him."""
-
-    def change(tx):
-        by_hand = {"host_issuer": own.issuer, "public_url": PUBLIC_URL, "at": clock.protocol_now()}
-        changes.add_staff(tx, email="ben@host.example", name="Ben", role="admin", **by_hand)
-        link = tx.session.scalars(select(StaffLink).where(StaffLink.used_at.is_(None))).one()
-        return changes.make_link(tx, link.staff_id, "bind", at=clock.protocol_now(), life=DAY)
-
-    path: str = scene.run(change, by=scene.staff("grace")).url("")
-    return path
 
 
 @SQLITE
@@ -199,9 +141,6 @@ def test_i01_a_link_that_is_over_is_refused_under_a_number(house: Flask, scene: 
     assert f"Reference <code>{event.reference}</code>" in answer.text
     assert "Ask whoever gave it to you for a new one." in answer.text
     assert page.rpartition("/")[2] not in str(event)
-
-
-ROLES = {"host_oidc_role_claim": "roles", "host_oidc_sponsor_value": "sponsors"}
 
 
 @POSTGRESQL
