@@ -12,6 +12,7 @@ from markupsafe import escape
 from werkzeug.test import TestResponse
 
 from portal.foundation.db import db
+from portal.web.forms.base import PortalForm
 from portal.web.security import MOST_BODY
 from tests.bad_input.entry import Entry
 from tests.bad_input.nasty import MARKUP, NO, NUMBER, YES, Nasty, is_clean
@@ -39,6 +40,40 @@ def test_every_field_meets_bad_input(house: House, entry: Entry):
     """A new field of a form fails here until it says what may be sent in it."""
     there = {name for name in _open(house, entry).names if not name.endswith("csrf_token")}
     assert there == set(entry.fields)
+
+
+@EACH
+def test_every_field_that_is_read_meets_bad_input(house: House, entry: Entry, monkeypatch):
+    """Nor does a field pass that no page draws: whatever is sent with the form fills it too."""
+    made, read = set(), set()
+    begin, validate = PortalForm.__init__, PortalForm.validate
+
+    def noted(form: PortalForm, *arguments: Any, **more: Any) -> None:
+        begin(form, *arguments, **more)
+        made.update(_names(form))
+
+    def asked(form: PortalForm, **more: Any) -> bool:
+        read.update(_names(form))
+        return validate(form, **more)
+
+    form = _open(house, entry)
+    monkeypatch.setattr(PortalForm, "__init__", noted)
+    monkeypatch.setattr(PortalForm, "validate", asked)
+    answer = house.post(entry.who, form, _values(house, entry))
+    assert answer.status_code in {200, 303}, _said(answer.text)
+    assert read - set(entry.fields) == set()
+    # The other forms of a page are made with it; each is read where it is sent to.
+    assert made - {name for one in ENTRIES for name in one.fields} == set()
+    assert set(entry.fields) - read <= READ_BY_HAND.get(entry.endpoint, set())
+
+
+# A button's own value.
+READ_BY_HAND: Final = {"providers.attest": {"attested"}}
+
+
+def _names(form: PortalForm) -> set[str]:
+    names = (field.name for field in form._fields.values())
+    return {name for name in names if not name.endswith("csrf_token")}
 
 
 @EACH
