@@ -1,8 +1,10 @@
 """The documents say what is there: commands and options, settings, targets, files, tests."""
 
 import ast
+import os
 import re
-from functools import cache
+import subprocess
+from functools import cache, partial
 from pathlib import Path
 
 import click
@@ -78,6 +80,28 @@ def test_every_make_target_exists(document: Path):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = re.findall(r"(?:^|\n)\s*make ((?:[a-z-]+ ?)+)", code_of(document.read_text()))
     assert {word for words in named for word in words.split()} <= targets
+
+
+@pytest.mark.parametrize(
+    ("words", "targets"),
+    [([], "test"), (["long"], "properties coverage defences mutants size")],
+    ids=["plain", "long"],
+)
+def test_continuous_integration_runs_what_the_readme_says(
+    tmp_path: Path, words: list[str], targets: str
+):
+    """Targets that there are, and nothing but them; another word is wrong use."""
+    for name in ("make", "apt-get"):
+        (tmp_path / name).write_text(f'#!/bin/sh\necho {name} "$@"\n')
+        (tmp_path / name).chmod(0o755)
+    where = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    run = partial(subprocess.run, env=where, capture_output=True, text=True, check=False)
+    lines = run(["bash", ROOT / ".ci" / "run", *words]).stdout.splitlines()
+    assert [line for line in lines if not line.startswith("apt-get")] == [f"make {targets}"]
+    known = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(targets.split()) <= set(known)
+    assert f"`make {targets}`" in (ROOT / "README.md").read_text()
+    assert run(["bash", ROOT / ".ci" / "run", "fast"]).returncode == 2
 
 
 @documents
