@@ -8,6 +8,7 @@ not hold every thread of the portal.
 """
 
 import json
+import math
 import queue
 import socket
 import ssl
@@ -67,7 +68,8 @@ class Answer:
         Whatever charset it claims, it is UTF-8, and knows no infinite number (RFC 8259, 8.1 and 6).
         """
         try:
-            found = json.loads(self.body, parse_constant=_no_number)
+            text = self.body.decode("utf-8-sig")
+            found = json.loads(text, parse_constant=_no_number, parse_float=_finite)
         except (ValueError, RecursionError):
             return None
         return found if isinstance(found, dict) else None
@@ -287,6 +289,18 @@ def fetch_json(url: str, *, owner: Owner = Owner.PARTNER) -> dict[str, Any]:
         OutboundError: with its code.
     """
     return egress().fetch_json(url, owner=owner)
+
+
+def _finite(text: str) -> float:
+    """Read a number; one that is too large for a float is none.
+
+    Raises:
+        ValueError: it is.
+    """
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number without an end")
+    return number
 
 
 def _no_number(name: str) -> None:

@@ -1,7 +1,9 @@
 """What a provider and a browser bring: claims, tokens, answers, documents, keys."""
 
 import json
+import math
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from portal.admission.identity import Unknown, VerifiedIdentity, claim_values
+from portal.admission.identity import Unknown, VerifiedIdentity, as_text, claim_values
+from portal.admission.rules import has_required_claims
+from portal.foundation import outbound_http  # its Answer is another one than the protocol's
 from portal.foundation.text import canonical_email, clean_name
 from portal.sign_in.keys import KeySet, kept_keys, read_keys
 from portal.sign_in.rules import (
@@ -31,6 +35,7 @@ from portal.sign_in.rules import (
     tenant_of,
     token_error,
 )
+from tests.admission.facts import IDENTITY
 from tests.hostile.keys import signing_input
 from tests.properties.texts import emails, json_values, texts
 from tests.sign_in.test_rules import ACME
@@ -94,6 +99,93 @@ def test_a_claim_has_text_values_or_says_nothing(name: str, value: Any):
     """A frozen set of text, or why not."""
     found = claim_values({name: value}, name)
     assert isinstance(found, Unknown) or all(isinstance(one, str) for one in found)
+
+
+@given(json_values)
+@example(True)
+@example(1)
+@example(1.0)
+def test_a_scalar_claim_is_one_text(value: Any):
+    """Text is itself, a number and a truth are as JSON writes them; nothing else is a text."""
+    found = as_text(value)
+    if isinstance(value, str):
+        assert found == value
+    elif isinstance(value, int):
+        assert found == json.dumps(value)
+        assert type(json.loads(found)) is type(value)
+    else:
+        assert found is None
+    assert found is None or as_text(found) == found
+
+
+WORDS = st.sampled_from(["true", "True", "1", "None", "kK", "KK", "\u0130", "\u212ak"]) | texts
+VALUES_OF_CLAIMS = WORDS.map(str.strip).filter(lambda one: one and one.isprintable())
+TENANTS = st.uuids().map(str) | st.uuids().map(lambda one: str(one).upper())
+required_claims = st.builds(
+    lambda words, tenant: words | tenant,
+    st.dictionaries(st.sampled_from(["hd", "employee", "company"]), VALUES_OF_CLAIMS, max_size=2),
+    st.dictionaries(st.just("tid"), TENANTS, max_size=1),
+)
+
+
+@given(required_claims, claims, st.data())
+def test_required_claims_are_all_there_to_the_letter(
+    required: dict[str, str], more: dict[str, Any], data: st.DataObject
+):
+    """Whatever else is said, none may lack or be another; a tenant alone is in either case."""
+
+    def passes(said: dict[str, Any]) -> bool:
+        return has_required_claims(replace(IDENTITY, claims=said), required)
+
+    good = {**more, **required}
+    assert passes(good)
+    for claim, value in required.items():
+        assert not passes({name: it for name, it in good.items() if name != claim})
+        assert not passes({**good, claim: [value]})
+        near = st.sampled_from([value.upper(), value.lower(), value[1:], f"{value} ", [], None])
+        said = data.draw(near | WORDS | json_values)
+        text = as_text(said)
+        in_either_case = claim == "tid" and text is not None and text.lower() == value.lower()
+        assert passes({**good, claim: said}) is (text == value or in_either_case)
+
+
+@given(json_values | st.dictionaries(texts, json_values, max_size=4), st.integers(0, 40))
+@example({"a": math.inf}, 0)
+def test_a_body_is_one_object_or_nothing(value: Any, cut: int):
+    """Round trip of what JSON can say; of whatever is broken, no part."""
+    text = json.dumps(value)
+    finite = not re.search(r"NaN|Infinity", re.sub(r'"(\\.|[^"\\])*"', "", text))
+    found = outbound_http.Answer(200, text.encode()).object()
+    if isinstance(value, dict) and finite:
+        assert json.dumps(found) == text
+    else:
+        assert found is None
+    if cut:
+        assert outbound_http.Answer(200, text.encode()[:-cut]).object() is None
+        assert outbound_http.Answer(200, text.encode() + b"{}").object() is None
+
+
+@given(st.binary(max_size=60) | st.binary(max_size=40).map(lambda one: b'{"a":"' + one + b'"}'))
+@example(b"[" * 100_000)
+@example(b'{"a":' * 100_000)
+@example(b'{"a":' + b"1" * 5000 + b"}")
+def test_any_bytes_are_an_object_or_nothing(body: bytes):
+    """Never an error."""
+    found = outbound_http.Answer(200, body).object()
+    assert found is None or isinstance(found, dict)
+
+
+@given(st.dictionaries(texts, st.integers(), max_size=3), st.sampled_from(["utf-16", "utf-32"]))
+@example({"a": 1}, "utf-16")
+def test_a_body_is_utf_8_alone(value: dict[str, int], encoding: str):
+    """RFC 8259, 8.1."""
+    assert outbound_http.Answer(200, json.dumps(value).encode(encoding)).object() is None
+
+
+@given(st.integers(1, 9), st.integers(309, 10**6))
+def test_a_body_knows_no_infinite_number(digit: int, power: int):
+    """Nor one that becomes infinite when it is read."""
+    assert outbound_http.Answer(200, f'{{"exp":{digit}e{power}}}'.encode()).object() is None
 
 
 @given(

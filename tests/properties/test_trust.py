@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -12,7 +12,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from portal.applications.rules import MOST_URL, check_url
 from portal.commands._shared import DAY
+from portal.commands.lifecycle import FIRST_YEAR, LAST_YEAR, Instant
 from portal.delivery.words import day, instant
 from portal.foundation.addresses import Blocked, Owner, Rules
 from portal.foundation.refused import Refused
@@ -29,6 +31,7 @@ from portal.trust.rules import (
     contract_end,
 )
 from portal.trust.rules.issuer import House
+from portal.trust.rules.provider import check_secret
 from portal.web.display import ends, last_day
 from portal.web.security import safe_next
 from tests.properties.texts import domains, texts
@@ -78,6 +81,73 @@ def test_an_issuer_is_plain_https_of_a_public_host(text: str):
     assert issuer.isascii()
     assert issuer.isprintable()
     assert not set(issuer) & set(" ?#\\")
+
+
+links = st.from_regex(
+    r"https?://([a-z]@)?[a-z0-9.-]{1,9}(:[0-9]{0,6})?([/?#][!-~]{0,9})?", fullmatch=True
+)
+
+
+@given(urls | links)
+@example("HTTPS://wiki.example.com:443/x?y#z")
+@example("https://wiki.example.com\\@evil.example/")
+@example("https:///wiki.example.com")
+@example("https://wiki.example.com@evil.example/")
+@example("https://wiki.example.com:0/")
+@example('https://wiki.example.com/"onfocus="x')
+@example("https://wiki.example.com/a b")
+def test_a_link_leads_to_the_host_it_names(text: str):
+    """To the letter what was typed; a plain web address of its own, without a user."""
+    url = attempt(check_url, text)
+    if url is None:
+        return
+    assert url == text.strip() == check_url(url)
+    assert len(url) <= MOST_URL
+    assert url.isascii()
+    assert url.isprintable()
+    assert not set(url) & set(' "<>\\^`{|}')
+    parts = urlsplit(url)
+    assert re.match(r"https?://[^/?#@]", url, re.IGNORECASE)
+    assert parts.hostname
+    assert parts.username is parts.password is None
+    assert parts.port is None or 0 < parts.port < 2**16
+    there = urlsplit(urljoin("https://guests.host.example/me", url))
+    assert (there.scheme, there.netloc) == (parts.scheme, parts.netloc)
+
+
+@given(
+    st.sampled_from(["http", "https", "HTTPS"]),
+    st.from_regex(r"[a-z0-9]{1,9}(\.[a-z0-9]{1,9}){0,2}", fullmatch=True)
+    | st.just("[2001:db8::1]"),
+    st.integers(0, 65535).map(lambda one: f":{one}" if one else ""),
+    st.from_regex(r"([/?#][a-zA-Z0-9._~%&=+;,@:!*'()-]{0,20}){0,3}", fullmatch=True),
+)
+def test_every_plain_link_is_taken(scheme: str, host: str, port: str, rest: str):
+    """With a host, perhaps a port, and whatever an address may hold behind it."""
+    url = f"{scheme}://{host}{port}{rest}"
+    assert check_url(f" {url}\n") == url
+
+
+ENDS = st.text(st.sampled_from("\r\n "), max_size=3)
+SECRETS = texts | st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1)
+
+
+@given(ENDS, SECRETS, ENDS)
+@example("", "a" * 4096, "\n")
+@example("", "a" * 4097, "")
+@example("", "a\nb", "")
+def test_a_secret_is_one_line_to_the_letter(before: str, text: str, after: str):
+    """But for the line breaks and spaces around it; every printable one is taken."""
+    secret = attempt(check_secret, before + text + after)
+    if secret is None:
+        inner = text.strip("\r\n ")
+        assert not 0 < len(inner) <= 4096 or not inner.isprintable()
+        return
+    assert secret == text.strip("\r\n ")
+    assert check_secret(secret) == secret
+    assert 0 < len(secret) <= 4096
+    assert secret.isprintable()
+    secret.encode()
 
 
 @given(urls, st.sampled_from(Owner))
@@ -186,6 +256,49 @@ def test_a_day_of_the_command_line(text: str):
         assert DAY.convert(found, None, None) == found
         return
     assert "2027-03-01" in wrong.message
+
+
+ZONES = st.integers(-1439, 1439).map(lambda one: timezone(timedelta(minutes=one)))
+NEAR = st.datetimes(datetime(1989, 1, 1), datetime(3000, 12, 31))  # noqa: DTZ001
+moments = (
+    st.datetimes(timezones=st.none() | ZONES)
+    | NEAR
+    | st.builds(lambda at, zone: at.replace(tzinfo=zone), NEAR, ZONES)
+)
+
+
+@given(texts | moments.map(datetime.isoformat))
+@example("0001-01-01T00:00+01:00")
+@example("9999-12-31T23:59-01:00")
+@example("2027-03-01")
+@example("2027-W09-1T00Z")
+@example("2027-03-01T00:00:00+00:00\0")
+def test_an_instant_of_the_command_line(text: str):
+    """In UTC and the one that was written, or wrong use; what the refusal proposes is taken."""
+    instant = Instant()
+    try:
+        found = instant.convert(text, None, None)
+    except click.BadParameter as fault:
+        wrong = fault
+    else:
+        assert found.tzinfo is UTC
+        assert found == datetime.fromisoformat(text)
+        assert FIRST_YEAR <= found.year <= LAST_YEAR
+        assert instant.convert(found, None, None) == found
+        return
+    proposed = re.search(r"write it like (\S+)$", wrong.message)
+    if not proposed:
+        assert "year" in wrong.message
+    elif FIRST_YEAR < int(proposed[1][:4]) < LAST_YEAR:
+        assert instant.convert(proposed[1], None, None)
+
+
+@given(NEAR, ZONES)
+def test_every_near_instant_of_the_command_line_is_taken(at: datetime, zone: timezone):
+    """Round trip."""
+    written = at.replace(tzinfo=zone)
+    assume(FIRST_YEAR < written.year < LAST_YEAR)
+    assert Instant().convert(written.isoformat(), None, None) == written
 
 
 @given(texts | st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat))

@@ -192,7 +192,8 @@ class LinesField(_Cleaned, TextAreaField):
         faults: list[str] = []
         for entry in filter(None, entries):
             try:
-                kept[self.each(entry)] = None
+                if done := self.each(entry):  # of unseen characters nothing is left
+                    kept[done] = None
             except BadText as bad:
                 faults.append(f"{bad.message} (not {clean_name(entry, 2**20)[:60]})")
             except Refused as refused:
