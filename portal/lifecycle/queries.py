@@ -137,6 +137,20 @@ def guests_under_contract(session: Session, *contract_ids: UUID) -> int:
     return session.scalar(query) or 0
 
 
+def guests_cut_short(session: Session, contract_id: UUID) -> int:
+    """Count the guests who end with a contract before the day that a sponsor approved."""
+    query = (
+        select(func.count(Sponsorship.guest_id.distinct()))
+        .join(Contract, Contract.id == Sponsorship.contract_id)
+        .where(
+            Contract.id == contract_id,
+            Sponsorship.state.in_(OPEN),
+            Sponsorship.expires_at > Contract.ends_at,
+        )
+    )
+    return session.scalar(query) or 0
+
+
 def guests_by_contract(session: Session, contract_ids: Collection[UUID]) -> dict[UUID, int]:
     """Count for each of these contracts the guests whom its end would touch."""
     query = (

@@ -45,6 +45,9 @@ class Ahead:
     carried: bool = False
 
 
+_LAST = (What.ENDS, What.CONTRACT, What.LAPSES, What.APPROVE_BY)
+
+
 def ahead(guest: GuestView, now: datetime) -> list[Ahead]:
     """Return what happens to a guest if everybody does as little as possible, soonest first.
 
@@ -59,7 +62,7 @@ def ahead(guest: GuestView, now: datetime) -> list[Ahead]:
         for at, what in ((guest.inactive_at, What.INACTIVE), (guest.aside_until, What.ADDRESS)):
             if at is not None:
                 found.append(Ahead(at, what, last=True))
-    ends = [one.at for one in found if one.what in (What.ENDS, What.CONTRACT, What.LAPSES)]
+    ends = [one.at for one in found if one.what in _LAST]
     last = max(ends, default=now)
     return sorted(
         (
@@ -91,6 +94,9 @@ def _carried(guest: GuestView, date: Ahead) -> bool:
 def _of(one: SponsorshipView) -> list[Ahead]:
     if one.state == Standing.REQUESTED:
         return [Ahead(one.end[0], What.LAPSES, sponsorship=one)]
+    if one.awaits_decision:  # how long it goes on then is nobody's word yet
+        what = What.CONTRACT if one.end[0] == one.contract_ends_at else What.APPROVE_BY
+        return [Ahead(one.end[0], what, one.time_zone if what is What.CONTRACT else None, one)]
     end, contract_ends = one.expires_at, one.contract_ends_at
     by_contract = contract_ends is not None and contract_ends <= end
     at = contract_ends if contract_ends is not None and by_contract else end

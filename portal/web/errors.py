@@ -17,6 +17,7 @@ from werkzeug.exceptions import (
     Forbidden,
     HTTPException,
     InternalServerError,
+    MethodNotAllowed,
     RequestEntityTooLarge,
     TooManyRequests,
 )
@@ -128,11 +129,26 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
         return error  # a redirect of the router, or an answer made by hand
     if code := _code(error):
         report(code)
-    answer = current_app.make_response(error_page(status, error=error))
+    answer = current_app.make_response(error_page(status, error=error, above=_above(error)))
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After"}:
             answer.headers[name] = value
     return answer
+
+
+def _above(error: HTTPException) -> str:
+    """Return the page to which a form belongs whose own address was opened; empty for none.
+
+    Whoever reloads a form that was refused, or keeps it as a bookmark, asks for that.
+    """
+    above = request.path.rpartition("/")[0]
+    if not isinstance(error, MethodNotAllowed) or request.method != "GET" or not above:
+        return ""
+    try:
+        current_app.url_map.bind("").match(above, method="GET")
+    except HTTPException:
+        return ""
+    return above
 
 
 def _code(error: HTTPException) -> str | None:

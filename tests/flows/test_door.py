@@ -282,6 +282,8 @@ def test_who_was_turned_down_reads_no_word_of_access_they_never_had(story):
     answer = story.knock(story.browser())
     refused(story, answer, "adm.tombstone")
     assert "Your request was declined" in answer.text
+    assert "Try again" not in answer.text  # it would not help; another account may
+    assert "Use another account" in answer.text
     assert "no longer have access" not in answer.text
     assert "Not known here" not in answer.text
 

@@ -189,7 +189,7 @@ def test_what_an_admin_did_is_said_with_whom_it_touched(stage: Stage):
     assert "proposed for everybody; 1 guest uses it" in said(admin, page)
     offer = f"{page}/offers/{stage.wiki}/withdraw"
     assert admin.submit(page, to=offer).status_code == 303
-    assert "The offer is withdrawn, and 1 grant ended with it" in said(admin, page)
+    assert "is withdrawn, and 1 grant ended with it" in said(admin, page)
     stage.scene.staff("rosa")
     named = f"{page}/sponsors"
     assert admin.submit(named, {"sponsor": "rosa@host.example"}).status_code == 303

@@ -79,7 +79,7 @@ class TestLetBack:
         assert [(grant.offer_id, grant.state) for grant in scene.grants(jane)] == [(wiki, "ended")]
         assert scene.seats(acme) == (0, 1)
         assert not scene.access(jane).allowed
-        assert scene.mail_kinds()[-2:] == ["sponsor.request", "guest.let_back"]
+        assert scene.mail_kinds()[-2:] == ["guest.removed", "guest.let_back"]
         (mail,) = scene.mails("guest.let_back")
         assert mail.payload["lapses_at"] == guest.lapses_at.isoformat()
         names = scene.event_names(jane)[-2:]

@@ -85,6 +85,9 @@ def test_a_domain_has_one_form(text: str, domain: str):
         ("co.uk", "Anybody can register under co.uk"),
         ("CO.UK", "Anybody can register under co.uk"),
         ("com.au", "Anybody can register"),
+        ("gmail.com", "Anybody can have an address at gmail.com: it is no company's own"),
+        ("T-Online.de", "Anybody can have an address at t-online.de"),
+        ("163.com", "Anybody can have an address"),
     ],
 )
 def test_no_domain_of_a_partner(text: str, words: str):

@@ -375,6 +375,11 @@ class AuditForm(FilterForm):
     since = DateField("From")
     until = DateField("Until")
 
+    def check_together(self) -> None:
+        """Say so where no day can be both."""
+        if self.since.data and self.until.data and self.since.data > self.until.data:
+            self.refuse(field="until", message="This is before the first day. Enter a later one")
+
 
 class GuestFilterForm(FilterForm):
     """Filters of the guest list."""

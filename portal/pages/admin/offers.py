@@ -90,7 +90,8 @@ def withdraw(slug: str, offer_id: UUID) -> ResponseReturnValue:
     """Withdraw an offer; what was given by it ends now."""
     row = wanted(slug)
     gone = "This offer does not stand any more, so nothing was done"
-    if offer_id not in {one.id for one in offers(db.session(), row.id)}:
+    standing = {one.id: one for one in offers(db.session(), row.id)}
+    if offer_id not in standing:
         flash(gone, "bad")
         return back(row)
     try:
@@ -98,5 +99,7 @@ def withdraw(slug: str, offer_id: UUID) -> ResponseReturnValue:
     except Refused:  # a colleague was quicker
         flash(gone, "bad")
     else:
-        flash(f"The offer is withdrawn, and {plural(ended, 'grant')} ended with it")
+        one = standing[offer_id]
+        said = f"{{}} is withdrawn, and {plural(ended, 'grant')} ended with it"
+        flash(naming(said, f"{one.application_name}: {one.entitlement_name}"))
     return back(row)

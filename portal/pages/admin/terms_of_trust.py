@@ -11,7 +11,7 @@ from portal.foundation import clock
 from portal.foundation.db import db
 from portal.foundation.transaction import Tx
 from portal.lifecycle import changes as lifecycle
-from portal.lifecycle.queries import guests_under_contract
+from portal.lifecycle.queries import guests_cut_short, guests_under_contract
 from portal.pages.acting import UNCHANGED, need, try_act
 from portal.pages.admin.forms import (
     ContractEndForm,
@@ -182,7 +182,7 @@ def move_contract(slug: str, contract_id: UUID) -> ResponseReturnValue:
     standing = _contract(row, contract_id)
     form = ContractEndForm()
 
-    def change(tx: Tx) -> int | None:
+    def change(tx: Tx) -> tuple[int, int] | None:
         lifecycle.hold_end(tx, contract_id)
         require_seen(form, _end_of(contract_by_id(tx.session, contract_id)))
         before = guests_under_contract(tx.session, contract_id)
@@ -192,22 +192,26 @@ def move_contract(slug: str, contract_id: UUID) -> ResponseReturnValue:
             last_day=form.last_day.data,
             open_ended=form.open_ended.data,
         )
-        return before - guests_under_contract(tx.session, contract_id) if changed else None
+        out = before - guests_under_contract(tx.session, contract_id)
+        return (out, guests_cut_short(tx.session, contract_id)) if changed else None
 
-    if form.validate_on_submit() and try_act(form, change, lambda out: _moved(standing, out)):
+    if form.validate_on_submit() and try_act(form, change, lambda done: _moved(standing, done)):
         return back(row)
     return _contract_page(row, standing, form, 422)
 
 
-def _moved(contract: ContractRow, out: int | None) -> str:
-    """Say that a contract's end is moved, and to how many people that was the end; or that not."""
-    if out is None:
+def _moved(contract: ContractRow, touched: tuple[int, int] | None) -> str:
+    """Say that a contract's end is moved, and for how many people that is the end; or that not."""
+    if touched is None:
         over = contract.ends_at is not None and contract.ends_at <= clock.policy_now()
         stands = (
             "has ended. Choose a later day for it to run again" if over else "ends then already"
         )
         return naming(f"Nothing was changed: contract {{}} {stands}", contract.reference)
-    moved = "The end of contract {} is moved"
+    moved, (out, sooner) = "The end of contract {} is moved", touched
+    if sooner:
+        end = plural(sooner, "guest ends", "guests end")
+        moved += f": {end} with it, sooner than a sponsor has approved"
     if out:
         came = plural(out, "guest was", "guests were")
         moved += f", and it has ended: {came} here under it. Who had no other is removed, and told"

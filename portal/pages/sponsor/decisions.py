@@ -189,7 +189,8 @@ def approve(sponsorship_id: UUID) -> ResponseReturnValue:
     until = last_day_words(day, question.sponsorship.time_zone)
     held = guest.decision.standing.hold
     then = "They stay suspended until that is lifted, and are told then." if held else _told(guest)
-    flash(naming(f"{{}} has your word until {until}. {then}", guest.display_name))
+    nothing = "" if form.chosen else " Nothing was ticked, so there is nothing for them to use yet."
+    flash(naming(f"{{}} has your word until {until}. {then}{nothing}", guest.display_name))
     return redirect(url_for("decisions.inbox"), 303)
 
 

@@ -88,12 +88,15 @@ def others(
 def bound(
     form: LastDayForm, contract: ContractFacts, organisation: OrganisationRow, now: datetime
 ) -> None:
-    """Tell a form how far its day may go, and propose the furthest where none is given."""
+    """Tell a form how far its day may go, and propose the furthest where none nearer is given.
+
+    Since somebody approved a day the contract may have been ended before it.
+    """
     policy = policy_for(db.session(), organisation.id)
     latest = latest_last_day(policy, contract, now)
     form.bound(latest, policy, organisation.name)
-    if form.last_day.data is None and form.last_day.raw_data is None:
-        form.last_day.data = latest.day
+    if form.last_day.raw_data is None:
+        form.last_day.data = min(form.last_day.data or latest.day, latest.day)
 
 
 def offered(form: MayUseForm, organisation: OrganisationRow, grants: list[GrantRow]) -> None:

@@ -223,6 +223,7 @@ def let_back(tx: Tx, guest_id: UUID, staff_id: UUID) -> UUID:
         at_once=False,
         why=None,
         works_with=None,
+        told=False,
     )
     sponsorship_id = request(tx, asked).id
     over = min(lapses_at, expires_at)  # if nobody decides

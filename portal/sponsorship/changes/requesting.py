@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from portal.delivery.changes import Message, put
@@ -35,7 +35,7 @@ from portal.trust.rules import ContractFacts, EffectivePolicy, Proposal, Refused
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an arrival asks for."""
+    """What an arrival asks for, or a sponsor who lets somebody back: nobody tells them of that."""
 
     guest_id: UUID
     guest_name: str
@@ -50,6 +50,7 @@ class Request:
     at_once: bool
     why: str | None
     works_with: str | None
+    told: bool = True
 
 
 def request(tx: Tx, asked: Request) -> OpenSponsorship:
@@ -91,6 +92,22 @@ def request(tx: Tx, asked: Request) -> OpenSponsorship:
     )
     offer = grants.give_at_once if asked.at_once else grants.propose
     offer(tx, asked.organisation_id, asked.guest_id, sponsorship_id, asked.proposals)
+    if asked.told:
+        _tell(tx, asked, sponsorship_id, over)
+    return OpenSponsorship(
+        id=sponsorship_id,
+        state=state,
+        expires_at=expires_at,
+        lapses_at=lapses_at,
+        approve_by=approve_by,
+        review_ends_at=None,
+        contract_begins_at=asked.contract.begins_at,
+        contract_ends_at=asked.contract.ends_at,
+    )
+
+
+def _tell(tx: Tx, asked: Request, sponsorship_id: UUID, over: datetime) -> None:
+    """Put the question to the sponsor; *over* is when it ends unanswered."""
     put(
         tx,
         [
@@ -103,25 +120,15 @@ def request(tx: Tx, asked: Request) -> OpenSponsorship:
                     "guest_email": asked.guest_email,
                     "organisation": asked.organisation_name,
                     "asked_at": tx.now.isoformat(),
-                    "lapses_at": over.isoformat() if lapses_at else None,
+                    "lapses_at": None if asked.at_once else over.isoformat(),
                     "at_once": asked.at_once,
-                    "approve_by": over.isoformat() if approve_by else None,
+                    "approve_by": over.isoformat() if asked.at_once else None,
                     "sponsorship_id": str(sponsorship_id),
                     "why": asked.why,
                     "works_with": asked.works_with,
                 },
             )
         ],
-    )
-    return OpenSponsorship(
-        id=sponsorship_id,
-        state=state,
-        expires_at=expires_at,
-        lapses_at=lapses_at,
-        approve_by=approve_by,
-        review_ends_at=None,
-        contract_begins_at=asked.contract.begins_at,
-        contract_ends_at=asked.contract.ends_at,
     )
 
 

@@ -40,6 +40,24 @@ PUBLIC_SUFFIXES: Final = frozenset(
 )
 
 
+# Where anybody gets an address: whoever held such a domain here would vouch for everybody there.
+MAIL_FOR_ANYBODY: Final = frozenset(
+    domain
+    for line in (
+        "aol.com att.net bigpond.com bluewin.ch btinternet.com comcast.net cox.net fastmail.com",
+        "free.fr freenet.de gmail.com gmx.at gmx.ch gmx.com gmx.de gmx.net googlemail.com hey.com",
+        "hotmail.co.uk hotmail.com hotmail.de hotmail.fr hotmail.it hushmail.com icloud.com",
+        "laposte.net libero.it live.com live.de live.nl mac.com mail.com mail.ru mailbox.org",
+        "me.com msn.com naver.com o2.pl onet.pl orange.fr outlook.com outlook.de outlook.fr pm.me",
+        "posteo.de proton.me protonmail.com qq.com rediffmail.com rocketmail.com seznam.cz sfr.fr",
+        "sky.com t-online.de tuta.com tutanota.com verizon.net virgilio.it wanadoo.fr web.de",
+        "wp.pl xs4all.nl yahoo.co.in yahoo.co.jp yahoo.co.uk yahoo.com yahoo.com.br yahoo.de",
+        "yahoo.es yahoo.fr yahoo.it yandex.com yandex.ru ymail.com zoho.com 126.com 163.com",
+    )
+    for domain in line.split()
+)
+
+
 def check_slug(text: str) -> str:
     """Return a slug: it stands in addresses, so it is short, lower case and never changes.
 
@@ -73,6 +91,8 @@ def check_domain(text: str, host_domains: Iterable[str]) -> str:
         raise Refused("domain", f"{domain} is the host's own domain: a partner cannot hold it")
     if domain in PUBLIC_SUFFIXES:
         raise Refused("domain", f"Anybody can register under {domain}: enter the whole domain")
+    if domain in MAIL_FOR_ANYBODY:
+        raise Refused("domain", f"Anybody can have an address at {domain}: it is no company's own")
     return domain
 
 
