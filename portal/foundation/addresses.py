@@ -29,6 +29,12 @@ _METADATA: Final = frozenset(
         ),
     )
 )
+# Names of no public network (RFC 6761, 6762, 8375; ICANN keeps the last ones out of the root): a
+# proxy that resolves them itself would look inside.
+_INSIDE: Final = (
+    *(".localhost", ".local", ".internal", ".home.arpa"),
+    *(".lan", ".home", ".corp", ".intranet", ".private"),
+)
 # Browsers and proxies take a name that ends in a number for an address: 127.1, 0x7f.1.
 _NAME: Final = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+(?![0-9]+$|0x[0-9a-f]*$)[a-z0-9-]{1,63}")
 
@@ -103,7 +109,7 @@ class Rules:
         if owner is Owner.PARTNER:
             if port not in USUAL_PORTS:
                 raise Blocked(f"port {port} is not one on which identity providers stand")
-            if literal is None and ("." not in host or host.endswith((".localhost", ".internal"))):
+            if literal is None and ("." not in host or host.endswith(_INSIDE)):
                 raise Blocked(f"{host} is a name of an internal network")
             if literal is None and not _NAME.fullmatch(host):
                 raise Blocked(f"{host} is no name of a host")
