@@ -228,7 +228,7 @@ def test_an_admins_hold_is_not_a_sponsors_to_lift(stage: Stage):
     page = f"/sponsor/guests/{stage.jane}"
     text = stage.client.get(page).text
     assert "An admin has suspended them" in text
-    assert "ask one" in text
+    assert "ask one, such as Ben ben@host.example, who suspended them" in said(stage.client, page)
     assert "/resume" not in text
     token = token_of(stage.client, page)
     answer = stage.client.post(f"{page}/resume", data={"csrf_token": token})

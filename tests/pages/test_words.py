@@ -80,7 +80,7 @@ def test_who_suspended_somebody_reads_of_themselves_as_you(stage: Stage, jane: s
     stage.scene.run(people.suspend, stage.jane, "Under review", by=petra, by_admin=True)
     text = said(ben, jane)
     assert "An admin has suspended them: Under review." in text
-    assert "An admin has to lift the suspension: ask one." in text
+    assert "to lift the suspension: ask one, such as petra petra@host.example, who" in text
 
 
 def test_an_admin_who_vouches_is_led_to_where_they_lift_their_own_hold(stage: Stage, jane: str):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from flask import current_app, render_template
 from flask.typing import ResponseReturnValue
@@ -13,8 +14,7 @@ from portal.audit.queries import Filter, search
 from portal.foundation import clock
 from portal.foundation.current import settings_of
 from portal.foundation.db import db
-from portal.foundation.transaction import Actor
-from portal.guests.rules import State
+from portal.guests.rules import Reason, State
 from portal.pages.ahead import What, ahead
 from portal.pages.seen import portrait
 from portal.pages.sponsor.forms import (
@@ -30,6 +30,7 @@ from portal.pages.sponsor.forms import (
 from portal.pages.sponsor.rights import seen_of
 from portal.sponsorship.queries import GrantRow
 from portal.sponsorship.rules import Standing, latest_last_day
+from portal.staff.queries import StaffRow, staff_by_id
 from portal.trust.queries import (
     EligibleSponsor,
     OrganisationRow,
@@ -56,11 +57,22 @@ def is_in(guest: GuestView) -> bool:
     return standing.state == State.ACTIVE or (standing.state == State.SUSPENDED and standing.hold)
 
 
+def holder(guest: GuestView) -> StaffRow | None:
+    """Return the employee who holds a guest: the latest to have said so."""
+    standing = guest.decision.standing
+    if not standing.hold and standing.reason != Reason.SUSPENDED_BY_ADMIN:
+        return None
+    for event in search(db.session(), Filter(guest_id=guest.id, event="guest.suspended"), limit=1):
+        kind, _, key = event.actor.partition(":")
+        if kind == "staff":
+            return staff_by_id(db.session(), UUID(key))
+    return None
+
+
 def held_by_me(guest: GuestView) -> bool:
-    """Say whether it was the reader who holds a guest: the latest to have said so."""
-    wanted = Filter(guest_id=guest.id, event="guest.suspended")
-    latest = search(db.session(), wanted, limit=1) if guest.decision.standing.hold else []
-    return any(event.actor == Actor("staff", me().id).text for event in latest)
+    """Say whether it is the reader who holds a guest."""
+    found = holder(guest)
+    return found is not None and found.id == me().id
 
 
 def grants_of(guest: GuestView, sponsorship: SponsorshipView) -> list[GrantRow]:
@@ -252,6 +264,7 @@ class Desk:
             news=news(self.guest, one.decided_at) if one and one.decided_at else [],
             overtaken=overtaken,
             held_by_me=held_by_me(self.guest),
+            holder=holder(self.guest),
             host=settings_of(current_app).host_name,
             now=self.now,
             What=What,
