@@ -1,6 +1,6 @@
 """What is due, by kind, in keyset batches; and what the sweeps did."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
@@ -135,6 +135,34 @@ def guests_under_contract(session: Session, *contract_ids: UUID) -> int:
         or_(Sponsorship.state == Standing.ACTIVE, Sponsorship.state == Standing.REQUESTED),
     )
     return session.scalar(query) or 0
+
+
+def cut_short(
+    session: Session, contract_id: UUID, ends_at: datetime, *, but: UUID | None
+) -> Sequence[tuple[UUID, UUID, int]]:
+    """Return whose word a contract ends before its time: sponsor, organisation, so many guests.
+
+    Args:
+        session: of the transaction that has moved the end.
+        contract_id: of the contract.
+        ends_at: its end.
+        but: a sponsor who is left out.
+    """
+    query = (
+        select(
+            Sponsorship.sponsor_id,
+            Sponsorship.organisation_id,
+            func.count(Sponsorship.guest_id.distinct()),
+        )
+        .where(
+            Sponsorship.contract_id == contract_id,
+            Sponsorship.state == Standing.ACTIVE,
+            Sponsorship.expires_at > ends_at,
+            Sponsorship.sponsor_id != but,
+        )
+        .group_by(Sponsorship.sponsor_id, Sponsorship.organisation_id)
+    )
+    return [(sponsor, of, count) for sponsor, of, count in session.execute(query)]
 
 
 def guests_cut_short(session: Session, contract_id: UUID) -> int:

@@ -97,6 +97,14 @@ PAYLOADS: Mapping[str, Mapping[str, Any]] = {
         "out": 5,
         "runs": True,
     },
+    "sponsor.contract_shortened": {
+        "organisation": "Acme",
+        "contract": "AC-2026-7",
+        "count": 12,
+        "last_day": "2027-03-01",
+        "time_zone": "Europe/Berlin",
+        "by": "Petra Vogel",
+    },
     "guest.approved": {
         "organisation": "Acme",
         "last_day": "2027-03-01",

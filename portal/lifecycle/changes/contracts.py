@@ -11,6 +11,7 @@ from portal.audit.changes import record
 from portal.audit.rules import Event
 from portal.delivery.changes import Message, put
 from portal.foundation.transaction import Tx
+from portal.lifecycle.queries import cut_short
 from portal.sponsorship.changes.settling import settle
 from portal.sponsorship.queries import (
     Person,
@@ -29,7 +30,7 @@ from portal.trust.queries import (
     eligible_sponsors,
     running_contract,
 )
-from portal.trust.rules import check_days, check_year, contract_end
+from portal.trust.rules import ContractFacts, check_days, check_year, contract_end
 
 BATCH = 500
 
@@ -49,6 +50,7 @@ def change_contract(tx: Tx, contract_id: UUID, *, last_day: date | None, open_en
     hold_end(tx, contract_id)
     if not open_ended and _has_ended_on(tx, contract_id, last_day):
         return False
+    was = contract_facts(tx.session, contract_id)
     changed = trust_changes.set_contract(
         tx,
         contract_id,
@@ -56,6 +58,7 @@ def change_contract(tx: Tx, contract_id: UUID, *, last_day: date | None, open_en
         open_ended=open_ended,
         ends_at=_not_before(tx, contract_id, last_day),
     )
+    _tell_shortened(tx, was)
     hold_end(tx, contract_id)
     return changed
 
@@ -107,7 +110,9 @@ def end_organisation(tx: Tx, organisation_id: UUID, last_day: date | None) -> tu
             ends_at = contract_end(last_day, ZoneInfo(contract.time_zone))
         if contract.ends_at is not None and contract.ends_at <= ends_at:
             continue
+        was = contract_facts(tx.session, contract.id)
         trust_changes.set_contract(tx, contract.id, last_day=last, ends_at=ends_at)
+        _tell_shortened(tx, was)
         now, later = (now + 1, later) if ends_at == tx.now else (now, later + 1)
         ended.append(contract.id)
     # Told last: whom the next of them carried a moment ago is out as well.
@@ -115,6 +120,42 @@ def end_organisation(tx: Tx, organisation_id: UUID, last_day: date | None) -> tu
         for contract_id in ended:
             carry_out(tx, contract_id)
     return now, later
+
+
+def _tell_shortened(tx: Tx, was: ContractFacts) -> None:
+    """Tell sponsors whose word a contract now ends before its time; whoever did it knows.
+
+    One that ends now is told of as ended.
+    """
+    now = contract_facts(tx.session, was.id)
+    if now.ends_at is None or now.ends_at <= tx.now or now.last_day is None:
+        return
+    if was.ends_at is not None and was.ends_at <= now.ends_at:
+        return
+    by = tx.actor.id if tx.actor.kind == "staff" else None
+    cut = cut_short(tx.session, now.id, now.ends_at, but=by)
+    people = staff_people(tx.session, {row[0] for row in cut} | ({by} if by else set()))
+    names = organisation_names(tx.session, {row[1] for row in cut})
+    kind = "sponsor.contract_shortened"
+    put(
+        tx,
+        [
+            Message(
+                kind,
+                people[sponsor_id].email,
+                f"{kind}:{now.id}:{tx.now.isoformat()}:{sponsor_id}",
+                {
+                    "organisation": names[organisation_id],
+                    "contract": now.reference,
+                    "count": count,
+                    "last_day": now.last_day.isoformat(),
+                    "time_zone": now.time_zone,
+                    "by": people[by].name if by else "",
+                },
+            )
+            for sponsor_id, organisation_id, count in cut
+        ],
+    )
 
 
 def settle_contract(tx: Tx, contract_id: UUID) -> None:
