@@ -36,7 +36,7 @@ from portal.staff import changes as staff_changes
 from portal.staff.queries import staff_by_email
 from portal.staff.rules import RoleSource, StaffClaims
 from portal.trust import changes as trust_changes
-from portal.trust.queries import ProviderRow, connection_for, current_terms, standing_offers
+from portal.trust.queries import ProviderRow, connection_for, current_terms, offers
 
 
 class Stage:
@@ -213,7 +213,7 @@ class Stage:
         chosen = {grant.offer_id for grant in grants_under(db.session(), [row.id])}
         chosen |= {
             offer.id
-            for offer in standing_offers(db.session(), row.organisation_id)
+            for offer in offers(db.session(), row.organisation_id)
             if offer.entitlement_id in self._entitlements(more)
         }
         staff_id = self.staff(by) if by else row.sponsor_id

@@ -161,12 +161,12 @@ T = TypeVar("T")
 MOST_AT_ONCE = 10_000
 
 
-def parts(values: Iterable[T], size: int = MOST_AT_ONCE) -> Iterator[list[T]]:
+def parts(values: Iterable[T], most: int | None = None) -> Iterator[list[T]]:
     """Yield values in lists short enough for one IN: PostgreSQL takes 65,535 parameters.
 
     A change of trust may concern any number of guests; nothing is yielded for none.
     """
-    whole = list(values)
+    whole, size = list(values), most or MOST_AT_ONCE
     for start in range(0, len(whole), size):
         yield whole[start : start + size]
 
