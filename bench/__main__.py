@@ -102,7 +102,7 @@ def web(on: Ground, rounds: int, size: int) -> list[Line]:
             lambda numbers: cost(ours, lambda _: portal.look(guest, "/me"), numbers),
             lambda numbers: cost(least, lambda _: floor.look(known, "/page"), numbers),
             rounds=rounds,
-            size=size,
+            size=5 * size,  # a millisecond each: of sixty the scheduler makes what it likes
         )
         return [
             say(Line("returning sign-in", again[2], 1.5, more=f"{_ms(again)}; {extra}")),
