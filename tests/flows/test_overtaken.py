@@ -1,6 +1,6 @@
 """Whoever loses every race at the door is told to try again, under a number: that is no fault."""
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -28,8 +28,12 @@ def settled(story: Story) -> None:
         (asked,) = of_guest(db.session(), guest.id)
         now = clock.policy_now()
         with transaction(actor=ANONYMOUS, now=now) as tx:
-            deciding.approve(tx, asked.id, story.sponsor_id, local_day(now, "UTC"), ())
+            deciding.approve(tx, asked.id, story.sponsor_id, _tomorrow(now), ())
         db.session.remove()
+
+
+def _tomorrow(now: datetime) -> date:
+    return local_day(now, "Europe/Berlin") + timedelta(days=1)
 
 
 def overtake(story: Story, monkeypatch, times: int) -> list[int]:

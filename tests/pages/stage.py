@@ -10,6 +10,7 @@ from flask import Flask
 
 from portal.foundation import clock
 from portal.sponsorship.changes import deciding
+from portal.sponsorship.rules import local_day
 from tests.infra.client import PortalClient
 from tests.pages.inside import Inside
 from tests.pages.sessions import as_staff
@@ -69,7 +70,7 @@ class Stage:
 
     def approve(self, guest_id: UUID, staff_id: UUID, days: int = 90) -> None:
         row = self.scene.sponsorship(guest_id)
-        last_day = (self.scene.now + timedelta(days=days)).date()
+        last_day = self.scene.day(days)
         done = self.scene.run(
             deciding.approve, row.id, staff_id, last_day, [self.wiki], by=staff_id
         )
@@ -91,7 +92,8 @@ NEW = {
 
 
 def today_in(days: int) -> str:
-    return (clock.policy_now() + timedelta(days=days)).date().isoformat()
+    """A day counted from today where contracts are: there it may be tomorrow already."""
+    return (local_day(clock.policy_now(), "Europe/Berlin") + timedelta(days=days)).isoformat()
 
 
 def paths(stage: Stage, patterns: list[str]) -> list[str]:

@@ -31,7 +31,7 @@ def _connect(app: Flask, numbers: range) -> None:
         for number in numbers:
             with factories.writing(now) as tx:
                 one = factories.organisation(tx, f"partner-{number:02}")
-                factories.contract(tx, one, last_day=now.date() + timedelta(days=10))
+                factories.contract(tx, one, last_day=now.date() + timedelta(days=12))
                 factories.provider(tx, one, issuer=f"https://id.partner-{number}.example")
                 factories.offer(tx, one, factories.entitlement(tx, f"application-{number}"))
                 factories.staff(tx, f"sponsor-{number}@host.example")
