@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, exists, func, or_, select, true
+from sqlalchemy import Select, case, exists, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from portal.foundation.weeks import mondays, week_of
@@ -137,46 +137,38 @@ def guests_under_contract(session: Session, *contract_ids: UUID) -> int:
     return session.scalar(query) or 0
 
 
+def _cut_short(contract_id: UUID, *columns: Any) -> Select[Any]:
+    """Select of the sponsorships that a contract ends before the day that a sponsor approved."""
+    return (
+        select(*columns, func.count(Sponsorship.guest_id.distinct()))
+        .join(Contract, Contract.id == Sponsorship.contract_id)
+        .where(
+            Contract.id == contract_id,
+            Sponsorship.state == Standing.ACTIVE,
+            Sponsorship.approve_by.is_(None),  # given at once: nobody has approved a day yet
+            Sponsorship.expires_at > Contract.ends_at,
+        )
+    )
+
+
 def cut_short(
-    session: Session, contract_id: UUID, ends_at: datetime, *, but: UUID | None
+    session: Session, contract_id: UUID, *, but: UUID | None
 ) -> Sequence[tuple[UUID, UUID, int]]:
     """Return whose word a contract ends before its time: sponsor, organisation, so many guests.
 
     Args:
         session: of the transaction that has moved the end.
         contract_id: of the contract.
-        ends_at: its end.
         but: a sponsor who is left out.
     """
-    query = (
-        select(
-            Sponsorship.sponsor_id,
-            Sponsorship.organisation_id,
-            func.count(Sponsorship.guest_id.distinct()),
-        )
-        .where(
-            Sponsorship.contract_id == contract_id,
-            Sponsorship.state == Standing.ACTIVE,
-            Sponsorship.expires_at > ends_at,
-            Sponsorship.sponsor_id != but,
-        )
-        .group_by(Sponsorship.sponsor_id, Sponsorship.organisation_id)
-    )
+    whose = (Sponsorship.sponsor_id, Sponsorship.organisation_id)
+    query = _cut_short(contract_id, *whose).where(Sponsorship.sponsor_id != but).group_by(*whose)
     return [(sponsor, of, count) for sponsor, of, count in session.execute(query)]
 
 
 def guests_cut_short(session: Session, contract_id: UUID) -> int:
     """Count the guests who end with a contract before the day that a sponsor approved."""
-    query = (
-        select(func.count(Sponsorship.guest_id.distinct()))
-        .join(Contract, Contract.id == Sponsorship.contract_id)
-        .where(
-            Contract.id == contract_id,
-            Sponsorship.state.in_(OPEN),
-            Sponsorship.expires_at > Contract.ends_at,
-        )
-    )
-    return session.scalar(query) or 0
+    return session.scalar(_cut_short(contract_id)) or 0
 
 
 def guests_by_contract(session: Session, contract_ids: Collection[UUID]) -> dict[UUID, int]:

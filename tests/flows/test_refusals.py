@@ -127,6 +127,14 @@ def rows(story: Story) -> list[int]:
     return found
 
 
+def overheard(client, path: str, caplog: pytest.LogCaptureFixture, capfd):
+    """Ask for a page from a known address; from here on what is written anywhere is overheard."""
+    caplog.clear()
+    caplog.set_level(logging.DEBUG, logger="portal")
+    capfd.readouterr()
+    return client.get(path, environ_overrides={"REMOTE_ADDR": ADDRESS})
+
+
 @SQLITE
 @pytest.mark.parametrize("case", LIES)
 def test_l05_each_refusal_once(
@@ -146,10 +154,7 @@ def test_l05_each_refusal_once(
         to = START if lie.leaving else story.depart(client)
         lie.meanwhile(story, monkeypatch)
         before = rows(story)
-        caplog.clear()
-        caplog.set_level(logging.DEBUG, logger="portal")
-        capfd.readouterr()
-        answer = client.get(to, environ_overrides={"REMOTE_ADDR": ADDRESS})
+        answer = overheard(client, to, caplog, capfd)
     event = refused(story, answer, lie.code)
     assert (event.actor, event.data["identity_provider"]) == ("anonymous", "id")
     assert event.organisation_id is not None
@@ -183,10 +188,7 @@ def test_l05_each_refusal_of_an_employee_once(
     one.before(scene, own, client)
     back = story.depart(client, "/staff/sign-in")
     before = rows(story)
-    caplog.clear()
-    caplog.set_level(logging.DEBUG, logger="portal")
-    capfd.readouterr()
-    answer = client.get(back, environ_overrides={"REMOTE_ADDR": ADDRESS})
+    answer = overheard(client, back, caplog, capfd)
     event = refused(story, answer, one.code)
     assert (event.actor, event.data["identity_provider"]) == ("anonymous", "host")
     assert (event.reason, event.data["reasons"]) == (one.code, [one.code])

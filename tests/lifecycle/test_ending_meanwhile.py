@@ -107,45 +107,14 @@ def test_i07_whoever_arrives_is_not_left_to_a_sponsor_whose_address_moves(
     assert len(open_by_sponsor(scene.session, ben)) == 1
 
 
-def test_what_a_sponsor_gives_at_this_moment_ends_with_its_offer(scene: Scene, monkeypatch):
-    """The withdrawal waits for whoever has read what is offered; and comes after it."""
-    acme = scene.partner()
-    wiki = scene.offer(acme)
-    jane = scene.guest(acme)
-    ended: list[int] = []
-    decide = grants.decide
-
-    def withdraw() -> None:
-        with Scene(now=scene.now).tx() as tx:
-            ended.append(withdraw_offer(tx, wiki))
-
-    other, faults = beside(withdraw)
-
-    def then(*arguments: Any) -> None:
-        other.start()
-        wait_until(somebody_waits, "the withdrawal waits")
-        decide(*arguments)
-
-    monkeypatch.setattr(grants, "decide", then)
-    asked, last_day = scene.sponsorship(jane).id, scene.day(30)
-    with scene.as_staff(acme.sponsor) as tx:
-        assert deciding.approve(tx, asked, acme.sponsor, last_day, [wiki]) is None
-    other.join(20)
-    assert (faults, ended) == ([], [1])
-    assert [(one.state, one.state_reason) for one in scene.grants(jane)] == [
-        ("ended", "offer_withdrawn")
-    ]
-    assert folded(scene.session) == kept(scene.session)
-
-
-def withdrawn_beside(scene: Scene, offer: UUID, module: Any, monkeypatch):
-    """Have an offer withdrawn at the moment at which *module* puts a message, and wait for that.
+def withdrawn_beside(scene: Scene, offer: UUID, module: Any, does: str, monkeypatch):
+    """Have an offer withdrawn at the moment at which *module* does something, and wait for that.
 
     Returns:
         How to wait for its end: how many grants ended with it.
     """
     ended: list[int] = []
-    put = module.put
+    do = getattr(module, does)
 
     def withdraw() -> None:
         with Scene(now=scene.now).tx() as tx:
@@ -156,15 +125,31 @@ def withdrawn_beside(scene: Scene, offer: UUID, module: Any, monkeypatch):
     def then(*arguments: Any) -> None:
         other.start()
         wait_until(somebody_waits, "the withdrawal waits")
-        put(*arguments)
+        do(*arguments)
 
     def end() -> int:
         other.join(20)
         assert faults == []
         return ended[0]
 
-    monkeypatch.setattr(module, "put", then)
+    monkeypatch.setattr(module, does, then)
     return end
+
+
+def test_what_a_sponsor_gives_at_this_moment_ends_with_its_offer(scene: Scene, monkeypatch):
+    """The withdrawal waits for whoever has read what is offered; and comes after it."""
+    acme = scene.partner()
+    wiki = scene.offer(acme)
+    jane = scene.guest(acme)
+    end = withdrawn_beside(scene, wiki, grants, "decide", monkeypatch)
+    asked, last_day = scene.sponsorship(jane).id, scene.day(30)
+    with scene.as_staff(acme.sponsor) as tx:
+        assert deciding.approve(tx, asked, acme.sponsor, last_day, [wiki]) is None
+    assert end() == 1
+    assert [(one.state, one.state_reason) for one in scene.grants(jane)] == [
+        ("ended", "offer_withdrawn")
+    ]
+    assert folded(scene.session) == kept(scene.session)
 
 
 @pytest.mark.parametrize("approval", ["at-once", "first"])
@@ -174,7 +159,7 @@ def test_an_offer_is_withdrawn_while_somebody_arrives(scene: Scene, monkeypatch,
     wiki = scene.offer(acme, default=True)
     arrived = scene.knock(acme, scene.identity(acme))
     assert isinstance(arrived, Arrived)
-    end = withdrawn_beside(scene, wiki, requesting, monkeypatch)
+    end = withdrawn_beside(scene, wiki, requesting, "put", monkeypatch)
     scene.accept(acme, arrived)
     assert end() == 1
     jane = scene.find(acme).id
@@ -187,7 +172,7 @@ def test_an_offer_is_withdrawn_while_a_claim_proposes_it(scene: Scene, monkeypat
     acme = scene.partner()
     wiki = scene.offer(acme, when=("department", "Sales"))
     jane = scene.active(acme)
-    end = withdrawn_beside(scene, wiki, refreshing, monkeypatch)
+    end = withdrawn_beside(scene, wiki, refreshing, "put", monkeypatch)
     claims = {"sub": "jane", "department": "Sales"}
     scene.sign_in(acme, scene.identity(acme, claims=claims))
     assert end() == 1

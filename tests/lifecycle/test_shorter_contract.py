@@ -1,6 +1,7 @@
 """A contract that is made to end earlier: whoever has something taken off them is told."""
 
 from portal.lifecycle import changes
+from portal.lifecycle.queries import guests_cut_short
 from tests.scene import Scene
 
 
@@ -52,3 +53,14 @@ def test_an_organisation_that_ends_later_cuts_short_too(scene: Scene):
         changes.end_organisation(tx, acme.id, None)
     assert len(scene.mails("sponsor.contract_shortened")) == 1
     assert len(scene.mails("sponsor.contract_ended")) == 1
+
+
+def test_what_nobody_has_approved_is_not_cut_short(scene: Scene):
+    """Given at once, or only asked for: there is no word yet that the contract could end."""
+    ada = scene.staff("ada")
+    acme = scene.partner(sponsors=(ada,), approval="at-once")
+    scene.guest(acme, "jane")
+    with scene.tx() as tx:
+        changes.change_contract(tx, acme.contract_id, last_day=scene.day(40), open_ended=False)
+    assert scene.mails("sponsor.contract_shortened") == []
+    assert guests_cut_short(scene.session, acme.contract_id) == 0

@@ -133,7 +133,7 @@ def _tell_shortened(tx: Tx, was: ContractFacts) -> None:
     if was.ends_at is not None and was.ends_at <= now.ends_at:
         return
     by = tx.actor.id if tx.actor.kind == "staff" else None
-    cut = cut_short(tx.session, now.id, now.ends_at, but=by)
+    cut = cut_short(tx.session, now.id, but=by)
     people = staff_people(tx.session, {row[0] for row in cut} | ({by} if by else set()))
     names = organisation_names(tx.session, {row[1] for row in cut})
     kind = "sponsor.contract_shortened"

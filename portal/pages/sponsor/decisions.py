@@ -20,7 +20,8 @@ from portal.pages.sponsor.desk import (
     bound,
     given,
     grants_of,
-    held_by_me,
+    holder,
+    is_me,
     offered,
     others,
 )
@@ -149,7 +150,7 @@ class Question:
             earlier=[row for row in self.guest.sponsorships if row.id != self.sponsorship.id],
             overtaken=overtaken,
             anew=anew,
-            held_by_me=held_by_me(self.guest),
+            held_by_me=is_me(holder(self.guest)),
             host=settings_of(current_app).host_name,
             mine=self.sponsorship.sponsor_id == me().id,
             now=self.now,

@@ -69,10 +69,9 @@ def holder(guest: GuestView) -> StaffRow | None:
     return None
 
 
-def held_by_me(guest: GuestView) -> bool:
-    """Say whether it is the reader who holds a guest."""
-    found = holder(guest)
-    return found is not None and found.id == me().id
+def is_me(employee: StaffRow | None) -> bool:
+    """Say whether an employee is the reader."""
+    return employee is not None and employee.id == me().id
 
 
 def grants_of(guest: GuestView, sponsorship: SponsorshipView) -> list[GrantRow]:
@@ -250,6 +249,7 @@ class Desk:
     def page(self, status: int = 200, *, overtaken: bool = False) -> ResponseReturnValue:
         """Show it."""
         one = self.sponsorship if is_in(self.guest) else None
+        held_by = holder(self.guest)
         page = render_template(
             "sponsor/guest.html",
             desk=self,
@@ -263,8 +263,8 @@ class Desk:
             ahead=ahead(self.guest, self.now),
             news=news(self.guest, one.decided_at) if one and one.decided_at else [],
             overtaken=overtaken,
-            held_by_me=held_by_me(self.guest),
-            holder=holder(self.guest),
+            held_by_me=is_me(held_by),
+            holder=held_by,
             host=settings_of(current_app).host_name,
             now=self.now,
             What=What,
