@@ -224,9 +224,11 @@ def redis_on(port: int) -> Iterator[None]:
     command = [server_binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
         client = Redis(port=port)
-        wait_until(lambda: _answers(client), "the queue")
-        yield
-        server.terminate()
+        try:
+            wait_until(lambda: _answers(client), "the queue")
+            yield
+        finally:
+            server.terminate()
 
 
 def _answers(client: Redis) -> bool:
